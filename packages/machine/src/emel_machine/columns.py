@@ -1,0 +1,118 @@
+"""The column form of a table: many states move at once, and no outside call is made.
+
+A matrix `next[state, event]` of uint8 is applied to whole index arrays, at nanoseconds a state.
+It is built from the same kind of rows that the drawing and the proofs read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emel_machine.table import E, O, S, UnexpectedEventError
+
+ILLEGAL: Final = 255
+"""What `ColumnTable.next` holds where the table has no row."""
+
+X = TypeVar("X", contravariant=True)
+"""The facts that column guards read."""
+
+
+def always_column(facts: object, index: NDArray[np.intp]) -> NDArray[np.bool_]:  # noqa: ARG001
+    """Hold for every element: the guard that ends each (source, event) group."""
+    return np.ones(len(index), dtype=np.bool_)
+
+
+class ColumnRow(NamedTuple, Generic[S, E, O, X]):
+    """One transition of many states: `guard(facts, index)` answers a mask of shape (n,)."""
+
+    source: S
+    event: E
+    guard: Callable[[X, NDArray[np.intp]], NDArray[np.bool_]]
+    target: S
+    outcome: O
+
+
+class ColumnTable(Generic[S, E, O, X]):
+    """All the behaviour of one column of states, as data.
+
+    Attributes
+    ----------
+    next
+        (states, events) uint8: the target of each group's last row; `ILLEGAL` without a row.
+    outcome
+        (states, events) uint8: the outcome of that row.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        states: type[S],
+        events: type[E],
+        outcomes: type[O],
+        initial: S,
+        rows: tuple[ColumnRow[S, E, O, X], ...],
+    ) -> None:
+        if max(len(states), len(outcomes)) >= ILLEGAL:
+            raise ValueError(f"{name}: a column holds at most {ILLEGAL - 1} states or outcomes")
+        self.name = name
+        self.states = states
+        self.events = events
+        self.outcomes = outcomes
+        self.initial = initial
+        self.completion: E | None = None
+        self.rows = rows
+        self.next = np.full((len(states), len(events)), ILLEGAL, dtype=np.uint8)
+        self.outcome = np.zeros((len(states), len(events)), dtype=np.uint8)
+        self._guarded: list[list[ColumnRow[S, E, O, X]]] = [[] for _ in events]
+        for row in rows:
+            if row.guard is always_column:
+                self.next[row.source, row.event] = row.target
+                self.outcome[row.source, row.event] = row.outcome
+            else:
+                self._guarded[row.event].append(row)
+        self.next.flags.writeable = False
+        self.outcome.flags.writeable = False
+
+    def step(
+        self, states: NDArray[np.uint8], event: E, facts: X, index: NDArray[np.intp]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Apply one event to the elements `index` of the column `states`.
+
+        Parameters
+        ----------
+        states
+            (m,) uint8, the whole column; it is read and never written.
+        event
+            What happens to each of the elements.
+        facts
+            Handed to the guards.
+        index
+            (n,) intp, the elements that the event happens to.
+
+        Returns
+        -------
+        tuple
+            New (n,) uint8 arrays: the target and the outcome of each element. Writing the targets
+            back is the owner's decision, so a refused batch changes nothing.
+
+        Raises
+        ------
+        UnexpectedEventError
+            An element's state has no row for the event.
+        """
+        current = states[index]
+        target = self.next[current, event]
+        if target.size and target.max() == ILLEGAL:
+            bad = self.states(int(current[target == ILLEGAL][0])).name
+            raise UnexpectedEventError(f"{self.name}: {event.name} in {bad}")
+        outcome = self.outcome[current, event]
+        for row in reversed(self._guarded[event]):  # so that the first row that holds wins
+            holds = (current == row.source) & row.guard(facts, index)
+            target[holds] = row.target
+            outcome[holds] = row.outcome
+        return target, outcome

@@ -95,6 +95,17 @@ def effect_report_used(ctx: Context, req: Batch | None) -> None:
 
 
 _S, _E, _O = State, Event, RouteOutcome
+# fmt: off
+_ROWS = (
+    Row(_S.UNROUTED,    _E.ROUTE,    guard_strategy_missing,     effect_none,            _S.UNROUTED,    _O.STRATEGY_MISSING),
+    Row(_S.UNROUTED,    _E.ROUTE,    guard_strategy_unknown,     effect_none,            _S.UNROUTED,    _O.STRATEGY_UNKNOWN),
+    Row(_S.UNROUTED,    _E.ROUTE,    guard_strategy_unavailable, effect_none,            _S.UNROUTED,    _O.STRATEGY_UNAVAILABLE),
+    Row(_S.UNROUTED,    _E.ROUTE,    always,                     effect_create_strategy, _S.ROUTED,      _O.OK),
+    Row(_S.ROUTED,      _E.LOAD,     always,                     effect_dispatch,        _S.DISPATCHING, _O.OK),
+    Row(_S.DISPATCHING, _E.ANSWERED, guard_batch_failed,         effect_none,            _S.ROUTED,      _O.STRATEGY_FAILED),
+    Row(_S.DISPATCHING, _E.ANSWERED, always,                     effect_report_used,     _S.ROUTED,      _O.OK),
+)
+# fmt: on
 ROUTING: Final[Table[State, Event, RouteOutcome, Context, Batch | None]] = Table(
     "routing",
     states=State,
@@ -102,43 +113,5 @@ ROUTING: Final[Table[State, Event, RouteOutcome, Context, Batch | None]] = Table
     outcomes=RouteOutcome,
     initial=State.UNROUTED,
     completion=Event.ANSWERED,
-    # fmt: off
-    rows=(
-        Row(
-            _S.UNROUTED,
-            _E.ROUTE,
-            guard_strategy_missing,
-            effect_none,
-            _S.UNROUTED,
-            _O.STRATEGY_MISSING,
-        ),
-        Row(
-            _S.UNROUTED,
-            _E.ROUTE,
-            guard_strategy_unknown,
-            effect_none,
-            _S.UNROUTED,
-            _O.STRATEGY_UNKNOWN,
-        ),
-        Row(
-            _S.UNROUTED,
-            _E.ROUTE,
-            guard_strategy_unavailable,
-            effect_none,
-            _S.UNROUTED,
-            _O.STRATEGY_UNAVAILABLE,
-        ),
-        Row(_S.UNROUTED, _E.ROUTE, always, effect_create_strategy, _S.ROUTED, _O.OK),
-        Row(_S.ROUTED, _E.LOAD, always, effect_dispatch, _S.DISPATCHING, _O.OK),
-        Row(
-            _S.DISPATCHING,
-            _E.ANSWERED,
-            guard_batch_failed,
-            effect_none,
-            _S.ROUTED,
-            _O.STRATEGY_FAILED,
-        ),
-        Row(_S.DISPATCHING, _E.ANSWERED, always, effect_report_used, _S.ROUTED, _O.OK),
-    ),
-    # fmt: on
+    rows=_ROWS,
 )

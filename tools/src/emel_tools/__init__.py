@@ -1,1 +1,1 @@
-"""Placeholder while the workspace is being laid out."""
+"""The gates, the bench and the demo of this repository; the sessions of noxfile.py call them."""

@@ -73,8 +73,8 @@ def guard_strategy_unavailable(ctx: Context, req: Batch | None) -> bool:
 
 
 def guard_batch_failed(ctx: Context, req: Batch | None) -> bool:
-    """The strategy answered, and not with success."""
-    return req is not None and req.answer is not None and not req.answer.ok
+    """The strategy answered with anything but success; nothing at all isn't success either."""
+    return req is None or req.answer is None or not req.answer.ok
 
 
 def effect_create_strategy(ctx: Context, req: Batch | None) -> None:

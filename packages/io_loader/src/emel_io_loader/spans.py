@@ -77,6 +77,11 @@ class Spans:
     def __len__(self) -> int:
         return len(self.offset)
 
+    def take(self, index: NDArray[np.intp]) -> Spans:
+        """Select the spans at `index`, (m,) intp, as new columns over the same files."""
+        picked = self.file[index], self.offset[index], self.nbytes[index]
+        return Spans(self.files, *picked, identities=self.identities)
+
     def identity(self, file: int) -> FileIdentity | None:
         """What `files[file]` was when it was first looked at, if that is known."""
         return self.identities[file] if self.identities else None
@@ -84,17 +89,22 @@ class Spans:
 
 def _int_column(values: ArrayLike) -> IntColumn:
     column = np.asarray(values)
+    if column.dtype.kind == "f" and column.size and not isinstance(values, np.ndarray):
+        column = np.asarray(values, dtype=object)  # numpy makes floats of [-1, 2**63]
     if column.ndim != 1:
         raise TypeError(f"a column of spans has one dimension, not {column.ndim}")
     if column.size == 0 or (column.dtype.kind in "iu" and column.dtype != np.uint64):
         return column.astype(np.int64, copy=False)
+    if column.dtype.kind == "u" and column.max() <= INT64_MAX:
+        return column.astype(np.int64)
     if column.dtype.kind not in "uO" or not all(
         isinstance(value, (int, np.integer)) for value in column.tolist()
     ):
         raise TypeError(f"a column of spans holds integers, not {column.dtype}")
     if all(-INT64_MAX <= value <= INT64_MAX for value in column.tolist()):
         return column.astype(np.int64)
-    return column.astype(object)  # exact Python integers, so that the rules can see what is wrong
+    # Exact Python integers, so that the rules can see what is wrong.
+    return np.array([int(value) for value in column.tolist()], dtype=object)
 
 
 class Refusal(NamedTuple):
@@ -115,7 +125,7 @@ class SpanRule(NamedTuple):
 
 def _per_file(test: Callable[[bytes], bool]) -> Callable[[Spans], NDArray[Any]]:
     def broken(spans: Spans) -> NDArray[np.bool_]:
-        bad = np.array([test(path.encode("utf-8", "surrogateescape")) for path in spans.files])
+        bad = np.array([test(_encoded(path)) for path in spans.files])
         known = ~_file_unknown(spans)
         mask = np.zeros(len(spans), np.bool_)
         if bad.any():
@@ -123,6 +133,14 @@ def _per_file(test: Callable[[bytes], bool]) -> Callable[[Spans], NDArray[Any]]:
         return mask
 
     return broken
+
+
+def _encoded(path: str) -> bytes:
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Half a surrogate pair, as JSON can hold: the call that opens it says no in its own words.
+        return path.encode("utf-8", "surrogatepass")
 
 
 def _file_unknown(spans: Spans) -> NDArray[Any]:
@@ -163,7 +181,7 @@ RULES: Final = (
     SpanRule(SpanOutcome.PATH_HAS_NUL, _per_file(_path_has_nul), "its path holds a NUL character"),
     SpanRule(SpanOutcome.OFFSET_NEGATIVE, _offset_negative, "its offset {offset} is negative"),
     SpanRule(SpanOutcome.NBYTES_NEGATIVE, _nbytes_negative, "its size {nbytes} is negative"),
-    SpanRule(SpanOutcome.SPAN_OVERFLOWS, _span_overflows, "its offset {offset} plus its size {nbytes} is past 2^63"),
+    SpanRule(SpanOutcome.SPAN_OVERFLOWS, _span_overflows, "its offset {offset} plus its size {nbytes} is past 2^63 - 1"),
     SpanRule(SpanOutcome.SPAN_TOO_LARGE, _span_too_large, f"its size {{nbytes}} is past 2^40 ({NBYTES_MAX}) bytes"),
 )
 # fmt: on

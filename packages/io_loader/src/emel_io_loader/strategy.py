@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from emel_io_loader.outcomes import BatchOutcome, Leases
 from emel_io_loader.spans import FileIdentity, Spans
 
@@ -93,10 +96,12 @@ class Strategy(Protocol):
         """
         ...
 
-    def view(self, slot: int, generation: int) -> memoryview:
-        """Look at a leased span: exactly its bytes, read-only, borrowed from the mapping.
+    def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
+        """Look at a leased span: (nbytes,) uint8, read-only, borrowed from the mapping.
 
-        While anything made of the view is alive, releasing the lease answers with a BUSY reaction.
+        Every array made of it (`view`, `reshape`, slices, `np.ndarray(..., buffer=it)`) keeps it
+        alive, and while it is alive releasing the lease answers with a BUSY reaction. A memoryview
+        would not do: arrays made of one hold on to the whole mapping and not to the slice.
 
         Raises
         ------

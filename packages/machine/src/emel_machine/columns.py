@@ -57,8 +57,10 @@ class ColumnTable(Generic[S, E, O, X]):
         initial: S,
         rows: tuple[ColumnRow[S, E, O, X], ...],
     ) -> None:
-        if max(len(states), len(outcomes)) >= ILLEGAL:
-            raise ValueError(f"{name}: a column holds at most {ILLEGAL - 1} states or outcomes")
+        # By number and not by count: a table whose enum has gaps is for `prove` to name.
+        shape = max(states) + 1, max(events) + 1
+        if max(*states, *outcomes) >= ILLEGAL:
+            raise ValueError(f"{name}: states or outcomes are numbered at most {ILLEGAL - 1}")
         self.name = name
         self.states = states
         self.events = events
@@ -66,9 +68,9 @@ class ColumnTable(Generic[S, E, O, X]):
         self.initial = initial
         self.completion: E | None = None
         self.rows = rows
-        self.next = np.full((len(states), len(events)), ILLEGAL, dtype=np.uint8)
-        self.outcome = np.zeros((len(states), len(events)), dtype=np.uint8)
-        self._guarded: list[list[ColumnRow[S, E, O, X]]] = [[] for _ in events]
+        self.next = np.full(shape, ILLEGAL, dtype=np.uint8)
+        self.outcome = np.zeros(shape, dtype=np.uint8)
+        self._guarded: list[list[ColumnRow[S, E, O, X]]] = [[] for _ in range(shape[1])]
         for row in rows:
             if row.guard is always_column:
                 self.next[row.source, row.event] = row.target

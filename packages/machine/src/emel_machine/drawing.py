@@ -16,7 +16,7 @@ AnyTable: TypeAlias = Table[Any, Any, Any, Any, Any] | ColumnTable[Any, Any, Any
 def mermaid(table: AnyTable) -> str:
     """Draw `table` as the text of a Mermaid `stateDiagram-v2`, ending in a newline.
 
-    Each arrow reads `EVENT [guard] / effect: OUTCOME`; the guard `always` and the empty effect
+    Each arrow reads `EVENT [guard] / effect → OUTCOME`; the guard `always` and the empty effect
     are left out, and the completion event is drawn as `·`.
     """
     lines = ["stateDiagram-v2", f"    %% {table.name}", f"    [*] --> {table.initial.name}"]
@@ -33,5 +33,6 @@ def mermaid(table: AnyTable) -> str:
 
 
 def _spoken(function: object, prefix: str) -> str:
-    name = getattr(function, "__name__", repr(function))
+    # Not the repr: it holds an address, and the drawing would never be the same twice.
+    name = getattr(function, "__name__", "?")
     return name.removeprefix(prefix).replace("_", " ")

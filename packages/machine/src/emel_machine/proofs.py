@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 
-from emel_machine.columns import always_column
+from emel_machine.columns import ColumnTable, always_column
 from emel_machine.drawing import AnyRow, AnyTable
-from emel_machine.table import always
+from emel_machine.table import always, effect_none
 
 
 def prove(table: AnyTable) -> tuple[str, ...]:
     """Name everything that is wrong with `table`; an empty tuple is the proof.
 
     Checked: enums are numbered from 0 without gaps; each (source, event) group ends in `always`
-    and has no row after one; each state can be reached; each outcome is produced; each run comes
-    to rest (no cycle among completion rows); guards and effects bear the house's names.
+    (`always_column` in the column form) and has no row after one; each state can be reached; each
+    outcome is produced by a row that ends a run; each run comes to rest (no cycle among completion
+    rows); guards and effects bear the house's names.
     """
     return (
         *_enum_gaps(table),
@@ -38,20 +39,29 @@ def _enum_gaps(table: AnyTable) -> Iterator[str]:
 
 
 def _open_groups(table: AnyTable) -> Iterator[str]:
+    # The other form's guard holds too, but the column form builds its matrix from this very one.
+    unconditional = always_column if isinstance(table, ColumnTable) else always
     groups: dict[tuple[IntEnum, IntEnum], list[AnyRow]] = {}
     for row in table.rows:
         groups.setdefault((row.source, row.event), []).append(row)
     for (source, event), rows in groups.items():
-        unguarded = [row.guard in (always, always_column) for row in rows]
+        unguarded = [row.guard is unconditional for row in rows]
         if not unguarded[-1]:
             yield f"{source.name}, {event.name}: the last row is guarded"
         if any(unguarded[:-1]):
             yield f"{source.name}, {event.name}: a row after `always` can never win"
 
 
+def _passing(table: AnyTable) -> set[IntEnum]:
+    """The states that a run passes through: only the completion event can happen there."""
+    return {row.source for row in table.rows if row.event == table.completion}
+
+
 def _unreached_states(table: AnyTable) -> Iterator[str]:
+    passing = _passing(table)
+    rows = [r for r in table.rows if r.event == table.completion or r.source not in passing]
     reached: set[IntEnum] = {table.initial}
-    while grown := {r.target for r in table.rows if r.source in reached} - reached:
+    while grown := {r.target for r in rows if r.source in reached} - reached:
         reached |= grown
     for state in _members(table.states):
         if state not in reached:
@@ -59,7 +69,9 @@ def _unreached_states(table: AnyTable) -> Iterator[str]:
 
 
 def _unproduced_outcomes(table: AnyTable) -> Iterator[str]:
-    produced = {row.outcome for row in table.rows}
+    # The caller hears the last row of a run: what a row into a passing state says is never heard.
+    passing = _passing(table)
+    produced = {row.outcome for row in table.rows if row.target not in passing}
     for outcome in _members(table.outcomes):
         if outcome not in produced:
             yield f"{outcome.name} is never the outcome"
@@ -83,6 +95,6 @@ def _misnamed_functions(table: AnyTable) -> Iterator[str]:
         guard = getattr(row.guard, "__name__", "?")
         if not guard.startswith(("guard_", "always")):
             yield f"guard {guard} is not named guard_<what is true>"
-        effect = getattr(getattr(row, "effect", None), "__name__", "effect_none")
+        effect = getattr(getattr(row, "effect", effect_none), "__name__", "?")
         if not effect.startswith("effect_"):
             yield f"effect {effect} is not named effect_<verb>"

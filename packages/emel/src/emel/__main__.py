@@ -1,0 +1,5 @@
+"""`python -m emel` is the `emel` command."""
+
+from emel.cli import main
+
+main()

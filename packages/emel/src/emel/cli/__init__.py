@@ -1,0 +1,36 @@
+"""The `emel` command: what it says on a terminal, and what it says to machines."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from emel.cli.digest import digest
+from emel.cli.inspect import inspect
+from emel.cli.load import load
+from emel.errors import EmelError
+
+app = typer.Typer(
+    name="emel",
+    help="Look into model weights (GGUF, safetensors), load them, and digest them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(inspect)
+app.command()(load)
+app.command()(digest)
+
+
+def main() -> None:
+    """Run the command; an `EmelError` is one line on stderr and exit code 1."""
+    try:
+        app()
+    except EmelError as error:
+        sys.exit(f"emel: {' '.join(str(error).splitlines())}")
+    except BrokenPipeError:
+        # Whoever reads has gone, as `| head` does. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,31 @@
+"""`emel digest`: one digest a tensor, and one for the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import emel
+from emel.cli import render
+from emel.cli.progress import bar
+
+
+def digest(
+    file: Annotated[Path, typer.Argument(help="A GGUF or safetensors file.")],
+    *,
+    strategy: Annotated[str, typer.Option(help="How bytes get into memory.")] = "mmap",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a digest of every tensor and of the model: the same for the same weights."""
+    with emel.open(file, strategy=strategy) as model, bar("digesting") as progress:
+        digests = model.digest(progress)
+    if as_json:
+        tensors = {str(render.plain(name)): value for name, value in digests.tensors.items()}
+        render.print_json({"algorithm": "xxh3_128", "model": digests.model, "tensors": tensors})
+        return
+    # Plain lines, as of sha256sum: they are compared with diff, not read in a box.
+    for name, value in digests.tensors.items():
+        typer.echo(f"{value}  {render.text(name)}")
+    typer.echo(f"{digests.model}  (model)")

@@ -1,0 +1,85 @@
+"""How numbers, names and values of the file look on a terminal and in JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from typing import cast
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+SHOWN: int = 3
+"""So many entries of a long array are shown."""
+WIDTH: int = 72
+"""A longer string is cut."""
+
+
+def console() -> Console:
+    """Make a console on stdout that treats the file's own text as text, and not as markup."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Make a plain table; columns whose name begins with ">" hold numbers, to the right."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        justify = "right" if column.startswith(">") else "left"
+        made.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
+    return made
+
+
+def text(value: str) -> str:
+    """Make a string of the file safe to print: no control characters, no lone surrogates."""
+    printable = value.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in printable)
+
+
+def size(nbytes: float) -> str:
+    """Spell a number of bytes in the largest binary unit that leaves at least 1."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if nbytes < 1024:
+            return f"{nbytes:.0f} B" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1024
+    return f"{nbytes:.1f} TiB"
+
+
+def shape(axes: Sequence[int]) -> str:
+    """Spell a shape; a scalar has none."""
+    return " x ".join(map(str, axes)) or "scalar"
+
+
+def summary(value: object) -> str:
+    """Say what a metadata value is on one line: arrays by length and first entries."""
+    if isinstance(value, str):
+        shown = text(value)
+        return shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 1]}… ({len(value)} characters)"
+    if isinstance(value, (np.ndarray, Sequence)):
+        array = cast("Sequence[object]", value)
+        entries = ", ".join(summary(entry) for entry in islice(array, SHOWN))
+        more = ", …" if len(array) > SHOWN else ""
+        return f"[{entries}{more}] ({len(array)})"
+    if isinstance(value, np.generic):
+        return str(value.item())
+    return str(value)
+
+
+def plain(value: object) -> object:
+    """Turn a metadata value into what JSON has; of long arrays, their length and first entries."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (np.ndarray, Sequence)):
+        array = cast("Sequence[object]", value)
+        entries = [plain(entry) for entry in islice(array, WIDTH)]
+        return entries if len(array) <= WIDTH else {"length": len(array), "first": entries[:SHOWN]}
+    return value
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

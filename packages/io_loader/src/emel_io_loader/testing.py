@@ -1,0 +1,405 @@
+"""A strategy in memory, for the tests of whoever stands above the contract."""
+
+from __future__ import annotations
+
+import errno
+import weakref
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emel_io_loader._machine import Offer
+from emel_io_loader.outcomes import BatchOutcome, Leases, Reaction, StrategyError
+from emel_io_loader.spans import FileIdentity, Spans, validate
+from emel_io_loader.strategy import Advice, Identified, Mode, Usage
+
+__all__ = ["Advised", "FakeOutcome", "FakeStrategy"]
+
+
+class FakeOutcome(IntEnum):
+    """What the fake says beside `SpanOutcome`; named as the real strategies would."""
+
+    OK = 0
+    FILE_MISSING = 1
+    FILE_CHANGED = 2
+    SPAN_BEYOND_END = 3
+    TARGETS_INVALID = 4
+    POOL_FULL = 5
+    STALE_LEASE = 6
+    STILL_BORROWED = 7
+    ADVICE_INVALID = 8
+    CLOSED = 9
+
+
+_REACTIONS: Final[Mapping[FakeOutcome, Reaction]] = {
+    FakeOutcome.OK: Reaction.NONE,
+    FakeOutcome.FILE_MISSING: Reaction.SOURCE,
+    FakeOutcome.FILE_CHANGED: Reaction.SOURCE,
+    FakeOutcome.SPAN_BEYOND_END: Reaction.SOURCE,
+    FakeOutcome.TARGETS_INVALID: Reaction.INVALID,
+    FakeOutcome.POOL_FULL: Reaction.BUSY,
+    FakeOutcome.STALE_LEASE: Reaction.CLOSED,
+    FakeOutcome.STILL_BORROWED: Reaction.BUSY,
+    FakeOutcome.ADVICE_INVALID: Reaction.INVALID,
+    FakeOutcome.CLOSED: Reaction.CLOSED,
+}
+
+
+class Advised(NamedTuple):
+    """One piece of advice that was accepted."""
+
+    slot: int
+    generation: int
+    advice: Advice
+    start: int
+    nbytes: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """One leased span, and the array over it that was given out, for as long as it lives."""
+
+    slot: int
+    path: str
+    stop: int
+    content: bytes
+    given: weakref.ref[NDArray[np.uint8]] | None = None
+
+    def array(self) -> NDArray[np.uint8] | None:
+        return None if self.given is None else self.given()
+
+
+class FakeStrategy:
+    """A `Strategy` that keeps the whole contract over files in a dict, and can be told to fail.
+
+    The spans of one file and one batch share a slot, as they share a mapping, and each has a
+    generation of its own.
+
+    Parameters
+    ----------
+    files
+        Path to content. Copied; a test changes `files` of the instance to truncate, rewrite or
+        remove a file later on.
+    mode
+        Whether it maps or copies.
+    name
+        What callers ask for.
+    capacity
+        Slots of the pool; one that copies has none.
+
+    Attributes
+    ----------
+    loads, releases
+        The batches that were dispatched, refused ones too, in order.
+    advised
+        The advice that was accepted, in order.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        mode: Mode = Mode.MAPS,
+        *,
+        name: str = "fake",
+        capacity: int = 256,
+    ) -> None:
+        self.files = dict(files)
+        self.loads: list[Spans] = []
+        self.releases: list[Leases] = []
+        self.advised: list[Advised] = []
+        self._name = name
+        self._mode = mode
+        self._capacity = capacity if mode is Mode.MAPS else 0
+        self._inodes: dict[str, int] = {}
+        self._held: dict[int, _Held] = {}
+        self._slots: Counter[int] = Counter()  # leases of each slot in use
+        self._generations = 0
+        self._closed = False
+        self._load_failures: dict[int, BatchOutcome] = {}
+        self._release_failures: dict[int, BatchOutcome] = {}
+
+    @property
+    def name(self) -> str:
+        """See `Strategy.name`."""
+        return self._name
+
+    @property
+    def mode(self) -> Mode:
+        """See `Strategy.mode`."""
+        return self._mode
+
+    def offer(self, unavailable: str = "") -> Offer:
+        """Make the router's offer of this very instance."""
+        return Offer(create=lambda: self, unavailable=lambda: unavailable)
+
+    def fail_load(self, result: BatchOutcome, nth: int = 1) -> None:
+        """Answer the `nth` load from now with `result`; 1 is the next one. Nothing is loaded."""
+        self._load_failures[len(self.loads) + nth] = result
+
+    def fail_release(self, result: BatchOutcome, nth: int = 1) -> None:
+        """Answer the `nth` release from now with `result`; 1 is the next one.
+
+        The leases that `result.done` marks are let go of, as in a release that is done in part.
+        """
+        self._release_failures[len(self.releases) + nth] = result
+
+    def identify(self, files: Sequence[str]) -> Identified:
+        """See `Strategy.identify`."""
+        for i, path in enumerate(files):
+            if path not in self.files:
+                return Identified(_missing(path, i))
+        return Identified(_answer(FakeOutcome.OK), tuple(map(self._identity, files)))
+
+    def load(self, spans: Spans, targets: Sequence[memoryview] | None = None) -> BatchOutcome:
+        """See `Strategy.load`."""
+        self.loads.append(spans)
+        refusal = self._load_failures.pop(len(self.loads), None) or self._refusal(spans, targets)
+        if refusal is not None:
+            return refusal
+        if targets is None:
+            return self._map(spans)
+        for i, target in enumerate(targets):
+            wanted = self._bytes(spans, i)
+            target.cast("B")[: len(wanted)] = wanted
+        return _done(spans)
+
+    def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
+        """See `Strategy.view`."""
+        if slot == -1:
+            return np.frombuffer(b"\0", np.uint8)[:0]
+        held = self._leased(slot, generation)
+        if held is None:
+            raise StrategyError(_stale(slot, generation))
+        content = self.files.get(held.path)  # one that was removed is still mapped
+        if content is not None and len(content) < held.stop:
+            text = f"{held.path} has {len(content)} bytes now, and the span ends at {held.stop}"
+            raise StrategyError(_answer(FakeOutcome.SPAN_BEYOND_END, text, offset=len(content)))
+        array = held.array()
+        if array is None:
+            array = np.frombuffer(held.content, np.uint8)
+            held.given = weakref.ref(array)
+        return array
+
+    def release(self, leases: Leases) -> BatchOutcome:
+        """See `Strategy.release`."""
+        self.releases.append(leases)
+        n = len(leases)
+        failure = self._release_failures.pop(len(self.releases), None)
+        if failure is not None:
+            self._forget(leases, failure.done)
+            return failure
+        done = np.zeros(n, np.bool_)
+        seen: set[int] = set()
+        for i in range(n):
+            slot, generation = leases[i]
+            if slot == -1:
+                continue
+            if self._leased(slot, generation) is None or generation in seen:
+                return _stale(slot, generation, index=i, done=done)
+            seen.add(generation)
+        nbytes = 0
+        for i in range(n):
+            slot, generation = leases[i]
+            size = 0 if slot == -1 else len(self._held[generation].content)
+            done[i] = slot == -1 or self._let_go(generation)
+            nbytes += size if done[i] else 0
+        borrowed = np.flatnonzero(~done)
+        return BatchOutcome(
+            outcome=FakeOutcome.STILL_BORROWED if borrowed.size else FakeOutcome.OK,
+            reaction=Reaction.BUSY if borrowed.size else Reaction.NONE,
+            message=f"{borrowed.size} of {n} spans are still borrowed" if borrowed.size else "",
+            index=int(borrowed[0]) if borrowed.size else -1,
+            nspans=n - borrowed.size,
+            nbytes=nbytes,
+            done=done,
+        )
+
+    def advise(
+        self, slot: int, generation: int, advice: int, start: int = 0, nbytes: int | None = None
+    ) -> BatchOutcome:
+        """See `Strategy.advise`."""
+        held = self._leased(slot, generation)
+        if slot != -1 and held is None:
+            return _stale(slot, generation)
+        size = 0 if held is None else len(held.content)
+        count = size - start if nbytes is None else nbytes
+        if advice not in list(Advice):
+            return _answer(FakeOutcome.ADVICE_INVALID, f"advice {advice} is of no known kind")
+        if start < 0 or count < 0 or start + count > size:
+            text = f"bytes {start} to {start + count} leave a lease of {size} bytes"
+            return _answer(FakeOutcome.ADVICE_INVALID, text)
+        self.advised.append(Advised(slot, generation, Advice(advice), start, count))
+        return _answer(FakeOutcome.OK)
+
+    def usage(self) -> Usage:
+        """See `Strategy.usage`; there are no pages here, and so bytes are just the spans' bytes."""
+        nbytes = sum(len(held.content) for held in self._held.values())
+        return Usage(len(self._slots), self._capacity, len(self._held), nbytes)
+
+    def close(self) -> BatchOutcome:
+        """See `Strategy.close`. Nothing loads any more after the first call."""
+        self._closed = True
+        paths = {generation: held.path for generation, held in self._held.items()}
+        borrowed = [paths[generation] for generation in paths if not self._let_go(generation)]
+        if not borrowed:
+            return _answer(FakeOutcome.OK)
+        text = f"still borrowed: spans of {', '.join(sorted(set(borrowed)))}"
+        return _answer(FakeOutcome.STILL_BORROWED, text)
+
+    def _refusal(self, spans: Spans, targets: Sequence[memoryview] | None) -> BatchOutcome | None:
+        if self._closed:
+            return _answer(FakeOutcome.CLOSED, f"strategy {self._name} is closed")
+        bad = validate(spans)
+        if bad is not None:
+            return BatchOutcome(
+                outcome=bad.outcome, reaction=Reaction.INVALID, message=bad.message, index=bad.span
+            )
+        return self._bad_targets(spans, targets) or self._bad_source(spans) or self._full(spans)
+
+    def _bad_targets(
+        self, spans: Spans, targets: Sequence[memoryview] | None
+    ) -> BatchOutcome | None:
+        if (targets is None) != (self._mode is Mode.MAPS):
+            text = "it maps and takes no targets" if targets is not None else "it needs targets"
+            return _answer(FakeOutcome.TARGETS_INVALID, text)
+        if targets is None:
+            return None
+        if len(targets) != len(spans):
+            text = f"{len(spans)} spans have {len(targets)} targets"
+            return _answer(FakeOutcome.TARGETS_INVALID, text)
+        for i, target in enumerate(targets):
+            if target.readonly or not target.c_contiguous or target.nbytes < spans.nbytes[i]:
+                text = f"target {i} is read-only, not contiguous or too small"
+                return _answer(FakeOutcome.TARGETS_INVALID, text, index=i)
+        return None
+
+    def _bad_source(self, spans: Spans) -> BatchOutcome | None:
+        sizes: dict[int, int] = {}
+        stops: list[int] = (spans.offset + spans.nbytes).tolist()
+        files: list[int] = spans.file.tolist()
+        for i, (file, stop) in enumerate(zip(files, stops, strict=True)):
+            path = spans.files[file]
+            if file not in sizes:  # once a file, and not a span: there may be 50,000 of them
+                bad = self._bad_file(path, spans.identity(file), i)
+                if bad is not None:
+                    return bad
+                sizes[file] = len(self.files[path])
+            if stop > sizes[file]:
+                text = f"{path} has {sizes[file]} bytes, and span {i} ends at {stop}"
+                return _answer(FakeOutcome.SPAN_BEYOND_END, text, index=i, offset=sizes[file])
+        return None
+
+    def _bad_file(self, path: str, then: FileIdentity | None, i: int) -> BatchOutcome | None:
+        if path not in self.files:
+            return _missing(path, i)
+        changes = "" if then is None else then.changes(self._identity(path))
+        if changes:
+            return _answer(FakeOutcome.FILE_CHANGED, f"{path}: {changes}", index=i)
+        return None
+
+    def _full(self, spans: Spans) -> BatchOutcome | None:
+        wanted = len(set(spans.file[spans.nbytes > 0].tolist()))
+        if self._mode is Mode.COPIES or wanted + len(self._slots) <= self._capacity:
+            return None
+        text = f"{wanted} slots are needed, {len(self._slots)} of {self._capacity} are in use"
+        return _answer(FakeOutcome.POOL_FULL, text)
+
+    def _map(self, spans: Spans) -> BatchOutcome:
+        leases = Leases.vacant(len(spans))
+        free = (slot for slot in range(self._capacity) if slot not in self._slots)
+        slots: dict[int, int] = {}
+        for i in np.flatnonzero(spans.nbytes > 0).tolist():
+            file = int(spans.file[i])
+            if file not in slots:
+                slots[file] = next(free)
+            slot = slots[file]
+            self._slots[slot] += 1
+            self._generations += 1
+            self._held[self._generations] = _Held(
+                slot=slot,
+                path=spans.files[file],
+                stop=int(spans.offset[i] + spans.nbytes[i]),
+                content=self._bytes(spans, i),
+            )
+            leases.slot[i], leases.generation[i] = slot, self._generations
+        return _done(spans, leases)
+
+    def _leased(self, slot: int, generation: int) -> _Held | None:
+        held = self._held.get(generation)
+        return held if held is not None and held.slot == slot else None
+
+    def _let_go(self, generation: int) -> bool:
+        held = self._held[generation]
+        if held.array() is not None:
+            return False
+        del self._held[generation]
+        self._slots[held.slot] -= 1
+        if not self._slots[held.slot]:
+            del self._slots[held.slot]
+        return True
+
+    def _forget(self, leases: Leases, done: NDArray[np.bool_] | None) -> None:
+        for i in [] if done is None else np.flatnonzero(done).tolist():
+            if leases.slot[i] != -1 and self._leased(*leases[i]) is not None:
+                self._let_go(leases[i].generation)
+
+    def _bytes(self, spans: Spans, i: int) -> bytes:
+        offset, nbytes = int(spans.offset[i]), int(spans.nbytes[i])
+        return self.files[spans.files[int(spans.file[i])]][offset : offset + nbytes]
+
+    def _identity(self, path: str) -> FileIdentity:
+        content = self.files[path]
+        inode = self._inodes.setdefault(path, len(self._inodes) + 1)
+        # A checksum stands for the time: it changes when, and only when, the content does.
+        return FileIdentity(1, inode, len(content), zlib.crc32(content))
+
+
+def _answer(
+    outcome: FakeOutcome, message: str = "", *, index: int = -1, offset: int = -1
+) -> BatchOutcome:
+    return BatchOutcome(
+        outcome=outcome,
+        reaction=_REACTIONS[outcome],
+        message=message,
+        index=index,
+        offset=offset,
+    )
+
+
+def _missing(path: str, index: int) -> BatchOutcome:
+    return BatchOutcome(
+        outcome=FakeOutcome.FILE_MISSING,
+        reaction=Reaction.SOURCE,
+        message=f"{path} is not there",
+        index=index,
+        errno=errno.ENOENT,
+        cause=FileNotFoundError(errno.ENOENT, "No such file or directory", path),
+    )
+
+
+def _done(spans: Spans, leases: Leases | None = None) -> BatchOutcome:
+    return BatchOutcome(
+        outcome=FakeOutcome.OK,
+        reaction=Reaction.NONE,
+        nspans=len(spans),
+        nbytes=int(spans.nbytes.sum()),
+        leases=Leases.vacant() if leases is None else leases,
+    )
+
+
+def _stale(
+    slot: int, generation: int, *, index: int = -1, done: NDArray[np.bool_] | None = None
+) -> BatchOutcome:
+    return BatchOutcome(
+        outcome=FakeOutcome.STALE_LEASE,
+        reaction=Reaction.CLOSED,
+        message=f"lease ({slot}, {generation}) is stale",
+        index=index,
+        done=done,
+    )

@@ -1,0 +1,125 @@
+"""The port: every call of this package to the operating system, one injectable field each.
+
+Nothing else in the package imports `os`, `mmap` or `stat`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from emel_io_loader import Advice, FileIdentity
+
+# WebAssembly builds of Python come without the module; the strategy then says why it is of no use.
+_HAS_MMAP: Final = find_spec("mmap") is not None
+if TYPE_CHECKING or _HAS_MMAP:
+    import mmap
+
+    FileMapping: TypeAlias = mmap.mmap
+    """What `Port.map` answers with: a read-only buffer of the mapped bytes."""
+
+
+class FileFacts(NamedTuple):
+    """What the operating system says of a file."""
+
+    identity: FileIdentity
+    regular: bool
+    """Whether it is a regular file: no directory, FIFO, socket or device."""
+
+
+EFAULT: Final = errno.EFAULT
+REFUSED_ADVICE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What a kernel answers to an advice that it does not know (or not for this kind of file)."""
+NO_ROOM: Final = errno.EINVAL
+"""The number for failures that Python finds before it asks the kernel: they carry none."""
+
+
+def _open(path: str) -> int:
+    # O_NONBLOCK: opening a FIFO answers at once, so that it can be refused as what it is.
+    # O_NOCTTY: a terminal is refused too, and must not become the process's own meanwhile.
+    flags = os.O_RDONLY
+    for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    return os.open(path, flags)
+
+
+def _facts(found: os.stat_result) -> FileFacts:
+    identity = FileIdentity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return FileFacts(identity, stat.S_ISREG(found.st_mode))
+
+
+def _fstat(descriptor: int) -> FileFacts:
+    return _facts(os.fstat(descriptor))
+
+
+def _stat(path: str) -> FileFacts:
+    return _facts(os.stat(path))  # noqa: PTH116 - a path of bytes beyond UTF-8 stays as it is
+
+
+def _map(descriptor: int, nbytes: int, offset: int) -> FileMapping:
+    return mmap.mmap(descriptor, nbytes, access=mmap.ACCESS_READ, offset=offset)
+
+
+def _absent(*_: object) -> int:
+    raise NotImplementedError("this build of Python has no mmap module")
+
+
+def _advise(mapping: FileMapping, advice: int, start: int, nbytes: int) -> None:
+    mapping.madvise(advice, start, nbytes)
+
+
+def _known_advices() -> Mapping[Advice, int]:
+    if not (_HAS_MMAP and hasattr(mmap.mmap, "madvise")):
+        return {}
+    names = {
+        Advice.SEQUENTIAL: "MADV_SEQUENTIAL",
+        Advice.WILL_NEED: "MADV_WILLNEED",
+        Advice.DONT_NEED: "MADV_DONTNEED",
+    }
+    known = {kind: getattr(mmap, name) for kind, name in names.items() if hasattr(mmap, name)}
+    if sys.platform == "linux":
+        known[Advice.POPULATE] = 22  # MADV_POPULATE_READ (Linux 5.14); Python has no name for it
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The operating system as this package sees it.
+
+    Each field has its production default, so `Port(open=fake)` replaces one call and keeps the
+    rest. A call fails by raising `OSError` (or `ValueError`, where Python itself refuses).
+    """
+
+    open: Callable[[str], int] = _open
+    """Open a path for reading without waiting; answers a descriptor."""
+    fstat: Callable[[int], FileFacts] = _fstat
+    """Look at an open file."""
+    stat: Callable[[str], FileFacts] = _stat
+    """Look at what stands at a path, following links, without opening it."""
+    map: Callable[[int, int, int], FileMapping] = _map
+    """(descriptor, nbytes, offset): map read-only. The mapping outlives the descriptor."""
+    # The methods themselves: a wrapper around `size` would cost as much as it does.
+    unmap: Callable[[FileMapping], object] = mmap.mmap.close if _HAS_MMAP else _absent
+    """End a mapping; `BufferError` while something points into it."""
+    size: Callable[[FileMapping], int] = mmap.mmap.size if _HAS_MMAP else _absent
+    """How many bytes the mapped file has now."""
+    advise: Callable[[FileMapping, int, int, int], object] = _advise
+    """(mapping, advice, start, nbytes): madvise(2) on whole pages."""
+    close: Callable[[int], object] = os.close
+    """Close a descriptor."""
+    page_nbytes: int = mmap.PAGESIZE if _HAS_MMAP else 4096
+    granularity: int = mmap.ALLOCATIONGRANULARITY if _HAS_MMAP else 4096
+    """A mapping begins at a multiple of this many bytes."""
+    window_nbytes: int = 2**46 if sys.maxsize > 2**32 else 2**29
+    """A larger file is mapped in parts: half of the 47 bits of address space that a process has on
+    x86-64, and a quarter of what one has with 32-bit pointers."""
+    advices: Mapping[Advice, int] = _known_advices()
+    """The kinds of advice that can be given here, and their numbers."""
+    unavailable: str = "" if _HAS_MMAP else "this build of Python has no mmap module"
+    """Why files can't be mapped here, as a sentence; empty if they can."""

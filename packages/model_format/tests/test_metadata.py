@@ -1,0 +1,90 @@
+"""FMT-06: large metadata stays packed, and decodes one entry, a slice, or all on demand."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from emel_model_format import Header, Metadata, PackedStrings, parse
+from emel_model_format.testing import ARRAY, STRING, gguf_bytes
+
+WORDS = [f"wörd{i}" for i in range(5000)]
+
+
+def metadata_of(*entries):
+    data = gguf_bytes(entries)
+    header = parse(data, len(data))
+    assert isinstance(header, Header), header
+    return header.metadata
+
+
+@pytest.fixture
+def words():
+    return metadata_of(("words", ARRAY, (STRING, WORDS)))["words"]
+
+
+@pytest.mark.behaviour("FMT-06")
+def test_one_entry_a_slice_and_all(words):
+    assert isinstance(words, PackedStrings)
+    assert len(words) == 5000
+    assert words[0] == WORDS[0]
+    assert words[-1] == WORDS[-1]
+    assert words[4090:4100] == WORDS[4090:4100]
+    assert words[::-777] == WORDS[::-777]
+    assert words[10:5] == []
+    assert list(words) == WORDS
+    assert list(reversed(words)) == WORDS[::-1]
+    assert words.index("wörd77") == 77
+    assert "wörd4999" in words
+    assert words.raw(3) == "wörd3".encode()
+
+
+@pytest.mark.behaviour("FMT-06")
+@pytest.mark.parametrize("index", [5000, -5001])
+def test_no_such_entry(words, index):
+    with pytest.raises(IndexError):
+        words[index]
+    with pytest.raises(IndexError):
+        words.raw(index)
+
+
+@pytest.mark.behaviour("FMT-06")
+def test_bytes_that_are_not_utf8_are_not_lost():
+    values = metadata_of(("s", ARRAY, (STRING, [b"ok", b"\xff\xfea\0"])), ("t", STRING, b"\x80x"))
+    assert values["s"].raw(1) == b"\xff\xfea\0"
+    assert values["s"][1].encode("utf-8", "surrogateescape") == b"\xff\xfea\0"
+    assert values["t"].encode("utf-8", "surrogateescape") == b"\x80x"
+
+
+@pytest.mark.behaviour("FMT-06")
+def test_metadata_is_a_mapping_in_the_order_of_the_file():
+    values = metadata_of(("z", 4, 1), ("a", STRING, "text"), ("", 6, 0.25))
+    assert isinstance(values, Metadata)
+    assert dict(values) == {"z": 1, "a": "text", "": 0.25}
+    assert list(values) == ["z", "a", ""]
+    assert "b" not in values
+    with pytest.raises(KeyError):
+        values["b"]
+    assert "3 keys" in repr(values)
+
+
+@pytest.mark.behaviour("FMT-06")
+def test_numbers_are_views_of_the_section():
+    value = metadata_of(("n", ARRAY, (4, list(range(100)))))["n"]
+    assert value.base is not None
+    assert not value.flags.owndata
+    np.testing.assert_array_equal(value, np.arange(100))
+
+
+@pytest.mark.behaviour("FMT-06", "FMT-05")
+def test_a_vocabulary_costs_its_bytes_and_four_more_each():
+    data = gguf_bytes([("tokens", ARRAY, (STRING, ["token%06d" % i for i in range(100_000)]))])
+    parse(data, len(data))
+    tracemalloc.start()
+    try:
+        header = parse(data, len(data))
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(header, Header)
+    assert kept < len(data) + 4 * 100_000 + 50_000
+    assert peak < kept + 4_000_000

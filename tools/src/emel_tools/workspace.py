@@ -1,0 +1,39 @@
+"""What lies in the repository: its root and its packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Package(NamedTuple):
+    """One folder of `packages/`, or `tools`."""
+
+    folder: Path
+    module: str
+    """What it is imported as: `emel` for the face, `emel_<folder>` for every other."""
+
+    @property
+    def name(self) -> str:
+        """What it is called here, for example `io_mmap`."""
+        return self.folder.name
+
+    @property
+    def source(self) -> Path:
+        """Where its modules lie."""
+        return self.folder / "src" / self.module
+
+
+def packages(root: Path) -> tuple[Package, ...]:
+    """List `packages/*`, sorted; a folder counts whatever is in it."""
+    folders = sorted(path for path in (root / "packages").iterdir() if path.is_dir())
+    return tuple(Package(path, _module(path.name)) for path in folders)
+
+
+def shards(root: Path) -> tuple[Package, ...]:
+    """List what is tested by itself: the packages, and the tools."""
+    return (*packages(root), Package(root / "tools", _module("tools")))
+
+
+def _module(name: str) -> str:
+    return name if name == "emel" else f"emel_{name}"

@@ -224,7 +224,9 @@ def test_a_way_around_the_ports_is_found(repo, code, name):
 
 @pytest.mark.behaviour("BND-08")
 def test_an_import_that_is_not_declared_is_found(repo):
-    write(repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    import emel\n    import yaml\n")
+    write(
+        repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    import emel\n    import yaml\n"
+    )
     assert heard(repo) == [
         ("packages/disk/src/emel_disk/sly.py:2", "emel is imported and not declared"),
         ("packages/disk/src/emel_disk/sly.py:3", "yaml is imported and not declared"),
@@ -233,6 +235,6 @@ def test_an_import_that_is_not_declared_is_found(repo):
 
 @pytest.mark.behaviour("BND-08")
 def test_a_dependency_that_nothing_imports_is_found(repo):
-    edit(repo, "packages/disk/pyproject.toml", "[]", '["Ml-Dtypes[all] >=0.5; os_name == \'x\'"]')
+    edit(repo, "packages/disk/pyproject.toml", "[]", "[\"Ml-Dtypes[all] >=0.5; os_name == 'x'\"]")
     what = "ml_dtypes is declared and never imported"
     assert heard(repo) == [("packages/disk/pyproject.toml", what)]

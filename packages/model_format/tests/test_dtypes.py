@@ -4,6 +4,7 @@ import gguf
 import ml_dtypes
 import numpy as np
 import pytest
+
 from emel_model_format import DTYPES
 from emel_model_format.dtypes import GGUF_CODES, SAFETENSORS_CODES, UNKNOWN
 

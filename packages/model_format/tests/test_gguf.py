@@ -4,6 +4,7 @@ import gguf
 import ml_dtypes
 import numpy as np
 import pytest
+
 from emel_model_format import DTYPES, Header, PackedArrays, PackedStrings, parse
 from emel_model_format.testing import ARRAY, STRING, GGUFTensor, gguf_bytes
 
@@ -24,12 +25,13 @@ def array(header, data, index):
     return np.frombuffer(data[begin : begin + nbytes], dtype).reshape(tensors.array_shape(index))
 
 
-def written(tmp_path, byteorder="little", fill=lambda writer: None, alignment=None):
+def written(tmp_path, byteorder="little", fill=None, alignment=None):
     path = tmp_path / "model.gguf"
     writer = gguf.GGUFWriter(path, "test", endianess=ENDIANS[byteorder])
     if alignment:
         writer.add_custom_alignment(alignment)
-    fill(writer)
+    if fill is not None:
+        fill(writer)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+
 from emel_model_format import Header, Metadata, PackedStrings, parse
 from emel_model_format.testing import ARRAY, STRING, gguf_bytes
 
@@ -77,7 +78,7 @@ def test_numbers_are_views_of_the_section():
 
 @pytest.mark.behaviour("FMT-06", "FMT-05")
 def test_a_vocabulary_costs_its_bytes_and_four_more_each():
-    data = gguf_bytes([("tokens", ARRAY, (STRING, ["token%06d" % i for i in range(100_000)]))])
+    data = gguf_bytes([("tokens", ARRAY, (STRING, [f"token{i:06}" for i in range(100_000)]))])
     parse(data, len(data))
     tracemalloc.start()
     try:

@@ -4,6 +4,9 @@ import gguf
 import numpy as np
 import pytest
 import safetensors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from emel_model_format import DTYPES, Header, NeedMore, Refusal, parse
 from emel_model_format.testing import (
     ARRAY,
@@ -13,8 +16,6 @@ from emel_model_format.testing import (
     gguf_bytes,
     safetensors_bytes,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 GGUF = gguf_bytes(
     [
@@ -88,7 +89,7 @@ def checked(data):
     assert isinstance(parse(data[: len(data) // 2], len(data)), Header | NeedMore | Refusal)
     if isinstance(answer, Header):
         tensors = answer.tensors
-        assert all(0 <= n for n in tensors.nbytes)
+        assert all(n >= 0 for n in tensors.nbytes)
         assert all(tensors.offset + tensors.nbytes <= len(data))
         assert all(np.prod(shape, dtype=object) >= 0 for shape in tensors.shapes())
         for key in answer.metadata:

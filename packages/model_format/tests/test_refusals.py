@@ -7,6 +7,7 @@ import json
 import struct
 
 import pytest
+
 from emel_model_format import Header, Refusal, parse
 from emel_model_format.testing import (
     ARRAY,
@@ -138,7 +139,8 @@ SAFETENSORS_INVALID = [
     ("invalid-json", 11, raw("{} x")),
     ("invalid-json", 10, raw("{}{}")),
     ("invalid-json", 9, raw('{"a')),
-    ("wrong-type", 9, raw("{1:2}")),
+    ("invalid-json", 9, raw("{1:2}")),
+    ("invalid-json", None, raw('{"a":' + "[{" * 50_000)),
     ("invalid-json", 9, raw('{"\\ud800":{}}')),
     ("wrong-type", 13, raw('{"a":1}')),
     ("wrong-type", 13, raw('{"a":[]}')),

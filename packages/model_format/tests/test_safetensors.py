@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+
 from emel_model_format import DTYPES, Header, parse
 from emel_model_format.testing import SafetensorsTensor, safetensors_bytes
 

@@ -4,10 +4,11 @@ import struct
 
 import numpy as np
 import pytest
-from emel_model_format import _strings
-from emel_model_format._strings import string_ends
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from emel_model_format import _strings
+from emel_model_format._strings import string_ends
 
 ORDERS = {"little": "<Q", "big": ">Q"}
 

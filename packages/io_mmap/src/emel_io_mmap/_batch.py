@@ -117,7 +117,7 @@ def _room(pool: Pool) -> int:
 def _facts_of_run(batch: Batch, run: int) -> Task:
     """What a run asks of its slot."""
     assert batch.runs is not None, "the batch is planned"  # noqa: S101 - a proof for the checker
-    path = batch.spans.files[batch.runs.file[run]]
+    path = batch.spans.files[batch.runs.file.item(run)]
     # A path may be named twice: what both say that it was has to hold.
     same = (i for i, other in enumerate(batch.spans.files) if other == path)
     expected = (batch.spans.identity(i) for i in same) if batch.spans.identities else ()

@@ -60,10 +60,10 @@ class LeaseColumns:
         stop: NDArray[np.int64],
         alive: NDArray[np.bool_],
     ) -> None:
-        self._generation, self.generations = generation, memoryview(generation)
-        self._start, self.starts = start, memoryview(start)
-        self._stop, self.stops = stop, memoryview(stop)
-        self._alive, self.alive = alive, memoryview(alive)
+        self._generation, self.generations = generation, generation.data
+        self._start, self.starts = start, start.data
+        self._stop, self.stops = stop, stop.data
+        self._alive, self.alive = alive, alive.data
 
     def give(self, first: int, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
         """Append n leases of the generations `first` and on, which are later than all before."""

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -119,7 +119,7 @@ class Port:
     window_nbytes: int = 2**46 if sys.maxsize > 2**32 else 2**29
     """A larger file is mapped in parts: half of the 47 bits of address space that a process has on
     x86-64, and a quarter of what one has with 32-bit pointers."""
-    advices: Mapping[Advice, int] = _known_advices()
+    advices: Mapping[Advice, int] = field(default_factory=_known_advices)
     """The kinds of advice that can be given here, and their numbers."""
     unavailable: str = "" if _HAS_MMAP else "this build of Python has no mmap module"
     """Why files can't be mapped here, as a sentence; empty if they can."""

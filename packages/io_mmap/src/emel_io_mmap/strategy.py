@@ -303,7 +303,8 @@ class MmapStrategy:
         again[order[1:]] = ordered[1:] == ordered[:-1]
         stale |= again & ~vacant
         found: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        for slot in np.unique(leases.slot[~vacant & ~stale]).tolist():
+        slots: list[int] = np.unique(leases.slot[~vacant & ~stale]).tolist()
+        for slot in slots:
             members = np.flatnonzero((leases.slot == slot) & ~stale & ~vacant)
             positions = self._slots[slot].leases.find_all(leases.generation[members])
             stale[members[positions < 0]] = True

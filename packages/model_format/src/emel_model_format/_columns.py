@@ -18,6 +18,22 @@ def no_position(_index: int) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Claims:
+    """What a header claims of n tensors, before anything is checked against the file."""
+
+    names: list[str]
+    dtypes: list[int]
+    """Indices into DTYPES."""
+    ndim: NDArray[np.int64]
+    dims: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    """(2 n,) begins and ends of the data by turns."""
+    metadata: dict[str, str]
+    at: list[int]
+    """Where the entries stand in the file; empty if nobody looked."""
+
+
 @dataclass(slots=True, eq=False)
 class Columns:
     """n tensors as a header claims them: shapes (n,) unless stated otherwise."""

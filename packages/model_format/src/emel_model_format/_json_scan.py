@@ -10,14 +10,12 @@ fields serde ignores) for what is expected in it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from emel_model_format._columns import INT64_MAX
+from emel_model_format._columns import INT64_MAX, Claims
 from emel_model_format._refuse import refuse, show
 from emel_model_format.dtypes import SAFETENSORS_CODES
 
@@ -29,22 +27,6 @@ _STRING: Final = re.compile(rb'"((?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+)"')
 _INTEGER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?![0-9.eE])")
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _WORD: Final = re.compile(rb"true|false|null")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Claims:
-    """What a header claims of n tensors, before anything is checked against the file."""
-
-    names: list[str]
-    dtypes: list[int]
-    """Indices into DTYPES."""
-    ndim: NDArray[np.int64]
-    dims: NDArray[np.int64]
-    spans: NDArray[np.int64]
-    """(2 n,) begins and ends of the data by turns."""
-    metadata: dict[str, str]
-    at: list[int]
-    """Where the entries stand in the file; empty if nobody looked."""
 
 
 def scan(json: bytes, base: int) -> Claims:
@@ -167,6 +149,8 @@ class _Scan:
         """Read a key and the colon behind it; return it with its position."""
         self.space()
         pos = self.pos
+        if self.peek() != b'"':  # no look at what it is instead: that would recurse
+            self.refuse("invalid-json", "a key is expected")
         key = self.string("a key")
         self.space()
         self.take(b":", "a colon")

@@ -5,7 +5,6 @@ from typing import Protocol
 from emel_model_format._formats import PREFIX_NBYTES, refuse_unless_safetensors
 from emel_model_format._gguf import MAGIC, parse_gguf
 from emel_model_format._refuse import StoppedError
-from emel_model_format._safetensors import parse_safetensors
 from emel_model_format.header import Header
 from emel_model_format.outcomes import NeedMore, Refusal
 
@@ -64,4 +63,7 @@ def _parse_view(view: memoryview, file_nbytes: int) -> Header:
     if start.startswith(MAGIC):
         return parse_gguf(view, file_nbytes)
     refuse_unless_safetensors(start, file_nbytes)
+    # Here, since it imports msgspec, which takes longer than the rest of the package together.
+    from emel_model_format._safetensors import parse_safetensors  # noqa: PLC0415
+
     return parse_safetensors(view, file_nbytes)

@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from emel_model_format._columns import Columns, no_position
-from emel_model_format._json_scan import Claims, scan
+from emel_model_format._columns import Claims, Columns, no_position
+from emel_model_format._json_scan import scan
 from emel_model_format._refuse import StoppedError, refuse
 from emel_model_format._rules import SAFETENSORS_RULES, first_refusal
 from emel_model_format.dtypes import DTYPES, SAFETENSORS_CODES

@@ -200,7 +200,8 @@ class Checkpoint:
     def _explain(self, report: Report) -> Failure | None:
         if report.ok:
             return None
-        names = tuple(self.names[i] for i in report.tensors.tolist())
+        refused: list[int] = report.tensors.tolist()
+        names = tuple(self.names[i] for i in refused)
         if report.strategy is not None and not report.strategy.ok:
             return Failure.of_batch(LoadOutcome.IO_FAILED, report.strategy, self.path, names)
         return Failure(

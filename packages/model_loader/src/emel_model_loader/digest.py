@@ -77,7 +77,7 @@ def _of_model(checkpoint: Checkpoint, digests: dict[str, str]) -> str:
     lines = xxhash.xxh3_128()
     order = sorted(range(len(columns)), key=lambda i: columns.names[i].encode())
     for i in order:
-        name, dtype = columns.names[i], DTYPES[columns.dtype[i]].name
+        name, dtype = columns.names[i], DTYPES[columns.dtype.item(i)].name
         shape = "x".join(map(str, columns.shape(i)))
         lines.update(f"{name}\0{dtype}\0{shape}\0{digests[name]}\n".encode())
     return lines.hexdigest()

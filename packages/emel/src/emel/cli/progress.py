@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -19,7 +19,7 @@ import emel
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[emel.Progress], None]]:
+def bar(what: str) -> Generator[Callable[[emel.Progress], None]]:
     """Show a bar while the block runs; yields the callback that moves it."""
     columns = (
         TextColumn("{task.description}"),

@@ -62,8 +62,6 @@ def summary(value: object) -> str:
         entries = ", ".join(summary(entry) for entry in islice(array, SHOWN))
         more = ", …" if len(array) > SHOWN else ""
         return f"[{entries}{more}] ({len(array)})"
-    if isinstance(value, np.generic):
-        return str(value.item())
     return str(value)
 
 
@@ -72,7 +70,7 @@ def plain(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, np.generic):
-        return value.item()
+        return cast("object", value.item())
     if isinstance(value, (np.ndarray, Sequence)):
         array = cast("Sequence[object]", value)
         entries = [plain(entry) for entry in islice(array, WIDTH)]

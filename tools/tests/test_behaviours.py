@@ -1,0 +1,127 @@
+"""The catalogue check, over catalogues and tests written here."""
+
+import pytest
+
+from emel_tools.behaviours import check, read_marks
+
+TESTED = 'import pytest\n\n\n@pytest.mark.behaviour("AB-01")\ndef test_it(): ...\n'
+
+
+@pytest.fixture
+def repo(tmp_path):
+    for folder in ("packages/disk", "packages/emel", "tools"):
+        (tmp_path / folder / "tests").mkdir(parents=True)
+    write(tmp_path, "packages/disk/behaviours.toml", '[AB-01]\npromise = "It spins."\n')
+    write(tmp_path, "packages/disk/tests/test_disk.py", TESTED)
+    for name in ("packages/emel/behaviours.toml", "tools/behaviours.toml"):
+        write(tmp_path, name, "")
+    return tmp_path
+
+
+def write(root, name, text):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def heard(root):
+    findings, _ = check(root)
+    assert all(finding.fix for finding in findings)
+    return [(finding.where, finding.what) for finding in findings]
+
+
+@pytest.mark.behaviour("GATE-01", "GATE-02", "GATE-03")
+def test_promises_that_are_all_tested_are_green(repo):
+    assert heard(repo) == []
+    assert check(repo)[1] == "1 promises, 1 marks"
+
+
+@pytest.mark.behaviour("GATE-01")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("packages/disk/tests/test_disk.py", "def test_it(): ..."),
+        ("packages/disk/tests/test_disk.py", TESTED.replace("test_it", "helper")),
+        ("packages/disk/tests/test_disk.py", "# " + TESTED.replace("\n", "\n# ")),
+        (
+            "packages/disk/tests/test_disk.py",
+            'import pytest\npytestmark = pytest.mark.behaviour("AB-01")\n',
+        ),
+    ],
+)
+def test_a_promise_without_a_test_is_found(repo, name, text):
+    write(repo, name, text)
+    assert heard(repo) == [("packages/disk/behaviours.toml", "no test of the gate names AB-01")]
+
+
+@pytest.mark.behaviour("GATE-01")
+@pytest.mark.parametrize("place", ["conftest.py", "builders.py", "real/test_disk.py"])
+def test_a_file_that_the_gate_does_not_run_proves_nothing(repo, place):
+    (repo / "packages/disk/tests/test_disk.py").unlink()
+    write(repo, f"packages/disk/tests/{place}", TESTED)
+    assert heard(repo) == [("packages/disk/behaviours.toml", "no test of the gate names AB-01")]
+
+
+@pytest.mark.behaviour("GATE-01")
+def test_a_package_without_a_catalogue_is_found(repo):
+    (repo / "packages/emel/behaviours.toml").unlink()
+    assert heard(repo) == [("packages/emel/behaviours.toml", "the package promises nothing")]
+
+
+@pytest.mark.behaviour("GATE-02")
+def test_a_test_that_names_an_unknown_id_is_found_once_an_id(repo):
+    marks = '@pytest.mark.behaviour("AB-01", "AB-99")\ndef test_{}(): ...\n'
+    text = f"import pytest\n\n\n{marks.format('a')}\n\n{marks.format('b')}"
+    write(repo, "packages/disk/tests/test_disk.py", text)
+    what = "AB-99 is no id of any behaviours.toml (2 times)"
+    assert heard(repo) == [("packages/disk/tests/test_disk.py:4", what)]
+
+
+@pytest.mark.behaviour("GATE-02")
+def test_an_id_that_is_computed_is_found(repo):
+    text = TESTED.replace('"AB-01"', '"AB-01", PREFIX + "01"')
+    write(repo, "packages/disk/tests/test_disk.py", text)
+    what = "PREFIX + '01' is no id of any behaviours.toml"
+    assert heard(repo) == [("packages/disk/tests/test_disk.py:4", what)]
+
+
+@pytest.mark.behaviour("GATE-03")
+def test_an_id_in_two_catalogues_is_found(repo):
+    write(repo, "packages/emel/behaviours.toml", '[AB-01]\npromise = "It spins too."\n')
+    what = "AB-01 is promised in packages/disk/behaviours.toml too"
+    assert heard(repo) == [("packages/emel/behaviours.toml", what)]
+
+
+@pytest.mark.behaviour("GATE-03")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('[AB-01]\npromise = "x"\n[AB-01]\npromise = "y"\n', "it is no TOML"),
+        ("[AB-01]\n", "[AB-01] promises nothing"),
+        ('[AB-01]\npromise = " "\n', "[AB-01] promises nothing"),
+        ("AB-01 = 3\n", "[AB-01] promises nothing"),
+        ('[AB-01]\npromise = "x"\n[spins]\npromise = "y"\n', "[spins] is no id"),
+    ],
+)
+def test_a_misformed_catalogue_is_found(repo, text, what):
+    write(repo, "packages/disk/behaviours.toml", text)
+    assert any(said.startswith(what) for _, said in heard(repo))
+
+
+@pytest.mark.behaviour("GATE-01")
+@pytest.mark.parametrize(
+    "text",
+    [
+        'pytestmark = [m.slow, m.behaviour("AB-01")]\ndef test_it(): ...',
+        '@m.behaviour("AB-01")\nclass TestIt:\n    def test_it(self): ...',
+        'class TestIt:\n    pytestmark = m.behaviour("AB-01")\n    def test_it(self): ...',
+        'class TestIt:\n    @m.behaviour("AB-01")\n    async def test_it(self): ...',
+        '@m.behaviour("AB-01")\nclass TestIt(Contract): ...',
+        'pytestmark = m.behaviour("AB-01")\nTestIt = Machine.TestCase',
+        'TestIt = Machine.TestCase\nTestIt.pytestmark = [m.behaviour("AB-01")]',
+        '@m.parametrize("x", [p.param(1, marks=m.behaviour("AB-01"))])\ndef test_it(x): ...',
+    ],
+)
+def test_every_way_to_mark_a_test_is_read(repo, text):
+    write(repo, "packages/disk/tests/test_disk.py", text)
+    assert [(mark.id, mark.proves) for mark in read_marks(repo)] == [("AB-01", True)]

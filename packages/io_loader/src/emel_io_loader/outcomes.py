@@ -161,8 +161,8 @@ class RouteOutcome(IntEnum):
 
 ROUTE_REACTIONS: Final[Mapping[RouteOutcome, Reaction]] = {
     RouteOutcome.OK: Reaction.NONE,
-    RouteOutcome.STRATEGY_MISSING: Reaction.INVALID,
-    RouteOutcome.STRATEGY_UNKNOWN: Reaction.INVALID,
+    RouteOutcome.STRATEGY_MISSING: Reaction.UNSUPPORTED,
+    RouteOutcome.STRATEGY_UNKNOWN: Reaction.UNSUPPORTED,
     RouteOutcome.STRATEGY_UNAVAILABLE: Reaction.UNSUPPORTED,
 }
 """STRATEGY_FAILED is absent: the strategy's own outcome has the reaction."""

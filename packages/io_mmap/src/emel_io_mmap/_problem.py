@@ -71,7 +71,8 @@ class Problem:
             actual = -1  # it was long enough when it was measured, and isn't when it is mapped
         message = MESSAGES[outcome].format(
             path=path,
-            error=task.error,
+            # The path stands before it already, and str(OSError) would say it again.
+            error=getattr(task.error, "strerror", None) or task.error,
             offset=offset,
             wanted=wanted,
             actual=actual if actual >= 0 else "fewer",

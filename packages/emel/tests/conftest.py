@@ -1,0 +1,95 @@
+"""Real checkpoints, written by the formats' own packages."""
+
+from pathlib import Path
+
+import gguf
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+from gguf.quants import quantize
+
+QUANTISED = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
+
+
+def write_gguf(path: Path) -> Path:
+    rng = np.random.default_rng(7)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(1)
+    writer.add_token_list([f"token{i}" for i in range(3000)])
+    writer.add_token_scores([float(i) for i in range(3000)])
+    for kind in QUANTISED:
+        values = rng.standard_normal((6, 64), np.float32)
+        quantised = quantize(values, gguf.GGMLQuantizationType[kind])
+        writer.add_tensor(
+            f"blk.0.{kind.lower()}", quantised, raw_dtype=gguf.GGMLQuantizationType[kind]
+        )
+    for dtype in (np.float32, np.float16, np.float64, np.int8, np.int16, np.int32, np.int64):
+        writer.add_tensor(
+            f"plain.{np.dtype(dtype).name}", rng.integers(0, 99, (3, 5, 2)).astype(dtype)
+        )
+    writer.add_tensor("vector", np.arange(7, dtype=np.float32))
+    bits = rng.integers(0, 2**15, (4, 32)).astype(np.uint16).view(np.uint8)
+    writer.add_tensor("bf16", bits, raw_dtype=gguf.GGMLQuantizationType.BF16)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def safetensors_arrays() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(8)
+    names = (
+        "bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64 complex64"
+    )
+    arrays = {name: rng.integers(0, 2, (3, 4)).astype(name) for name in names.split()}
+    arrays["bfloat16"] = rng.standard_normal((5, 3)).astype(ml_dtypes.bfloat16)
+    arrays["float8_e4m3fn"] = rng.standard_normal((5, 3)).astype(ml_dtypes.float8_e4m3fn)
+    arrays["float8_e5m2"] = rng.standard_normal((5, 3)).astype(ml_dtypes.float8_e5m2)
+    arrays["scalar"] = np.array(3.5, np.float32)
+    arrays["empty"] = np.empty((0, 4), np.float32)
+    arrays["big"] = rng.integers(0, 255, 3 << 20).astype(np.uint8)
+    return arrays
+
+
+def write_safetensors(path: Path) -> Path:
+    safetensors.numpy.save_file(safetensors_arrays(), path, metadata={"made by": "a test"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def gguf_file(tmp_path_factory):
+    return write_gguf(tmp_path_factory.mktemp("gguf") / "model.gguf")
+
+
+@pytest.fixture(scope="session")
+def safetensors_file(tmp_path_factory):
+    return write_safetensors(tmp_path_factory.mktemp("st") / "model.safetensors")
+
+
+@pytest.fixture(scope="session")
+def arrays():
+    return safetensors_arrays()
+
+
+@pytest.fixture(params=["gguf", "safetensors"])
+def model_file(request, gguf_file, safetensors_file):
+    return gguf_file if request.param == "gguf" else safetensors_file
+
+
+@pytest.fixture
+def held():
+    """What of a file this process has mapped or open now."""
+
+    def lines(path):
+        descriptors = []
+        for entry in Path("/proc/self/fd").iterdir():
+            try:
+                descriptors.append(str(entry.readlink()))
+            except OSError:
+                continue  # the one that listed the folder
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        return [line for line in maps + descriptors if line.endswith(str(path))]
+
+    return lines

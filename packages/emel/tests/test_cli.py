@@ -1,0 +1,195 @@
+"""The command line, as a person and as a program sees it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import ml_dtypes
+import numpy as np
+import pytest
+import xxhash
+from safetensors.numpy import save_file
+
+import emel
+from emel.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["emel", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out = capsys.readouterr()
+        code = ended.value.code
+        if isinstance(code, str):  # what the interpreter would print, and exit with 1
+            return 1, out.out, out.err + code + "\n"
+        return code or 0, out.out, out.err
+
+    return command
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_inspect_shows_what_the_file_holds(run, gguf_file):
+    code, out, err = run("inspect", gguf_file)
+    assert (code, err) == (0, "")
+    assert "gguf v3" in out
+    assert "llama" in out
+    assert re.search(r"Q4_0 +1 ", out)
+    assert "largest tensors" in out
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_inspect_lists_and_summarises_metadata(run, gguf_file):
+    _, out, _ = run("inspect", "--metadata", gguf_file)
+    assert "tokenizer.ggml.tokens" in out
+    assert "(3000)" in out
+    assert "token2999" not in out
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_inspect_filters_by_regular_expression(run, gguf_file):
+    _, out, _ = run("inspect", "--grep", r"^plain\.int", "--json", gguf_file)
+    names = [tensor["name"] for tensor in json.loads(out)["tensors"]]
+    assert names == ["plain.int8", "plain.int16", "plain.int32", "plain.int64"]
+
+
+@pytest.mark.behaviour("CLI-01", "CLI-04")
+def test_a_bad_regular_expression_is_a_usage_error(run, gguf_file):
+    code, _, err = run("inspect", "--grep", "(", gguf_file)
+    assert code == 2
+    assert "regular" in err
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_inspect_speaks_json(run, model_file):
+    _, out, _ = run("inspect", "--json", model_file)
+    document = json.loads(out)
+    with emel.open(model_file) as model:
+        assert document["tensor_count"] == len(model)
+        assert document["nbytes"] == sum(model.info(name).nbytes for name in model)
+        assert [t["name"] for t in document["tensors"]] == list(model)
+
+
+@pytest.mark.behaviour("CLI-02")
+@pytest.mark.parametrize("touch", [[], ["--touch"]])
+def test_load_loads_everything_and_gives_it_back(run, model_file, touch):
+    code, out, err = run("load", "--json", *touch, model_file)
+    assert (code, err) == (0, "")
+    facts = json.loads(out)
+    assert facts["slots_used"] == 1
+    assert facts["loaded"] == {
+        "mmap-resident": {"tensors": facts["tensors"], "nbytes": facts["nbytes"]}
+    }
+    assert list(facts["released"]) == ["evicted"]
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_touched_memory_is_there_and_comes_back(run, safetensors_file):
+    facts = json.loads(run("load", "--touch", "--json", safetensors_file)[1])
+    assert facts["resident_loaded"] - facts["resident_before"] > 3 << 20
+    assert facts["resident_loaded"] - facts["resident_after"] > 2 << 20
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_load_says_it_to_people(run, model_file):
+    _, out, _ = run("load", "--touch", model_file)
+    for word in ("loaded", "GiB/s", "slots", "1 of 256", "after release"):
+        assert word in out
+
+
+@pytest.mark.behaviour("CLI-03")
+def test_digest_is_the_documented_one(run, safetensors_file, arrays):
+    document = json.loads(run("digest", "--json", safetensors_file)[1])
+    names = {
+        "float32": "F32",
+        "uint8": "U8",
+        "bfloat16": "BF16",
+        "complex64": "C64",
+        "bool": "BOOL",
+    }
+    for name, dtype in names.items():
+        assert document["tensors"][name] == xxhash.xxh3_128_hexdigest(arrays[name].tobytes()), dtype
+    lines = b""
+    with emel.open(safetensors_file) as model:
+        for name in sorted(model, key=str.encode):
+            info = model.info(name)
+            shape = "x".join(map(str, info.shape))
+            digest = xxhash.xxh3_128_hexdigest(arrays[name].tobytes())
+            lines += f"{name}\0{info.dtype}\0{shape}\0{digest}\n".encode()
+    assert document["model"] == xxhash.xxh3_128_hexdigest(lines)
+
+
+@pytest.mark.behaviour("CLI-03")
+def test_digest_does_not_depend_on_the_layout(run, tmp_path):
+    import gguf
+
+    weights = {"b": np.arange(64, dtype=np.float32).reshape(4, 16), "a": np.ones(8, np.float16)}
+    save_file(weights, tmp_path / "one.safetensors")
+    writer = gguf.GGUFWriter(tmp_path / "two.gguf", "llama")
+    for name, array in weights.items():
+        writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    one = json.loads(run("digest", "--json", tmp_path / "one.safetensors")[1])
+    two = json.loads(run("digest", "--json", tmp_path / "two.gguf")[1])
+    assert one["model"] == two["model"]
+    assert one["tensors"] == two["tensors"]
+
+
+@pytest.mark.behaviour("CLI-03")
+def test_digest_prints_one_line_a_tensor(run, model_file):
+    lines = run("digest", model_file)[1].splitlines()
+    with emel.open(model_file) as model:
+        assert len(lines) == len(model) + 1
+    assert re.fullmatch(r"[0-9a-f]{32}  \(model\)", lines[-1])
+
+
+@pytest.mark.behaviour("CLI-04")
+@pytest.mark.parametrize("command", ["inspect", "load", "digest"])
+@pytest.mark.parametrize("what", ["missing", "empty", "folder", "truncated", "pointer"])
+def test_an_error_is_one_line_and_exit_code_1(run, tmp_path, gguf_file, command, what):
+    path = tmp_path / "x.gguf"
+    if what == "empty":
+        path.write_bytes(b"")
+    elif what == "folder":
+        path.mkdir()
+    elif what == "truncated":
+        path.write_bytes(gguf_file.read_bytes()[:-2000])
+    elif what == "pointer":
+        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    code, out, err = run(command, path)
+    assert code == 1
+    assert out == ""
+    assert err.startswith("emel: ")
+    assert err.count("\n") == 1
+    assert str(path) in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_text_of_the_file_cannot_command_the_terminal(run, tmp_path):
+    name = "\x1b[31mred\x07[bold]x[/bold]"
+    save_file({name: np.ones(3, ml_dtypes.bfloat16)}, tmp_path / "x.safetensors")
+    for words in (["inspect", "--tensors"], ["digest"]):
+        _, out, _ = run(*words, tmp_path / "x.safetensors")
+        assert "\x1b[31m" not in out
+        assert "\x07" not in out
+        assert "[bold]x[/bold]" in out
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_a_closed_pipe_is_no_traceback(gguf_file):
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "emel", "inspect", "--json", str(gguf_file)]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr == ""

@@ -1,0 +1,118 @@
+"""One class for each reaction, each also the builtin that people expect."""
+
+import os
+import pickle
+import struct
+
+import pytest
+
+import emel
+
+BUILTINS = {
+    emel.InvalidFileError: ValueError,
+    emel.UnsupportedError: NotImplementedError,
+    emel.SourceError: OSError,
+    emel.BusyError: BufferError,
+    emel.ClosedError: ValueError,
+}
+
+
+@pytest.mark.behaviour("FACE-01")
+@pytest.mark.parametrize(("ours", "builtin"), BUILTINS.items())
+def test_each_error_is_also_a_builtin(ours, builtin):
+    assert issubclass(ours, emel.EmelError)
+    assert issubclass(ours, builtin)
+
+
+@pytest.mark.behaviour("FACE-01")
+@pytest.mark.parametrize("kind", BUILTINS)
+def test_errors_survive_pickling(kind):
+    error = kind("why", code="a-code", path="f", tensors=("a", "b"), offset=3, errno=5)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is kind
+    assert (str(copy), copy.code, copy.path) == ("why", "a-code", "f")
+    assert (copy.tensors, copy.offset, copy.errno) == (("a", "b"), 3, 5)
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_a_missing_file_is_a_source_error_with_its_cause(tmp_path):
+    with pytest.raises(emel.SourceError) as raised:
+        emel.open(tmp_path / "none.gguf")
+    assert raised.value.errno == 2
+    assert raised.value.path == str(tmp_path / "none.gguf")
+    assert isinstance(raised.value.__cause__, FileNotFoundError)
+
+
+@pytest.mark.behaviour("FACE-01")
+@pytest.mark.parametrize("strategy", ["teleport", "", None])
+def test_a_strategy_that_nobody_offers_is_unsupported(model_file, strategy):
+    with pytest.raises(emel.UnsupportedError, match="mmap"):
+        emel.open(model_file, strategy=strategy)
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_no_slots_is_a_mistake_of_the_caller(model_file):
+    with pytest.raises(ValueError, match="slots"):
+        emel.open(model_file, slots=0)
+
+
+@pytest.mark.behaviour("FACE-01", "FACE-02")
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", emel.InvalidFileError),
+        (b"GG", emel.InvalidFileError),
+        (b"nonsense" * 20, emel.InvalidFileError),
+        (b"GGUF" + struct.pack("<IQQ", 3, 2**62, 0), emel.InvalidFileError),
+        (b"GGUF" + struct.pack("<IQQ", 99, 0, 0), emel.UnsupportedError),
+        (struct.pack("<Q", 2**40) + b"{}", emel.InvalidFileError),
+        (struct.pack("<Q", 2) + b"[]", emel.InvalidFileError),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", emel.EmelError),
+    ],
+)
+def test_a_refused_file_is_a_typed_error_and_nothing_stays_open(tmp_path, held, content, kind):
+    path = tmp_path / "bad.bin"
+    path.write_bytes(content)
+    with pytest.raises(kind) as raised:
+        emel.open(path)
+    assert raised.value.code
+    assert raised.value.path == str(path)
+    assert str(path) in str(raised.value)
+    assert held(path) == []
+
+
+@pytest.mark.behaviour("FACE-01", "FACE-02")
+def test_folders_and_fifos_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path, tmp_path / "fifo", "/dev/null"):
+        with pytest.raises(emel.EmelError, match="not a regular file"):
+            emel.open(path)
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_a_file_truncated_after_opening_is_an_error_and_not_a_signal(tmp_path, safetensors_file):
+    path = tmp_path / "shrinks.safetensors"
+    path.write_bytes(safetensors_file.read_bytes())
+    with emel.open(path) as model:
+        names = sorted(model, key=lambda name: model.info(name).offset)
+        model.load()
+        last = model.info(names[-1])
+        os.truncate(path, last.offset + last.nbytes - 1)
+        with pytest.raises(emel.SourceError) as raised:
+            model[last.name]
+        assert (raised.value.tensor, raised.value.path) == (last.name, str(path))
+        assert raised.value.offset == last.offset
+        assert raised.value.code == "file-shrank"
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_a_file_replaced_after_opening_is_refused_for_new_tensors(tmp_path, safetensors_file):
+    path = tmp_path / "replaced.safetensors"
+    path.write_bytes(safetensors_file.read_bytes())
+    with emel.open(path) as model:
+        other = tmp_path / "other"
+        other.write_bytes(safetensors_file.read_bytes())
+        other.replace(path)
+        with pytest.raises(emel.SourceError, match="another file") as raised:
+            model.load()
+        assert raised.value.code == "file-changed"

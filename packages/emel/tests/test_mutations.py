@@ -1,0 +1,56 @@
+"""Valid files with bytes changed: the reference reader's tensors, or an EmelError."""
+
+import gguf
+import pytest
+import safetensors
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import emel
+
+CHANGES = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=4)
+RELAXED = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def mutated(source, target, changes, limit):
+    content = bytearray(source.read_bytes())
+    for at, value in changes:
+        content[at % limit] = value
+    target.write_bytes(content)
+    return target
+
+
+@pytest.mark.behaviour("FACE-04")
+@RELAXED
+@given(changes=CHANGES)
+def test_a_mutated_safetensors_file(tmp_path, safetensors_file, changes):
+    path = mutated(safetensors_file, tmp_path / "m.safetensors", changes, 2000)
+    try:
+        model = emel.open(path)
+    except emel.EmelError:
+        return
+    with model, safetensors.safe_open(path, "np") as reader:
+        assert set(model) == set(reader.keys())
+        for name in model:
+            assert model[name].nbytes == model.info(name).nbytes
+            assert list(model.info(name).shape) == reader.get_slice(name).get_shape()
+
+
+@pytest.mark.behaviour("FACE-04")
+@RELAXED
+@given(changes=CHANGES)
+def test_a_mutated_gguf_file(tmp_path, gguf_file, changes):
+    path = mutated(gguf_file, tmp_path / "m.gguf", changes, gguf_file.stat().st_size)
+    try:
+        model = emel.open(path)
+    except emel.EmelError:
+        return
+    with model:
+        reader = gguf.GGUFReader(path)
+        assert list(model) == [tensor.name for tensor in reader.tensors]
+        for tensor in reader.tensors:
+            assert model[tensor.name].tobytes() == tensor.data.tobytes()
+        for value in model.metadata.values():
+            repr(value)

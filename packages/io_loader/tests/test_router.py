@@ -44,9 +44,9 @@ def never_created():
 @pytest.mark.parametrize(
     ("requested", "outcome", "reaction", "words"),
     [
-        (None, RouteOutcome.STRATEGY_MISSING, Reaction.INVALID, "known: good, old"),
-        ("", RouteOutcome.STRATEGY_MISSING, Reaction.INVALID, "known: good, old"),
-        ("nmap", RouteOutcome.STRATEGY_UNKNOWN, Reaction.INVALID, "'nmap' (known: good, old)"),
+        (None, RouteOutcome.STRATEGY_MISSING, Reaction.UNSUPPORTED, "known: good, old"),
+        ("", RouteOutcome.STRATEGY_MISSING, Reaction.UNSUPPORTED, "known: good, old"),
+        ("nmap", RouteOutcome.STRATEGY_UNKNOWN, Reaction.UNSUPPORTED, "'nmap' (known: good, old)"),
         ("old", RouteOutcome.STRATEGY_UNAVAILABLE, Reaction.UNSUPPORTED, "'old': no maps here"),
     ],
 )

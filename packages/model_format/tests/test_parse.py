@@ -156,7 +156,7 @@ def test_no_module_can_do_io():
 def test_importing_imports_nothing_slow():
     slow = "{'ml_dtypes', 'msgspec'}"
     code = f"import sys, emel_model_format; sys.exit(bool({slow} & sys.modules.keys()))"
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.behaviour("FMT-03")

@@ -241,7 +241,7 @@ _POOL_ROWS = (
 )
 # fmt: on
 POOL: Final[Table[PoolState, PoolEvent, PoolOutcome, Pool, Batch]] = Table(
-    "pool of mapping slots",
+    "pool",
     states=PoolState,
     events=PoolEvent,
     outcomes=PoolOutcome,

@@ -345,7 +345,7 @@ _SLOT_ROWS = (
 )
 # fmt: on
 SLOT: Final[Table[State, Event, SlotOutcome, Slot, Task]] = Table(
-    "mapping slot",
+    "slot",
     states=State,
     events=Event,
     outcomes=SlotOutcome,

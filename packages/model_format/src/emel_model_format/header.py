@@ -58,6 +58,14 @@ class Tensors:
             return (int(self.nbytes[index]),)
         return (*shape[:-1], shape[-1] // dtype.block * dtype.block_nbytes)
 
+    def array_shapes(self) -> list[tuple[int, ...]]:
+        """Return what `array_shape` says of each tensor: much faster than one by one."""
+        shapes = self.shapes()
+        raw = np.array([dtype.raw for dtype in DTYPES])[self.dtype]
+        for index in np.flatnonzero(raw).tolist():
+            shapes[index] = self.array_shape(index)
+        return shapes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Header:

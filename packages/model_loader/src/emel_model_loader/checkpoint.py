@@ -33,6 +33,8 @@ class Checkpoint:
         self.closed = False
         self._route = route
         self._tensors = tensors
+        self._arrays: tuple[list[tuple[int, ...]], list[np.dtype[np.generic]]] | None = None
+        """Shape and dtype of each tensor's array, from the first one that is asked for."""
         self._singles = 0
         # What may be mapped along with others: all, but for what was released by name.
         self._along = np.ones(len(tensors), np.bool_)
@@ -58,9 +60,10 @@ class Checkpoint:
             view = self._route.view(lease.slot, lease.generation)
         except StrategyError as error:
             return self._blame(error, tensor)
-        columns = self.header.tensors
-        dtype = DTYPES[columns.dtype.item(tensor)].numpy(self.header.byteorder)
-        return np.ndarray(columns.array_shape(tensor), dtype, view)
+        if self._arrays is None:
+            self._arrays = self._describe_arrays()
+        shapes, dtypes = self._arrays
+        return np.ndarray(shapes[tensor], dtypes[tensor], view)
 
     def load(
         self,
@@ -152,6 +155,12 @@ class Checkpoint:
     def usage(self) -> Usage:
         """Count what the strategy holds now."""
         return self._route.usage()
+
+    def _describe_arrays(self) -> tuple[list[tuple[int, ...]], list[np.dtype[np.generic]]]:
+        columns = self.header.tensors
+        codes: list[int] = columns.dtype.tolist()
+        known = {code: DTYPES[code].numpy(self.header.byteorder) for code in set(codes)}
+        return columns.array_shapes(), [known[code] for code in codes]
 
     def _map_for(self, tensor: int) -> Failure | None:
         """Map one tensor that is asked for; from the seventeenth on, all that may come along."""

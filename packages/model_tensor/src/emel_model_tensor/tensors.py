@@ -146,7 +146,8 @@ class TensorSet:
         cols = self._columns
         if cols.state.item(tensor) != _MAPPED:
             return None
-        return Lease(cols.leases.slot.item(tensor), cols.leases.generation.item(tensor))
+        leases = cols.leases
+        return Lease(leases.slot.item(tensor), leases.generation.item(tensor))
 
     def mapped(self, index: ArrayLike | None = None) -> NDArray[np.intp]:
         """Select the tensors (of `index`, or of all) that are mapped now."""

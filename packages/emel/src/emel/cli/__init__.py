@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
+from emel.cli._platform import hang_up
 from emel.cli.digest import digest
 from emel.cli.inspect import inspect
 from emel.cli.load import load
@@ -31,6 +31,5 @@ def main() -> None:
     except EmelError as error:
         sys.exit(f"emel: {' '.join(str(error).splitlines())}")
     except BrokenPipeError:
-        # Whoever reads has gone, as `| head` does. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hang_up()
         sys.exit(1)

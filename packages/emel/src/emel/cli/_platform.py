@@ -1,9 +1,9 @@
-"""The only file of the face that asks the operating system: how much memory is resident."""
+"""The only file of the face that calls the operating system."""
 
 from __future__ import annotations
 
-from os import sysconf
-from pathlib import Path
+import os
+import sys
 
 
 def resident_nbytes() -> int | None:
@@ -12,7 +12,19 @@ def resident_nbytes() -> int | None:
     Source: proc(5), `/proc/self/statm`, second field, in pages.
     """
     try:
-        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
         return None
-    return int(pages) * sysconf("SC_PAGE_SIZE")
+    try:
+        pages = os.read(descriptor, 128).split()[1]
+    finally:
+        os.close(descriptor)
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def hang_up() -> None:
+    """Send the rest of stdout nowhere: whoever was reading it has gone, as `| head` does.
+
+    Without it Python would try once more at exit, and complain.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

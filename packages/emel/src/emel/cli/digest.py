@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from emel.cli.progress import bar
 
 
 def digest(
-    file: Annotated[Path, typer.Argument(help="A GGUF or safetensors file.")],
+    file: Annotated[str, typer.Argument(help="A GGUF or safetensors file.")],
     *,
     strategy: Annotated[str, typer.Option(help="How bytes get into memory.")] = "mmap",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

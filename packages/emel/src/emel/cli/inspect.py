@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ LARGEST: int = 5
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A GGUF or safetensors file.")],
+    file: Annotated[str, typer.Argument(help="A GGUF or safetensors file.")],
     *,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
     metadata: Annotated[bool, typer.Option("--metadata", help="List the metadata.")] = False,

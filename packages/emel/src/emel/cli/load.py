@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from emel.cli.progress import bar
 
 
 def load(
-    file: Annotated[Path, typer.Argument(help="A GGUF or safetensors file.")],
+    file: Annotated[str, typer.Argument(help="A GGUF or safetensors file.")],
     *,
     strategy: Annotated[str, typer.Option(help="How bytes get into memory.")] = "mmap",
     touch: Annotated[

@@ -54,6 +54,10 @@ def plan(spans: Spans, *, gap_nbytes: int, run_nbytes: int) -> Runs:
         Every span of more than zero bytes lies in exactly one run.
     """
     wanted = np.flatnonzero(spans.nbytes > 0)
+    if len(wanted) == 1:  # one span is one run: the common case of tensors that are asked for alone
+        start = spans.offset[wanted]
+        stop = start + spans.nbytes[wanted]
+        return Runs(spans.file[wanted].astype(np.intp), start, stop, wanted, np.array([0, 1]))
     offset = spans.offset[wanted]
     order = wanted[np.lexsort((offset, spans.file[wanted]))]
     file, start = spans.file[order].astype(np.intp), spans.offset[order]

@@ -13,7 +13,7 @@ from emel_model_loader.outcomes import Failure, LoadOutcome
 from emel_model_loader.progress import STEP_NBYTES, Meter, OnProgress
 from emel_model_tensor import Report, Snapshot, TensorSet
 
-SINGLES: Final = 16
+SINGLES: Final = 4
 """So many tensors are mapped one by one as they are asked for. Whoever asks for more is taking the
 model as a whole, and the rest is mapped in one batch: mapping costs addresses, not memory."""
 
@@ -163,7 +163,7 @@ class Checkpoint:
         return columns.array_shapes(), [known[code] for code in codes]
 
     def _map_for(self, tensor: int) -> Failure | None:
-        """Map one tensor that is asked for; from the seventeenth on, all that may come along."""
+        """Map one tensor that is asked for; from the fifth on, all that may come along."""
         if self.closed:
             return self._used_after_close(tensor)
         self._singles += 1

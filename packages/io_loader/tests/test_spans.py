@@ -126,6 +126,15 @@ def test_a_bad_path_that_no_span_uses_is_no_defect():
 
 
 @pytest.mark.behaviour("SPAN-01")
+@pytest.mark.parametrize("unknown", [-1, 2, 2**64])
+def test_a_file_that_is_unknown_is_not_looked_up_among_the_bad_paths(unknown):
+    refusal = validate(Spans(["a", ""], [unknown, 1], [0, 0], [1, 1]))
+
+    assert refusal is not None
+    assert (refusal.span, refusal.outcome) == (0, SpanOutcome.FILE_UNKNOWN)
+
+
+@pytest.mark.behaviour("SPAN-01")
 def test_no_files_make_every_span_unknown():
     refusal = validate(Spans([], [0], [0], [0]))
 

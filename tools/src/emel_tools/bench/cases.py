@@ -48,7 +48,7 @@ class Opened:
         self.model.close()
 
 
-def real_gguf(folder: Path, models: Path) -> Iterator[Row]:
+def real_gguf(_folder: Path, models: Path) -> Iterator[Row]:
     """A real GGUF file with a vocabulary of 262,144: open, and every tensor as an array."""
     path = models / "gemma-3-270m-q4_k_m.gguf"
     if not path.exists():
@@ -79,7 +79,7 @@ def real_gguf(folder: Path, models: Path) -> Iterator[Row]:
     )
 
 
-def many(folder: Path, models: Path) -> Iterator[Row]:
+def many(folder: Path, _models: Path) -> Iterator[Row]:
     """Files of many small tensors: open, and every tensor as an array."""
     for count in (10_000, 50_000, 200_000):
         path = safetensors_file(folder, count, 16)
@@ -108,11 +108,12 @@ def many(folder: Path, models: Path) -> Iterator[Row]:
 
 def read_all(path: Path) -> list[NDArray[Any]]:
     """Take every tensor the way that safetensors' own numpy reader does."""
-    with safetensors.safe_open(path, framework="np") as reader:
+    opened: Any = safetensors.safe_open(path, framework="np")  # its own types are incomplete
+    with opened as reader:
         return [reader.get_tensor(name) for name in reader.keys()]  # noqa: SIM118 - not a mapping
 
 
-def gibibyte(folder: Path, models: Path) -> Iterator[Row]:
+def gibibyte(folder: Path, _models: Path) -> Iterator[Row]:
     """A file of 1 GiB: open, take every array, read every byte; and opening alone."""
     count, each = 64, GIB // 64
     path = safetensors_file(folder, count, each)
@@ -164,7 +165,7 @@ def checksum(stored: NDArray[np.uint8]) -> np.uint64:
     return np.bitwise_xor.reduce(whole[: len(whole) // 8 * 8].view(np.uint64)) + np.uint64(1)
 
 
-def importing(folder: Path, models: Path) -> Iterator[Row]:
+def importing(_folder: Path, _models: Path) -> Iterator[Row]:
     """What `import emel` adds to `import numpy`, each in a fresh process."""
     seconds = min(in_fresh_process(IMPORT)[0] for _ in range(20))
     yield Row(

@@ -14,13 +14,16 @@ from rich.table import Table
 
 SHOWN: int = 3
 """So many entries of a long array are shown."""
+PIPE_WIDTH: int = 200
 WIDTH: int = 72
 """A longer string is cut."""
 
 
 def console() -> Console:
     """Make a console on stdout that treats the file's own text as text, and not as markup."""
-    return Console(markup=False, highlight=False, emoji=False)
+    # A pipe has no width, and whoever reads it wants whole names.
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def table(*columns: str, title: str | None = None) -> Table:

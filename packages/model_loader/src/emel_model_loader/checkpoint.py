@@ -115,11 +115,14 @@ class Checkpoint:
         if index is None:
             self._singles = 0
             self._along[:] = True
-            index = self._tensors.mapped()
+            index, withhold = self._tensors.mapped(), False
         else:
             index = np.unique(index)
-            self._along[index] &= not withhold
-        return self._explain(self._tensors.release(index, self._route)) if index.size else None
+        mapped = self._tensors.mapped(index)
+        failure = self._unmap(index)
+        if withhold:  # what is gone now, and nothing else: a refused release changes nothing
+            self._along[self._tensors.absent(mapped)] = False
+        return failure
 
     def close(self) -> Failure | None:
         """Release everything and close the strategy; what is borrowed stays, and can be retried."""
@@ -174,6 +177,9 @@ class Checkpoint:
     def _map(self, index: NDArray[np.intp]) -> Failure | None:
         return self._explain(self._tensors.load(index, self._route)) if index.size else None
 
+    def _unmap(self, index: NDArray[np.intp]) -> Failure | None:
+        return self._explain(self._tensors.release(index, self._route)) if index.size else None
+
     def _touch(self, tensor: int, meter: Meter) -> Failure | None:
         lease = self._tensors.lease(tensor)
         nbytes = self.header.tensors.nbytes.item(tensor)
@@ -197,7 +203,9 @@ class Checkpoint:
         lease = self._tensors.lease(tensor)
         assert lease is not None, "the caller has it"  # noqa: S101 - a proof
         try:
-            np.add.reduce(self._route.view(*lease)[start : start + nbytes : 4096])
+            view, stop = self._route.view(*lease), start + nbytes
+            np.add.reduce(view[start:stop:4096])
+            view.item(stop - 1)  # a step begins anywhere in its page, and may end in one more
         except StrategyError as error:
             return self._blame(error, tensor)
         return None
@@ -213,11 +221,12 @@ class Checkpoint:
         names = tuple(self.names[i] for i in refused)
         if report.strategy is not None and not report.strategy.ok:
             return Failure.of_batch(LoadOutcome.IO_FAILED, report.strategy, self.path, names)
+        reason = report.message or report.code.replace("-", " ")
         return Failure(
             stage=LoadOutcome.MODEL_FAILED,
             reaction=report.reaction,
             code=report.code,
-            message=f"{self.path}: {report.message or report.code.replace(chr(45), chr(32))}",
+            message=f"{self.path}: {reason}",
             path=self.path,
             tensors=names,
         )

@@ -44,6 +44,16 @@ def digest(checkpoint: Checkpoint, progress: OnProgress | None = None) -> Digest
     failure = checkpoint.load()
     if failure is not None:
         return failure
+    try:
+        digests = _of_tensors(checkpoint, progress)
+    finally:
+        released = checkpoint.release(absent, withhold=False)
+    if isinstance(digests, Failure):
+        return digests
+    return released or Digest(_of_model(checkpoint, digests), digests)
+
+
+def _of_tensors(checkpoint: Checkpoint, progress: OnProgress | None) -> dict[str, str] | Failure:
     meter = Meter(checkpoint.header.tensors.nbytes, progress)
     digests: dict[str, str] = {}
     for tensor, name in enumerate(checkpoint.names):
@@ -57,9 +67,7 @@ def digest(checkpoint: Checkpoint, progress: OnProgress | None = None) -> Digest
         digests[name] = hashed.hexdigest()
         checkpoint.give_pages_back(tensor)
         meter.finish_tensor()
-    array = stored = None
-    failure = checkpoint.release(absent, withhold=False)
-    return failure or Digest(_of_model(checkpoint, digests), digests)
+    return digests
 
 
 def _chunks(array: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emel_io_loader import BatchOutcome, Leases, Mode, Spans, Strategy
+from emel_io_loader import BatchOutcome, Leases, Mode, Spans, Strategy, validate
 from emel_model_tensor.outcomes import TensorOutcome
 
 
@@ -22,7 +22,7 @@ class Columns:
     pins: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     leases: Leases = field(default_factory=Leases.vacant)
     planned: NDArray[np.intp] | None = None
-    """The tensors whose load is in flight."""
+    """The tensors whose load is in flight: the very array that their plan holds."""
 
 
 @dataclass(slots=True)
@@ -41,3 +41,33 @@ class Request:
     refused: TensorOutcome = TensorOutcome.OK
     tensors: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     message: str = ""
+
+
+def binding_flaw(req: Request) -> tuple[int, str] | None:
+    """Find the first tensor of a new binding that can't be bound, and why."""
+    if req.spans is None:
+        return 0, "a binding has spans"
+    refusal = validate(req.spans)
+    if refusal is not None:
+        return refusal.span, refusal.message
+    dtype, n = np.asarray(req.dtype), len(req.spans)
+    if dtype.shape != (n,):
+        return 0, f"{n} spans have dtypes of shape {dtype.shape}"
+    if n and dtype.dtype.kind not in "iu":
+        return 0, f"dtype codes are integers, not {dtype.dtype}"
+    beyond = np.flatnonzero((dtype < 0) | (dtype > 255))
+    if beyond.size:
+        at = int(beyond[0])
+        return at, f"span {at}: its dtype code {dtype[at]} is not in 0 to 255"
+    return None
+
+
+def foreign(cols: Columns, req: Request) -> NDArray[np.intp]:
+    """Select the tensors whose leases are not the ones that the caller showed."""
+    if req.leases is None:
+        return req.index[:0]
+    held = cols.leases.take(req.index)
+    if len(held) != len(req.leases):
+        return req.index
+    same = (held.slot == req.leases.slot) & (held.generation == req.leases.generation)
+    return req.index[~same]

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Leases, Mode, validate
+from emel_io_loader import Leases, Mode
 from emel_machine import Row, Table, always, effect_none
-from emel_model_tensor._columns import Columns, Request
+from emel_model_tensor._columns import Columns, Request, binding_flaw, foreign
 from emel_model_tensor._lifecycle import LIFECYCLE, Change, Facts, State, refused
 from emel_model_tensor.outcomes import SetOutcome
 
@@ -54,21 +54,9 @@ def _move(cols: Columns, change: Change, index: NDArray[np.intp]) -> None:
     cols.state[index], _ = LIFECYCLE.step(cols.state, change, Facts(cols.pins), index)
 
 
-def _binding_flaw(req: Request) -> tuple[int, str] | None:
-    """The first tensor of a new binding that can't be bound, and why."""
-    if req.spans is None:
-        return 0, "a binding has spans"
-    refusal = validate(req.spans)
-    if refusal is not None:
-        return refusal.span, refusal.message
-    if np.shape(req.dtype) != (len(req.spans),):
-        return 0, f"{len(req.spans)} spans have dtypes of shape {np.shape(req.dtype)}"
-    return None
-
-
 def guard_binding_invalid(cols: Columns, req: Request) -> bool:
     """The columns of the new binding break a rule of spans, or differ in length."""
-    return _binding_flaw(req) is not None
+    return binding_flaw(req) is not None
 
 
 def guard_still_mapped(cols: Columns, req: Request) -> bool:
@@ -78,10 +66,10 @@ def guard_still_mapped(cols: Columns, req: Request) -> bool:
 
 def guard_index_invalid(cols: Columns, req: Request) -> bool:
     """A tensor of the request is not one of the set, or is named twice."""
-    n = len(cols.state)
-    if ((req.index < 0) | (req.index >= n)).any():
+    if ((req.index < 0) | (req.index >= len(cols.state))).any():
         return True
-    return len(req.index) > 1 and bool((np.bincount(req.index, minlength=n) > 1).any())
+    # Not a count of all tensors: small requests to a large set would each pay for all of it.
+    return len(np.unique(req.index)) < len(req.index)
 
 
 def guard_strategy_missing(cols: Columns, req: Request) -> bool:
@@ -104,20 +92,9 @@ def guard_evict_refused(cols: Columns, req: Request) -> bool:
     return _is_refused(cols, Change.EVICT, req.index)
 
 
-def _foreign(cols: Columns, req: Request) -> NDArray[np.intp]:
-    """The tensors whose leases are not the ones that the caller showed."""
-    if req.leases is None:
-        return req.index[:0]
-    held = cols.leases.take(req.index)
-    if len(held) != len(req.leases):
-        return req.index
-    same = (held.slot == req.leases.slot) & (held.generation == req.leases.generation)
-    return req.index[~same]
-
-
 def guard_lease_foreign(cols: Columns, req: Request) -> bool:
     """The caller showed leases, and they are not the ones that these tensors hold."""
-    return bool(_foreign(cols, req).size)
+    return bool(foreign(cols, req).size)
 
 
 def guard_answer_failed(cols: Columns, req: Request) -> bool:
@@ -126,13 +103,12 @@ def guard_answer_failed(cols: Columns, req: Request) -> bool:
 
 
 def guard_count_differs(cols: Columns, req: Request) -> bool:
-    """The results are those of another plan, or more or fewer than its effects."""
-    if cols.planned is None or not np.array_equal(cols.planned, req.index):
+    """The results are those of another plan, more or fewer than its effects, or lack leases."""
+    if req.index is not cols.planned or req.done is None or len(req.done) != len(req.index):
         return True
-    planned = len(cols.planned)
-    given = -1 if req.done is None else len(req.done)
-    lease_count = planned if req.leases is None else len(req.leases)
-    return not planned == given == lease_count
+    if req.leases is None:
+        return req.mode is Mode.MAPS and bool(req.done.any())
+    return req.mode is not Mode.MAPS or len(req.leases) != len(req.index)
 
 
 def guard_effect_failed(cols: Columns, req: Request) -> bool:
@@ -142,7 +118,7 @@ def guard_effect_failed(cols: Columns, req: Request) -> bool:
 
 def effect_name_flaw(cols: Columns, req: Request) -> None:
     """Say which tensor can't be bound, and why."""
-    at, req.message = _binding_flaw(req) or (0, "")
+    at, req.message = binding_flaw(req) or (0, "")
     req.tensors = np.array([at], np.intp)
 
 
@@ -170,7 +146,7 @@ def effect_name_evict_refused(cols: Columns, req: Request) -> None:
 
 def effect_name_foreign(cols: Columns, req: Request) -> None:
     """Say whose leases they are not."""
-    req.tensors = _foreign(cols, req)
+    req.tensors = foreign(cols, req)
 
 
 def effect_bind(cols: Columns, req: Request) -> None:
@@ -227,7 +203,9 @@ def effect_evict(cols: Columns, req: Request) -> None:
 
 
 def effect_plan(cols: Columns, req: Request) -> None:
-    """Remember what is in flight."""
+    """Remember what is in flight, in an array that nobody else can change."""
+    req.index = req.index.copy()
+    req.index.flags.writeable = False
     cols.planned = req.index
 
 

@@ -120,8 +120,8 @@ class TensorSet:
         """Publish the results of a plan's effects.
 
         `done` (m,) says which were carried out; those tensors become resident, the others failed.
-        `leases` (m,) come from a strategy that maps. Results of another count are refused, and the
-        plan stays in flight.
+        `leases` (m,) come from a strategy that maps, and from no other. Results of another plan or
+        count are refused, and the plan stays in flight.
         """
         return self._ask(Ask.COMMIT, Request(plan.index, mode=plan.mode, done=done, leases=leases))
 

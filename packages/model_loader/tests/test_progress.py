@@ -1,0 +1,103 @@
+"""LOAD-06: what a callback hears of long work."""
+
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from emel_model_format.testing import GGUFTensor, gguf_bytes
+from emel_model_loader import Digest, digest
+
+SIZES = (10, 0, 100, 16, 0)
+DATA = gguf_bytes(
+    (), [GGUFTensor(name=f"t{i}", dims=(n,), type=24, data=bytes(n)) for i, n in enumerate(SIZES)]
+)
+FILES = {"some": DATA, "none": gguf_bytes(), "one": gguf_bytes(tensors=[GGUFTensor(name="a")])}
+
+
+def touch(checkpoint, progress):
+    assert checkpoint.load(touch=True, progress=progress) is None
+
+
+def load(checkpoint, progress):
+    assert checkpoint.load(progress=progress) is None
+
+
+def add_up(checkpoint, progress):
+    assert isinstance(digest(checkpoint, progress), Digest)
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch):
+    for module in ("checkpoint", "digests"):
+        monkeypatch.setattr(sys.modules[f"emel_model_loader.{module}"], "STEP_NBYTES", 16)
+
+
+@pytest.mark.behaviour("LOAD-06")
+@pytest.mark.parametrize("work", [touch, load, add_up])
+@pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+def test_progress_begins_at_nothing_never_goes_back_and_ends_at_the_totals(opened, work, data):
+    checkpoint = opened(data).checkpoint
+    heard = []
+
+    work(checkpoint, heard.append)
+
+    nbytes, tensors = int(checkpoint.header.tensors.nbytes.sum()), len(checkpoint.names)
+    assert heard[0] == (0, nbytes, 0, tensors)
+    assert heard[-1] == (nbytes, nbytes, tensors, tensors)
+    assert all(step[1::2] == (nbytes, tensors) for step in heard)
+    for before, after in pairwise(heard):
+        assert after.nbytes_done >= before.nbytes_done
+        assert after.tensors_done >= before.tensors_done
+
+
+@pytest.mark.behaviour("LOAD-06")
+@pytest.mark.parametrize("work", [touch, add_up])
+def test_a_large_tensor_is_told_of_in_steps(opened, work):
+    heard = []
+
+    work(opened(DATA).checkpoint, heard.append)
+
+    steps = np.diff([step.nbytes_done for step in heard])
+    assert steps.max() == 16
+    assert (steps > 0).sum() == 1 + 7 + 1
+
+
+@pytest.mark.behaviour("LOAD-06")
+def test_totals_are_those_of_what_was_asked_for(opened):
+    heard = []
+
+    opened(DATA).checkpoint.load(np.array([2, 0, 2]), progress=heard.append)
+
+    assert (heard[0], heard[-1]) == ((0, 110, 0, 2), (110, 110, 2, 2))
+
+
+@pytest.mark.behaviour("LOAD-06")
+def test_after_a_failure_the_totals_arent_claimed(opened, broken):
+    world = opened(DATA)
+    world.strategy.faults["advise"] = [None, broken()]
+    heard = []
+
+    assert world.checkpoint.load(touch=True, progress=heard.append) is not None
+
+    assert heard[-1].nbytes_done == 10
+
+
+@pytest.mark.behaviour("LOAD-06")
+@pytest.mark.parametrize("work", [touch, add_up])
+def test_what_a_callback_raises_comes_through_and_the_model_can_be_closed(opened, work):
+    class StopError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.nbytes_done:
+            raise StopError
+
+    world = opened(DATA)
+
+    with pytest.raises(StopError):
+        work(world.checkpoint, stop)
+
+    assert world.checkpoint.close() is None
+    assert world.strategy.usage().leases == 0

@@ -119,7 +119,8 @@ class Model(Mapping[str, NDArray[Any]]):
         return self._checkpoint.closed
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        array = self._checkpoint.array(self._position(name))
+        position = self._checkpoint.position.get(name)
+        array = self._checkpoint.array(self._position(name) if position is None else position)
         if isinstance(array, Failure):
             raise_failure(array)
         return array

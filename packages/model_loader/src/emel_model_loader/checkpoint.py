@@ -57,7 +57,7 @@ class Checkpoint:
             lease = self._tensors.lease(tensor)
             assert lease is not None, "it was mapped just now"  # noqa: S101 - a proof
         try:
-            view = self._route.view(lease.slot, lease.generation)
+            view = self._route.view(*lease)
         except StrategyError as error:
             return self._blame(error, tensor)
         if self._arrays is None:

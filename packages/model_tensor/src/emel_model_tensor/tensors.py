@@ -147,7 +147,9 @@ class TensorSet:
         if cols.state.item(tensor) != _MAPPED:
             return None
         leases = cols.leases
-        return Lease(leases.slot.item(tensor), leases.generation.item(tensor))
+        pair = (leases.slot.item(tensor), leases.generation.item(tensor))
+        # Once for each array that is handed out, and Lease(...) takes three times as long.
+        return tuple.__new__(Lease, pair)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
     def mapped(self, index: ArrayLike | None = None) -> NDArray[np.intp]:
         """Select the tensors (of `index`, or of all) that are mapped now."""

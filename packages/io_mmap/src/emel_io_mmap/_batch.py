@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from emel_io_loader import Leases, Runs, Spans, plan
-from emel_io_mmap._machine import Event, Slot, State, Task
+from emel_io_loader import FileIdentity, Leases, Runs, Spans, plan
 from emel_io_mmap._pool import Pool, PoolState
 from emel_io_mmap._problem import Problem
+from emel_io_mmap._slot import Event, Slot, State, Task
 from emel_io_mmap.outcomes import MmapOutcome
 from emel_machine import Row, Table, always, effect_none
 
@@ -46,6 +46,10 @@ class Batch:
 
     spans: Spans = field(default_factory=lambda: Spans((), (), (), ()))
     problem: Problem | None = None
+    expected: dict[str, tuple[FileIdentity, ...]] = field(
+        default_factory=dict[str, tuple[FileIdentity, ...]]
+    )
+    """What each path was said to be; one that is named twice has to be both."""
     runs: Runs | None = None
     order: list[int] = field(default_factory=list[int])
     """The runs, by the first span in request order that each holds."""
@@ -69,7 +73,7 @@ def _failing_span(batch: Batch, run: int, task: Task, outcome: MmapOutcome) -> i
 
 def _map_run(pool: Pool, batch: Batch, run: int, task: Task) -> MmapOutcome:
     """Find a slot for one run, or take one."""
-    shared = pool.covering(task.path, task.start, task.stop, task.expected)
+    shared = pool.covering(task)
     if shared is not None:
         outcome = pool.run(shared, Event.SHARE, task)
         if outcome is not MmapOutcome.FILE_CHANGED:
@@ -110,7 +114,7 @@ def guard_something_left(ctx: Pool, req: Batch) -> bool:
 
 
 def _room(pool: Pool) -> int:
-    orphaned = sum(not slot.leases.nalive for slot in pool.orphans)
+    orphaned = sum(slot.state is not State.FREE and not slot.leases.nalive for slot in pool.orphans)
     return pool.capacity - pool.held + orphaned
 
 
@@ -118,25 +122,14 @@ def _facts_of_run(batch: Batch, run: int) -> Task:
     """What a run asks of its slot."""
     assert batch.runs is not None, "the batch is planned"  # noqa: S101 - a proof for the checker
     path = batch.spans.files[batch.runs.file.item(run)]
-    # A path may be named twice: what both say that it was has to hold.
-    same = (i for i, other in enumerate(batch.spans.files) if other == path)
-    expected = (batch.spans.identity(i) for i in same) if batch.spans.identities else ()
-    return Task(
-        path,
-        int(batch.runs.start[run]),
-        int(batch.runs.stop[run]),
-        tuple(was for was in expected if was is not None),
-    )
+    expected = batch.expected.get(path, ())
+    return Task(path, int(batch.runs.start[run]), int(batch.runs.stop[run]), expected)
 
 
 def _homeless(pool: Pool, batch: Batch) -> list[int]:
     """The runs that no mapping covers."""
     tasks = ((run, _facts_of_run(batch, run)) for run in batch.order)
-    return [
-        run
-        for run, task in tasks
-        if pool.covering(task.path, task.start, task.stop, task.expected) is None
-    ]
+    return [run for run, task in tasks if pool.covering(task) is None]
 
 
 def effect_plan(ctx: Pool, req: Batch) -> None:
@@ -147,6 +140,9 @@ def effect_plan(ctx: Pool, req: Batch) -> None:
     if len(first) < len(files):  # the same path twice is the same run
         same = np.array([first[path] for path in files], np.intp)
         spans = Spans(files, same[spans.file], spans.offset, spans.nbytes)
+    for path, was in zip(files, req.spans.identities, strict=False):
+        if was is not None:
+            req.expected[path] = (*req.expected.get(path, ()), was)
     window = ctx.port.window_nbytes
     req.runs = plan(spans, gap_nbytes=window, run_nbytes=window)
     if len(req.runs):

@@ -112,9 +112,9 @@ class LeaseColumns:
         """Generations of the leases at `positions`."""
         return self._generation[positions]
 
-    def nbytes_of(self, positions: NDArray[np.intp]) -> int:
-        """Sum of their bytes; bytes that two leases share count twice."""
-        return int((self._stop[positions] - self._start[positions]).sum())
+    def nbytes_of(self, positions: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Bytes of each of the leases at `positions`."""
+        return self._stop[positions] - self._start[positions]
 
     def drop(self, positions: NDArray[np.intp], page: int) -> list[tuple[int, int]]:
         """Let go of live leases, and say which pages nobody needs now.

@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -36,8 +37,6 @@ class FileFacts(NamedTuple):
 EFAULT: Final = errno.EFAULT
 REFUSED_ADVICE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """What a kernel answers to an advice that it does not know (or not for this kind of file)."""
-NO_ROOM: Final = errno.EINVAL
-"""The number for failures that Python finds before it asks the kernel: they carry none."""
 
 
 def _open(path: str) -> int:
@@ -72,6 +71,13 @@ def _absent(*_: object) -> int:
 
 def _advise(mapping: FileMapping, advice: int, start: int, nbytes: int) -> None:
     mapping.madvise(advice, start, nbytes)
+
+
+def _close(descriptor: int) -> None:
+    # Linux lets the number go even when close(2) reports an error, and the next open may be given
+    # it: a second try would close a stranger's file. Nothing was written, so nothing is lost.
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _known_advices() -> Mapping[Advice, int]:
@@ -111,8 +117,8 @@ class Port:
     """How many bytes the mapped file has now."""
     advise: Callable[[FileMapping, int, int, int], object] = _advise
     """(mapping, advice, start, nbytes): madvise(2) on whole pages."""
-    close: Callable[[int], object] = os.close
-    """Close a descriptor."""
+    close: Callable[[int], object] = _close
+    """Close a descriptor. One that raises still has it, and is asked again."""
     page_nbytes: int = mmap.PAGESIZE if _HAS_MMAP else 4096
     granularity: int = mmap.ALLOCATIONGRANULARITY if _HAS_MMAP else 4096
     """A mapping begins at a multiple of this many bytes."""

@@ -6,15 +6,17 @@ import itertools
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Advice, FileIdentity
-from emel_io_mmap._machine import SLOT, Event, Slot, SlotOutcome, State, Task
+from emel_io_loader import Advice, Leases
+from emel_io_mmap._leases import LeaseColumns
+from emel_io_mmap._machine import SLOT, effect_clear
 from emel_io_mmap._platform import Port
 from emel_io_mmap._problem import Problem
+from emel_io_mmap._slot import Event, Slot, SlotOutcome, State, Task
 from emel_io_mmap.outcomes import MmapOutcome
 
 _POOLS: Final = itertools.count()
@@ -22,6 +24,13 @@ _GENERATION_BITS: Final = 36
 """A pool gives 2^36 generations and a process has 2^27 pools before one could come twice: a lease
 that another pool gave is stale here."""
 _PUBLIC: Final = {outcome: MmapOutcome[outcome.name] for outcome in SlotOutcome}
+_HOLDING: Final = {
+    (False, False): State.FREE,
+    (True, False): State.OPENED,
+    (False, True): State.DETACHED,
+    (True, True): State.MAPPED,
+}
+"""The state of rest of whoever holds (a descriptor, a mapping)."""
 
 
 class PoolState(IntEnum):
@@ -32,6 +41,16 @@ class PoolState(IntEnum):
     MAPPING = 2
     EMPTYING = 3
     CLOSED = 4
+
+
+class Located(NamedTuple):
+    """Where the leases of one slot stand."""
+
+    slot: Slot
+    members: NDArray[np.intp]
+    """(n,) places in the batch."""
+    positions: NDArray[np.intp]
+    """(n,) places in the columns of the slot."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,13 +74,12 @@ class Pool:
         """Slots that aren't free."""
         return len(self.slots) - len(self.free)
 
-    def covering(
-        self, path: str, start: int, stop: int, expected: tuple[FileIdentity, ...]
-    ) -> Slot | None:
-        """Find the mapping that bytes [start, stop) of a path can share, if it is that file's."""
-        for slot in self.by_path.get(path, ()):
-            inside = slot.state is State.MAPPED and slot.start <= start and stop <= slot.stop
-            if inside and all(was == slot.identity for was in expected):
+    def covering(self, task: Task) -> Slot | None:
+        """Find the mapping that the bytes of a task can share, if it is of that file."""
+        for slot in reversed(self.by_path.get(task.path, ())):  # the latest file there
+            inside = slot.start <= task.start and task.stop <= slot.stop
+            same = all(was == slot.identity for was in task.expected)
+            if slot.state is State.MAPPED and inside and same:
                 return slot
         return None
 
@@ -77,11 +95,19 @@ class Pool:
     def run(self, slot: Slot, event: Event, task: Task) -> MmapOutcome:
         """Run one event of a slot, and keep the pool's books in step with what it holds then."""
         path = slot.path
-        slot.state, outcome = SLOT.run(slot, slot.state, event, task)
-        if slot.state is State.FREE:
-            self.vacate(slot, path)
-        elif event is Event.MAP:
-            self.by_path.setdefault(slot.path, []).append(slot)
+        try:
+            slot.state, outcome = SLOT.run(slot, slot.state, event, task)
+        except BaseException:
+            # Interrupted between two calls, or a bug of the port's: what it holds is what it is.
+            slot.state = _HOLDING[slot.descriptor != -1, slot.mapping is not None]
+            if slot.state is State.FREE:
+                effect_clear(slot, task)
+            raise
+        finally:
+            if slot.state is State.FREE:
+                self.vacate(slot, path)
+            elif event is Event.MAP:
+                self.by_path.setdefault(slot.path, []).append(slot)
         return _PUBLIC[outcome]
 
     def vacate(self, slot: Slot, path: str) -> None:
@@ -126,11 +152,9 @@ class Pool:
         """
         gone = self._unborrowed(slot, positions)
         going = positions[gone]
-        problem = (
-            None
-            if len(going) == len(positions)
-            else Problem.of(MmapOutcome.STILL_BORROWED, path=slot.path)
-        )
+        problem = None
+        if len(going) < len(positions):
+            problem = Problem.of(MmapOutcome.STILL_BORROWED, path=slot.path)
         if not len(going):
             return gone, problem
         if slot.leases.nalive > len(going):
@@ -141,6 +165,41 @@ class Pool:
         if problem is not None:
             gone[:] = False
         return gone, problem
+
+    def locate(self, leases: Leases) -> list[Located] | int:
+        """Find each lease of more than zero bytes.
+
+        Answers with the place of the first lease that is stale or given twice instead.
+        """
+        held = np.flatnonzero((leases.slot != -1) | (leases.generation != -1))
+        order = held[np.lexsort((leases.generation[held], leases.slot[held]))]
+        slots = leases.slot[order]
+        bounds = np.flatnonzero(slots[1:] != slots[:-1]) + 1
+        first_stale = n = len(leases)
+        found: list[Located] = []
+        for members in np.split(order, bounds) if len(order) else ():
+            number = int(leases.slot[members[0]])
+            if not 0 <= number < len(self.slots):
+                first_stale = min(first_stale, int(members.min()))
+                continue
+            slot = self.slots[number]
+            positions = slot.leases.find_all(leases.generation[members])
+            stale = positions < 0
+            stale[1:] |= positions[1:] == positions[:-1]  # the sort kept the first one first
+            if stale.any():
+                first_stale = min(first_stale, int(members[stale].min()))
+            found.append(Located(slot, members, positions))
+        return found if first_stale == n else first_stale
+
+    def rescue(self, taken: list[Slot]) -> None:
+        """Give back the slots of a batch that was broken off, wherever that was."""
+        for slot in taken:
+            slot.leases = LeaseColumns()
+            if slot.state is not State.FREE:
+                if self.give_back(slot) is not None:
+                    self.orphans.append(slot)
+            elif slot.number not in self.free:
+                self.vacate(slot, slot.path)
 
     @staticmethod
     def _unborrowed(slot: Slot, positions: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -165,3 +224,19 @@ class Pool:
             # Only memory is at stake: a kernel that won't take the advice does no harm.
             with suppress(OSError, ValueError):
                 self.port.advise(mapping, number, start, min(high, slot.stop) - low)
+
+
+def abandon(pool: Pool) -> None:
+    """Give back what a strategy that nobody closed still holds, at the latest at exit.
+
+    A mapping that arrays still point into ends with the last of them: Python's own counting does
+    that, so only the descriptor is closed here.
+    """
+    for slot in pool.slots:
+        with suppress(BufferError, OSError, ValueError):
+            if slot.mapping is not None:
+                pool.port.unmap(slot.mapping)
+        with suppress(OSError):
+            if slot.descriptor >= 0:
+                pool.port.close(slot.descriptor)
+        slot.descriptor, slot.mapping = -1, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from emel_io_mmap._machine import Task
+from emel_io_mmap._slot import Task
 from emel_io_mmap.outcomes import MmapOutcome
 
 MESSAGES: Final = {
@@ -33,6 +33,12 @@ MESSAGES: Final = {
     MmapOutcome.ADVICE_FAILED: "{path}: the advice failed: {error}",
 }
 """One sentence each, filled in by `Problem.of`."""
+
+
+def bare(error: BaseException) -> BaseException:
+    """Strip an exception of what would keep buffers alive: frames, and exceptions with theirs."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,20 +24,24 @@ from emel_io_loader import (
     Identified,
     Leases,
     Mode,
-    Reaction,
     Spans,
     StrategyError,
     Usage,
     validate,
 )
-from emel_io_mmap._batch import POOL, Batch, PoolEvent, PoolOutcome, effect_roll_back
-from emel_io_mmap._machine import Event, Slot, State, Task
+from emel_io_mmap._answers import refused, shrunk, stale, succeeded, unsized
+from emel_io_mmap._batch import POOL, Batch, PoolEvent, PoolOutcome
 from emel_io_mmap._platform import Port
-from emel_io_mmap._pool import Pool
-from emel_io_mmap._problem import MESSAGES, Problem
-from emel_io_mmap.outcomes import REACTIONS, MmapOutcome
+from emel_io_mmap._pool import Pool, abandon
+from emel_io_mmap._problem import Problem, bare
+from emel_io_mmap._slot import Event, Slot, State, Task
+from emel_io_mmap.outcomes import MmapOutcome
 
 _NOTHING: Final = np.frombuffer(b"", np.uint8)
+_VACANT: Final = Slot(
+    -1, Port(advices=dict.fromkeys(Advice, 0)), State.MAPPED, path="a span of zero bytes"
+)
+"""Where spans of zero bytes are: an advice about nothing is refused like any other, or done."""
 _REASONS: Final = {
     PoolOutcome.CLOSED: MmapOutcome.CLOSED,
     PoolOutcome.PLATFORM_UNSUPPORTED: MmapOutcome.PLATFORM_UNSUPPORTED,
@@ -72,7 +76,7 @@ class MmapStrategy:
         # Looked up once: a view is taken for each tensor.
         self._slots = self._pool.slots
         self._size = self._port.size
-        self._finalizer = weakref.finalize(self, _abandon, self._pool)
+        self._finalizer = weakref.finalize(self, abandon, self._pool)
 
     @property
     def name(self) -> str:
@@ -102,21 +106,21 @@ class MmapStrategy:
         refusal = validate(Spans(files, np.arange(n), np.zeros(n, np.int64), np.zeros(n, np.int64)))
         if refusal is not None:
             outcome = MmapOutcome[refusal.outcome.name]
-            return Identified(_refused(Problem(outcome, refusal.message, refusal.span)))
+            return Identified(refused(Problem(outcome, refusal.message, refusal.span)))
         identities: list[FileIdentity] = []
         for i, path in enumerate(files):
             task = Task(path)
             try:
                 facts = self._port.stat(path)
             except (OSError, ValueError) as error:
-                task.error = _bare(error)
+                task.error = bare(error)
                 problem = Problem.of(MmapOutcome.STAT_FAILED, path=path, task=task, index=i)
-                return Identified(_refused(problem))
+                return Identified(refused(problem))
             if not facts.regular:
                 problem = Problem.of(MmapOutcome.NOT_REGULAR, path=path, index=i)
-                return Identified(_refused(problem))
+                return Identified(refused(problem))
             identities.append(facts.identity)
-        return Identified(_done(nspans=n), tuple(identities))
+        return Identified(succeeded(nspans=n), tuple(identities))
 
     def load(self, spans: Spans, targets: Sequence[memoryview] | None = None) -> BatchOutcome:
         """Map a batch, all of it or nothing.
@@ -146,14 +150,14 @@ class MmapStrategy:
                 self._pool, self._pool.state, PoolEvent.LOAD, batch
             )
         except BaseException:
-            effect_roll_back(self._pool, batch)  # a bug of the port's must not leak
+            self._pool.rescue(batch.taken)  # an interrupt, or a bug of the port's, must not leak
             raise
         if outcome in _REASONS:
             text = self._port.unavailable or "the strategy was closed"
-            return _refused(Problem(_REASONS[outcome], text))
+            return refused(Problem(_REASONS[outcome], text))
         if batch.problem is not None:
-            return _refused(batch.problem)
-        return _done(nspans=len(spans), nbytes=int(spans.nbytes.sum()), leases=batch.leases)
+            return refused(batch.problem)
+        return succeeded(nspans=len(spans), nbytes=int(spans.nbytes.sum()), leases=batch.leases)
 
     def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
         """Look at a leased span: (nbytes,) uint8, read-only, borrowed from the mapping.
@@ -176,9 +180,9 @@ class MmapStrategy:
                 try:
                     nbytes = self._size(mapping)
                 except (OSError, ValueError) as error:
-                    raise StrategyError(_unsized(held, start, error)) from None
+                    raise StrategyError(unsized(held, start, error)) from None
                 if nbytes < stop:
-                    raise StrategyError(_shrunk(held, start, stop, nbytes))
+                    raise StrategyError(shrunk(held, start, stop, nbytes))
                 known = held.views.get(generation)
                 view = None if known is None else known()
                 if view is None:
@@ -187,7 +191,7 @@ class MmapStrategy:
                 return view
         elif slot == generation == -1:
             return _NOTHING
-        raise StrategyError(_refused(_stale()))
+        raise StrategyError(refused(stale()))
 
     def release(self, leases: Leases) -> BatchOutcome:
         """Let go of leases: `done` (n,) bool says which are gone.
@@ -197,18 +201,26 @@ class MmapStrategy:
         released again. The last lease of a mapping ends it; before that, a lease gives back the
         pages that no other lease needs.
         """
-        by_slot = self._locate(leases)
-        if isinstance(by_slot, int):
-            return _refused(_stale(by_slot))
-        done = np.ones(len(leases), np.bool_)
-        worst: Problem | None = None
-        for slot, (members, positions) in by_slot.items():
-            done[members], problem = self._pool.let_go(self._slots[slot], positions)
-            worst = worst or problem
-        left = np.flatnonzero(~done)
-        if worst is None or not left.size:
-            return _done(nspans=len(leases), done=done)
-        return _refused(worst, index=int(left[0]), done=done)
+        pool, n = self._pool, len(leases)
+        pool.tidy()
+        if len(leases.generation) != n:
+            text = f"{n} slots have {len(leases.generation)} generations"
+            return refused(Problem(MmapOutcome.LENGTHS_DIFFER, text, 0))
+        located = pool.locate(leases)
+        if isinstance(located, int):
+            return refused(stale(located), done=np.zeros(n, np.bool_))
+        done, nbytes, problems = np.ones(n, np.bool_), 0, list[Problem]()
+        for slot, members, positions in located:
+            sizes = slot.leases.nbytes_of(positions)
+            gone, problem = pool.let_go(slot, positions)
+            done[members] = gone
+            nbytes += int(sizes[gone].sum())
+            if problem is not None:
+                problems.append(replace(problem, index=int(members[~gone].min())))
+        if not problems:
+            return succeeded(nspans=n, nbytes=nbytes, done=done)
+        first = min(problems, key=lambda problem: problem.index)
+        return refused(first, nbytes=nbytes, done=done)
 
     def advise(
         self, slot: int, generation: int, advice: int, start: int = 0, nbytes: int | None = None
@@ -219,35 +231,29 @@ class MmapStrategy:
         so that a neighbour's pages stay. Refused before any call: a stale lease, a window outside
         the lease, an unknown kind, and one that this platform lacks.
         """
-        if slot == generation == -1:
-            known = advice in list(Advice)
-            task, path, held = Task(advice=advice), "", None
-            outcome = MmapOutcome.OK if known else MmapOutcome.ADVICE_UNKNOWN
-            inside = start == 0 and not nbytes
-            outcome = outcome if inside else MmapOutcome.ADVICE_OUTSIDE
-        else:
-            held = self._slots[slot] if 0 <= slot < len(self._slots) else None
-            i = -1 if held is None else held.leases.find(generation)
-            if held is None or i < 0:
-                return _refused(_stale())
+        held, low, high = _VACANT, 0, 0
+        if not slot == generation == -1:
+            held = self._slots[slot] if 0 <= slot < len(self._slots) else _VACANT
+            i = held.leases.find(generation)
+            if i < 0:
+                return refused(stale())
             low, high = held.leases.starts[i], held.leases.stops[i]
-            begin = low + start
-            task = Task(held.path, low, high, advice=advice, low=begin)
-            task.high = high if nbytes is None else begin + nbytes
-            path, outcome = held.path, self._pool.run(held, Event.ADVISE, task)
+        begin = low + start
+        task = Task(held.path, low, high, advice=advice, low=begin)
+        task.high = high if nbytes is None else begin + nbytes
+        outcome = self._pool.run(held, Event.ADVISE, task)
         if outcome is MmapOutcome.OK:
-            return _done(nspans=1)
-        return _refused(
-            Problem.of(
-                outcome,
-                path=path,
-                task=task,
-                index=0,
-                offset=task.low,
-                wanted=task.high - task.low,
-                advice=Advice(advice).name if advice in list(Advice) else advice,
-            )
+            return succeeded(nspans=1)
+        problem = Problem.of(
+            outcome,
+            path=held.path,
+            task=task,
+            index=0,
+            offset=begin,
+            wanted=task.high - begin,
+            advice=Advice(advice).name if advice in list(Advice) else advice,
         )
+        return refused(problem)
 
     def usage(self) -> Usage:
         """Count what is held now."""
@@ -270,11 +276,13 @@ class MmapStrategy:
         batch = Batch()
         self._pool.state, outcome = POOL.run(self._pool, self._pool.state, PoolEvent.CLOSE, batch)
         if outcome is PoolOutcome.OK or batch.problem is None:
-            return _done(nspans=0)
+            return succeeded(nspans=0)
         left = [(s.number, s.leases.generation_of(s.leases.living())) for s in self._slots]
-        generation = np.concatenate([np.empty(0, np.int64), *(g for _, g in left)])
+        generation = np.concatenate([g for _, g in left])
         slot = np.repeat([number for number, _ in left], [len(g) for _, g in left])
-        return _refused(batch.problem, leases=Leases.of(slot, generation))
+        paths = ", ".join(sorted({s.path for s in self._slots if s.state is not State.FREE}))
+        text = f"{len(slot)} leases are left of {paths}; {batch.problem.message}"
+        return refused(replace(batch.problem, message=text), leases=Leases.of(slot, generation))
 
     def __enter__(self) -> Self:
         return self
@@ -288,108 +296,3 @@ class MmapStrategy:
         closed = self.close()
         if not closed.ok and error is None:
             raise StrategyError(closed)
-
-    def _locate(self, leases: Leases) -> dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] | int:
-        """Find each lease: by slot, its places in the batch and in the slot's columns.
-
-        Answers with the place of the first lease that is stale or given twice instead.
-        """
-        n = len(leases)
-        vacant = (leases.slot == -1) & (leases.generation == -1)
-        stale = ~vacant & ((leases.slot < 0) | (leases.slot >= len(self._slots)))
-        order = np.argsort(leases.generation, kind="stable")
-        ordered = leases.generation[order]
-        again = np.zeros(n, np.bool_)
-        again[order[1:]] = ordered[1:] == ordered[:-1]
-        stale |= again & ~vacant
-        found: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        slots: list[int] = np.unique(leases.slot[~vacant & ~stale]).tolist()
-        for slot in slots:
-            members = np.flatnonzero((leases.slot == slot) & ~stale & ~vacant)
-            positions = self._slots[slot].leases.find_all(leases.generation[members])
-            stale[members[positions < 0]] = True
-            found[slot] = members, positions
-        return int(np.flatnonzero(stale)[0]) if stale.any() else found
-
-
-def _abandon(pool: Pool) -> None:
-    """Give back what a strategy that nobody closed still holds, at the latest at exit.
-
-    A mapping that arrays still point into ends with the last of them: Python's own counting does
-    that, so only the descriptor is closed here.
-    """
-    for slot in pool.slots:
-        with suppress(BufferError, OSError, ValueError):
-            if slot.mapping is not None:
-                pool.port.unmap(slot.mapping)
-        with suppress(OSError):
-            if slot.descriptor >= 0:
-                pool.port.close(slot.descriptor)
-        slot.descriptor, slot.mapping = -1, None
-
-
-def _stale(index: int = -1) -> Problem:
-    return Problem(MmapOutcome.STALE_LEASE, MESSAGES[MmapOutcome.STALE_LEASE], index)
-
-
-def _unsized(slot: Slot, offset: int, error: BaseException) -> BatchOutcome:
-    task = Task(slot.path, error=_bare(error))
-    problem = Problem.of(MmapOutcome.STAT_FAILED, path=slot.path, task=task, index=0, offset=offset)
-    return _refused(problem)
-
-
-def _shrunk(slot: Slot, start: int, stop: int, nbytes: int) -> BatchOutcome:
-    task = Task(slot.path, nbytes=nbytes)
-    problem = Problem.of(
-        MmapOutcome.FILE_SHRANK,
-        path=slot.path,
-        task=task,
-        index=0,
-        offset=start,
-        wanted=stop - start,
-    )
-    return _refused(problem)
-
-
-def _bare(error: BaseException) -> BaseException:
-    """An exception without its frames, which would keep buffers alive."""
-    error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _done(
-    *,
-    nspans: int,
-    nbytes: int = 0,
-    leases: Leases | None = None,
-    done: NDArray[np.bool_] | None = None,
-) -> BatchOutcome:
-    return BatchOutcome(
-        outcome=MmapOutcome.OK,
-        reaction=Reaction.NONE,
-        nspans=nspans,
-        nbytes=nbytes,
-        leases=leases or Leases.vacant(),
-        done=done,
-    )
-
-
-def _refused(
-    problem: Problem,
-    *,
-    index: int | None = None,
-    leases: Leases | None = None,
-    done: NDArray[np.bool_] | None = None,
-) -> BatchOutcome:
-    return BatchOutcome(
-        outcome=problem.outcome,
-        reaction=REACTIONS[problem.outcome],
-        message=problem.message,
-        index=problem.index if index is None else index,
-        offset=problem.offset,
-        errno=problem.errno,
-        cause=problem.error,
-        nspans=0 if done is None else int(done.sum()),
-        leases=leases or Leases.vacant(),
-        done=done,
-    )

@@ -1,0 +1,148 @@
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emel_io_mmap import MmapStrategy
+from emel_io_mmap.testing import CountingPort, Fault
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+def counts():
+    """Descriptors, mappings, and kilobytes of memory of this process."""
+    proc = Path("/proc/self")
+    memory = int((proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+    maps = (proc / "maps").read_text().count("\n")
+    return len(os.listdir(proc / "fd")), maps, memory  # noqa: PTH208 - the faster of the two
+
+
+@linux
+@pytest.mark.behaviour("MAP-09", "MAP-10")
+def test_ten_thousand_cycles_leave_the_process_as_it_was(make, spans_of):
+    path = str(make())
+    spans = spans_of((path, 100, 500))
+
+    def cycles(n):
+        for _ in range(n):
+            leases = strategy.load(spans).leases
+            strategy.view(*leases[0])
+            assert strategy.release(leases).ok
+
+    with MmapStrategy(slots=1) as strategy:
+        cycles(1000)
+        gc.collect()
+        descriptors, maps, memory = counts()
+        blocks = sys.getallocatedblocks()
+        cycles(10_000)
+        gc.collect()
+        after = counts()
+        assert after[0] == descriptors
+        assert after[1] <= maps + 3  # the allocator's arenas
+        assert after[2] <= memory + 2048
+        assert sys.getallocatedblocks() <= blocks + 500
+
+
+@pytest.mark.behaviour("MAP-09")
+def test_leases_that_come_and_go_in_a_mapping_that_stays_leave_no_memory(make, spans_of):
+    path = make()
+    spans = spans_of((path, 0, 9), (path, 5000, 9), (path, 50, 9))
+    with MmapStrategy() as strategy:
+        assert strategy.load(spans_of((path, 9000, 9))).ok
+        blocks = []
+        for n in (300, 3000):
+            for _ in range(n):
+                leases = strategy.load(spans).leases
+                strategy.view(*leases[1])
+                assert strategy.release(leases).ok
+            blocks.append(sys.getallocatedblocks())
+        assert blocks[1] <= blocks[0] + 500
+        assert strategy.usage()[:3] == (1, 256, 1)
+
+
+@pytest.mark.behaviour("MAP-10")
+def test_a_strategy_that_nobody_closed_leaks_nothing_and_its_arrays_stay_usable(
+    counting, make, spans_of
+):
+    path, other = Path(make("a.bin")), make("b.bin")
+    strategy = MmapStrategy(port=counting.port)
+    leases = strategy.load(spans_of((path, 5, 50), (path, 60, 5), (other, 0, 9))).leases
+    kept = strategy.view(*leases[0])[10:20]
+    del strategy
+    gc.collect()
+    assert (counting.opened, len(counting.mapped)) == (set(), 1)
+    assert kept.tobytes() == path.read_bytes()[15:25]
+    del kept
+    assert counting.mapped == []
+
+
+@pytest.mark.behaviour("MAP-08", "MAP-10")
+@pytest.mark.parametrize("kind", ["unmap", "close"])
+def test_a_strategy_abandoned_with_half_a_slot_leaks_nothing(make, spans_of, kind):
+    counting = CountingPort(Fault(OSError(5, "EIO"), kind=kind))
+    strategy = MmapStrategy(port=counting.port)
+    leases = strategy.load(spans_of((make(), 5, 50))).leases
+    assert not strategy.release(leases).ok
+    del strategy
+    gc.collect()
+    assert counting.holds_nothing
+
+
+@linux
+@pytest.mark.behaviour("MAP-10")
+def test_abandoned_strategies_hand_back_their_descriptors(make, spans_of):
+    spans = spans_of((make(), 0, 9))
+    gc.collect()
+    before = counts()[0]
+    for _ in range(50):
+        assert MmapStrategy().load(spans).ok
+    gc.collect()
+    assert counts()[0] == before
+
+
+ENDINGS = {
+    "borrowed": "",
+    "closed while borrowed": "assert strategy.close().code == 'still-borrowed'",
+    "exit": "raise SystemExit(0)",
+    "cycle": "kept.append(kept); kept.append(strategy); del kept, strategy",
+    "strategy gone": "del strategy",
+    "late": "import atexit; atexit.register(lambda: print(kept[0].sum()))",
+    "closed by a thread": "from threading import Thread; Thread(target=strategy.close).start()",
+}
+
+
+@pytest.mark.behaviour("MAP-10")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_interpreter_exits_in_peace_with_arrays_still_borrowed(make, ending):
+    code = f"""
+from emel_io_loader import Spans
+from emel_io_mmap import MmapStrategy
+strategy = MmapStrategy()
+path = {str(make())!r}
+leases = strategy.load(Spans([path], [0, 0], [0, 5000], [900, 900])).leases
+kept = [strategy.view(*leases[0]), strategy.view(*leases[1])[5:]]
+{ENDINGS[ending]}
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.behaviour("MAP-10")
+def test_arrays_that_outlive_a_closed_strategy_show_the_same_bytes(make, spans_of):
+    path = Path(make())
+    strategy = MmapStrategy()
+    kept = strategy.view(*strategy.load(spans_of((path, 7, 70))).leases[0])
+    assert strategy.close().code == "still-borrowed"
+    del strategy
+    gc.collect()
+    assert np.array_equal(kept, np.frombuffer(path.read_bytes(), np.uint8)[7:77])

@@ -1,0 +1,132 @@
+"""Interrupts, half-finished requests and replaced files: what is held afterwards, and by whom."""
+
+import errno
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emel_io_loader import Advice
+from emel_io_mmap import MmapStrategy, Port
+from emel_io_mmap.testing import CountingPort, Fault
+
+PAGE = Port().page_nbytes
+NBYTES = 8 * PAGE + 123
+
+
+@pytest.mark.behaviour("MAP-02", "MAP-14")
+def test_new_leases_of_a_replaced_file_share_one_mapping(strategy, make, spans, tmp_path):
+    path = make()
+    old = strategy.load(spans(path, (0, 9))).leases
+    (tmp_path / "new").write_bytes(bytes(100))
+    (tmp_path / "new").replace(path)
+    later = [strategy.load(spans(path, (i, 9))).leases for i in range(6)]
+    assert {leases.slot.item() for leases in later} == {1}
+    assert strategy.usage()[:3] == (2, 4, 7)
+    assert strategy.view(*old[0]).tolist() == list(range(9))
+    assert strategy.view(*later[-1][0]).tolist() == [0] * 9
+
+
+@pytest.mark.behaviour("MAP-03", "MAP-11")
+def test_advice_about_a_span_of_zero_bytes_says_what_it_is_about(strategy):
+    answer = strategy.advise(-1, -1, Advice.WILL_NEED, 1)
+    assert answer.code == "advice-outside"
+    assert answer.message.startswith("a span of zero bytes: ")
+    assert strategy.advise(-1, -1, 9, 1).code == "advice-unknown"
+
+
+@pytest.mark.behaviour("MAP-07")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_release_is_explained_by_the_span_that_it_names(strategy, make, spans_of, order):
+    files = [make("a.bin"), make("b.bin")]
+    leases = strategy.load(spans_of(*((path, 0, 9) for path in files))).leases
+    arrays = [strategy.view(*leases[i]) for i in order]
+    answer = strategy.release(leases.take(np.array(order)))
+    assert (answer.code, answer.index) == ("still-borrowed", 0)
+    assert files[order[0]] in answer.message
+    arrays.clear()
+
+
+@pytest.mark.behaviour("MAP-05")
+@pytest.mark.parametrize("kind", ["open", "fstat", "map"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TypeError("a bug")], ids=repr)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_an_interrupted_load_leaves_nothing_and_costs_no_slot(make, spans_of, kind, error, nth):
+    wanted = spans_of((make("a.bin"), 0, 9), (make("b.bin"), 0, 9))
+    counting = CountingPort(Fault(error, nth, kind))
+    strategy = MmapStrategy(slots=2, port=counting.port)
+    with pytest.raises(type(error)):
+        strategy.load(wanted)
+    assert (counting.holds_nothing, strategy.usage()) == (True, (0, 2, 0, 0))
+    for _ in range(3):
+        answer = strategy.load(wanted)
+        assert answer.ok
+        assert strategy.release(answer.leases).ok
+    assert strategy.close().ok
+
+
+@pytest.mark.behaviour("MAP-08")
+@pytest.mark.parametrize("kind", ["unmap", "close"])
+def test_an_interrupted_release_can_be_finished_and_is_shared_with_nobody(make, spans, kind):
+    counting = CountingPort()
+    strategy = MmapStrategy(slots=1, port=counting.port)
+    path = make()
+    leases = strategy.load(spans(path, (0, 9))).leases
+    counting.fault = Fault(KeyboardInterrupt(), kind=kind)
+    with pytest.raises(KeyboardInterrupt):
+        strategy.release(leases)
+    again = strategy.load(spans(path, (5, 9)))
+    assert again.code == ("ok" if kind == "unmap" else "pool-full")
+    if again.ok:
+        assert strategy.view(*again.leases[0]).shape == (9,)
+        assert strategy.release(again.leases).ok
+    assert strategy.release(leases).ok
+    assert (counting.holds_nothing, strategy.usage().slots) == (True, 0)
+    assert strategy.close().ok
+
+
+@pytest.mark.behaviour("MAP-02", "MAP-05")
+@pytest.mark.parametrize("kind", ["unmap", "close"])
+def test_what_a_failed_load_left_counts_once(make, spans_of, tmp_path, kind):
+    counting = CountingPort(Fault(OSError(errno.EIO, "EIO"), kind=kind))
+    files = [make(f"{name}.bin") for name in "abc"]
+    with MmapStrategy(slots=2, port=counting.port) as strategy:
+        failed = strategy.load(spans_of((files[0], 0, 9), (tmp_path / "missing", 0, 9)))
+        assert (failed.code, failed.index) == ("open-failed", 1)  # the cause, not its aftermath
+        assert strategy.usage()[:3] == (1, 2, 0)
+        both = strategy.load(spans_of(*((path, 0, 9) for path in files[:2])))
+        assert both.ok
+        assert strategy.usage()[:3] == (2, 2, 2)
+        assert strategy.release(both.leases).ok
+        counting.calls.clear()
+        assert strategy.load(spans_of(*((path, 0, 9) for path in files))).code == "pool-full"
+        assert counting.calls == []
+
+
+@pytest.mark.behaviour("MAP-09")
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, NBYTES - 1), st.integers(1, 3 * PAGE)), min_size=2, max_size=8
+    ),
+    data=st.data(),
+)
+def test_exactly_the_pages_that_no_other_lease_needs_go(make, spans, rows, data):
+    rows = [(offset, min(nbytes, NBYTES - offset)) for offset, nbytes in rows]
+    every = range(len(rows))
+    picked = data.draw(st.sets(st.sampled_from(every), min_size=1, max_size=len(rows) - 1))
+    gone = []
+
+    def advise(mapping, number, start, nbytes):
+        gone.extend(range(start // PAGE, -(-(start + nbytes) // PAGE)))
+        Port().advise(mapping, number, start, nbytes)
+
+    with MmapStrategy(port=Port(advise=advise)) as strategy:
+        leases = strategy.load(spans(make(nbytes=NBYTES), *rows)).leases
+        assert strategy.release(leases.take(np.array(sorted(picked)))).ok
+    pages = [set(range(at // PAGE, -(-(at + nbytes) // PAGE))) for at, nbytes in rows]
+    kept = set().union(*(pages[i] for i in every if i not in picked))
+    assert gone == sorted(set().union(*(pages[i] for i in picked)) - kept)

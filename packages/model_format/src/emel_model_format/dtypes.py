@@ -58,11 +58,12 @@ class DType:
 
 @cache
 def _scalar_dtype(name: str) -> np.dtype[np.generic]:
-    if hasattr(np, name):
+    try:
         return np.dtype(name)
-    import ml_dtypes  # noqa: PLC0415 - its import costs more than parsing most headers
+    except TypeError:  # not one of numpy's own
+        import ml_dtypes  # noqa: PLC0415 - its import costs more than parsing most headers
 
-    return np.dtype(getattr(ml_dtypes, name))
+        return np.dtype(getattr(ml_dtypes, name))
 
 
 # name, elements in a block, bytes of a block, GGUF type id

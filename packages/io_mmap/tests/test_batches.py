@@ -202,3 +202,42 @@ def test_a_batch_costs_time_that_grows_no_faster_than_its_spans(make):
         return min(times)
 
     assert best(50_000) < 4 * 10 * best(5_000)  # quadratic would be 100 times
+
+
+@pytest.mark.behaviour("MAP-05", "MAP-10")
+def test_what_can_never_be_given_back_is_reported_each_time(make, tmp_path):
+    stuck = []
+
+    def refuse(descriptor):
+        if stuck:
+            raise OSError(errno.EIO, "EIO")
+        os.close(descriptor)
+
+    counting = CountingPort(close=refuse)
+    strategy = MmapStrategy(slots=1, port=counting.port)
+    stuck.append(True)
+    assert strategy.load(Spans([str(tmp_path)], [0], [0], [5])).code == "not-regular"
+    assert strategy.usage()[::2] == (1, 0)
+    assert strategy.load(Spans([make()], [0], [0], [5])).code == "pool-full"
+    closed = strategy.close()
+    assert (closed.code, closed.errno, len(closed.leases)) == ("close-failed", errno.EIO, 0)
+    assert str(tmp_path) in closed.message
+    stuck.clear()
+    assert strategy.close().ok
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("MAP-03", "MAP-14")
+def test_identify_answers_in_order_or_blames_the_first_bad_file(strategy, counting, make, tmp_path):
+    files = [make("a", 7), make("b", 9)]
+    found = strategy.identify(files)
+    assert [identity.nbytes for identity in found.identities] == [7, 9]
+    assert [identity.inode for identity in found.identities] == [
+        Path(f).stat().st_ino for f in files
+    ]
+    bad = strategy.identify([*files, str(tmp_path / "missing"), str(tmp_path)])
+    assert (bad.result.code, bad.result.index, bad.identities) == ("stat-failed", 2, ())
+    counting.calls.clear()
+    refused = strategy.identify([*files, "a\0b"])
+    assert (refused.result.code, refused.result.index) == ("path-has-nul", 2)
+    assert counting.calls == []

@@ -174,10 +174,12 @@ class Pool:
         held = np.flatnonzero((leases.slot != -1) | (leases.generation != -1))
         order = held[np.lexsort((leases.generation[held], leases.slot[held]))]
         slots = leases.slot[order]
-        bounds = np.flatnonzero(slots[1:] != slots[:-1]) + 1
+        cuts: list[int] = np.flatnonzero(slots[1:] != slots[:-1]).tolist()
+        bounds = [0, *(cut + 1 for cut in cuts), len(order)] if len(order) else []
         first_stale = n = len(leases)
         found: list[Located] = []
-        for members in np.split(order, bounds) if len(order) else ():
+        for low, high in itertools.pairwise(bounds):
+            members = order[low:high]
             number = int(leases.slot[members[0]])
             if not 0 <= number < len(self.slots):
                 first_stale = min(first_stale, int(members.min()))

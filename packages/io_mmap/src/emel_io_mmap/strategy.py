@@ -37,6 +37,8 @@ from emel_io_mmap._problem import Problem, bare
 from emel_io_mmap._slot import Event, Slot, State, Task
 from emel_io_mmap.outcomes import MmapOutcome
 
+_BYTE: Final = np.dtype(np.uint8)
+_MAPPED: Final = State.MAPPED
 _NOTHING: Final = np.frombuffer(b"", np.uint8)
 _VACANT: Final = Slot(
     -1, Port(advices=dict.fromkeys(Advice, 0)), State.MAPPED, path="a span of zero bytes"
@@ -173,10 +175,12 @@ class MmapStrategy:
         """
         if 0 <= slot < len(self._slots):
             held = self._slots[slot]
-            i = held.leases.find(generation)
-            mapping = held.mapping
-            if i >= 0 and held.state is State.MAPPED and mapping is not None:
-                start, stop = held.leases.starts[i], held.leases.stops[i]
+            leases, mapping = held.leases, held.mapping
+            i = generation - leases.base  # what `find` tries first, without the cost of a call
+            if not (0 <= i < leases.count and leases.generations[i] == generation):
+                i = leases.find(generation)
+            if i >= 0 and leases.alive[i] and mapping is not None and held.state is _MAPPED:
+                start, stop = leases.starts[i], leases.stops[i]
                 try:
                     nbytes = self._size(mapping)
                 except (OSError, ValueError) as error:
@@ -186,7 +190,7 @@ class MmapStrategy:
                 known = held.views.get(generation)
                 view = None if known is None else known()
                 if view is None:
-                    view = np.frombuffer(mapping, np.uint8, stop - start, start - held.start)
+                    view = np.frombuffer(mapping, _BYTE, stop - start, start - held.start)
                     held.views[generation] = weakref.ref(view)
                 return view
         elif slot == generation == -1:

@@ -79,6 +79,9 @@ class Model(Mapping[str, NDArray[Any]]):
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
+        # Looked up once: both are needed for each array.
+        self._array = checkpoint.array
+        self._find = checkpoint.position.get
 
     @property
     def path(self) -> str:
@@ -119,8 +122,8 @@ class Model(Mapping[str, NDArray[Any]]):
         return self._checkpoint.closed
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        position = self._checkpoint.position.get(name)
-        array = self._checkpoint.array(self._position(name) if position is None else position)
+        position = self._find(name)
+        array = self._array(self._position(name) if position is None else position)
         if isinstance(array, Failure):
             raise_failure(array)
         return array

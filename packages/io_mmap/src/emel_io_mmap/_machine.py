@@ -172,6 +172,9 @@ def effect_size(ctx: Slot, req: Task) -> None:
 def effect_unmap(ctx: Slot, req: Task) -> None:
     """End the mapping; Python refuses while anything points into it."""
     mapping = ctx.mapping
+    if ctx.root is not None:
+        ctx.root.release()
+        ctx.root = None
     if mapping is not None:
         _attempt(req, lambda: ctx.port.unmap(mapping))
         if not req.failed:

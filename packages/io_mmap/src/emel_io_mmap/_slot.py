@@ -81,6 +81,9 @@ class Slot:
     start: int = 0
     """The byte of the file where the mapping begins."""
     stop: int = 0
+    root: memoryview | None = None
+    """One export of the mapping that all views share: each of its own is an object more for the
+    garbage collector to look at. The views keep the mapping exported after `root` is released."""
     leases: LeaseColumns = field(default_factory=LeaseColumns)
     views: dict[int, ReferenceType[NDArray[np.uint8]]] = field(
         default_factory=dict[int, "ReferenceType[NDArray[np.uint8]]"]

@@ -190,7 +190,10 @@ class MmapStrategy:
                 known = held.views.get(generation)
                 view = None if known is None else known()
                 if view is None:
-                    view = np.frombuffer(mapping, _BYTE, stop - start, start - held.start)
+                    root = held.root
+                    if root is None:
+                        root = held.root = memoryview(mapping)
+                    view = np.frombuffer(root, _BYTE, stop - start, start - held.start)
                     held.views[generation] = weakref.ref(view)
                 return view
         elif slot == generation == -1:

@@ -193,3 +193,49 @@ def test_a_closed_pipe_is_no_traceback(gguf_file):
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+@pytest.mark.behaviour("CLI-04")
+@pytest.mark.parametrize("pattern", ["a{99999999999999999999}", "(" * 2000 + ")" * 2000, "["])
+def test_odd_patterns_are_usage_errors(run, gguf_file, pattern):
+    code, _, err = run("inspect", "--grep", pattern, gguf_file)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_a_path_that_is_not_utf8_is_no_traceback(run, gguf_file, tmp_path):
+    path = os.fsencode(tmp_path) + b"/bad\xff.gguf"
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(gguf_file.read_bytes())
+    code, out, _ = run("inspect", "--json", os.fsdecode(path))
+    assert code == 0
+    assert json.loads(out)["files"][0].endswith("bad\\udcff.gguf")
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_output_that_cannot_be_written_is_one_line(gguf_file):
+    words = [sys.executable, "-m", "emel", "inspect", str(gguf_file)]
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_a_terminal_that_is_not_utf8_gets_escapes(gguf_file):
+    words = [sys.executable, "-m", "emel", "inspect", "--metadata", str(gguf_file)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_many_tensors_are_listed_in_the_same_columns(run, tmp_path):
+    tensors = {f"layer.{i}.weight": np.ones((2, i % 7 + 1), np.float32) for i in range(700)}
+    save_file(tensors, tmp_path / "many.safetensors")
+    _, out, _ = run("inspect", "--tensors", tmp_path / "many.safetensors")
+    listed = [line for line in out.splitlines() if line.startswith("layer.")]
+    assert len(listed) == 700
+    assert len({line.index(" F32 ") for line in listed}) == 1

@@ -39,7 +39,7 @@ def test_a_missing_file_is_a_source_error_with_its_cause(tmp_path):
     with pytest.raises(emel.SourceError) as raised:
         emel.open(tmp_path / "none.gguf")
     assert raised.value.errno == 2
-    assert raised.value.path == str(tmp_path / "none.gguf")
+    assert raised.value.path == raised.value.filename == str(tmp_path / "none.gguf")
     assert isinstance(raised.value.__cause__, FileNotFoundError)
 
 
@@ -116,3 +116,22 @@ def test_a_file_replaced_after_opening_is_refused_for_new_tensors(tmp_path, safe
         with pytest.raises(emel.SourceError, match="another file") as raised:
             model.load()
         assert raised.value.code == "file-changed"
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_a_sparse_file_cannot_ask_for_any_amount_of_memory(tmp_path):
+    path = tmp_path / "sparse.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 3 << 30))
+    os.truncate(path, (3 << 30) + 4096)
+    with pytest.raises(emel.InvalidFileError) as raised:
+        emel.open(path)
+    assert raised.value.code == "header-over-limit"
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_an_empty_path_is_said_to_be_one(tmp_path):
+    with pytest.raises(emel.InvalidFileError, match="the path is empty"):
+        emel.open("")
+    assert emel.open is not open
+    with pytest.raises(OSError, match="regular"):
+        emel.open(os.fsencode(tmp_path))

@@ -220,3 +220,52 @@ def test_one_name_is_a_name_and_not_its_letters(safetensors_file):
         model.load("big")
         model.release("big")
         assert model.info("big").residency == "evicted"
+
+
+@pytest.mark.behaviour("LOAD-03")
+def test_comparing_models_loads_nothing(model_file):
+    with emel.open(model_file) as model, emel.open(model_file) as other:
+        assert model == model  # noqa: PLR0124
+        assert model != other
+        assert len({model, other}) == 2
+        assert model.usage().leases == 0
+
+
+@pytest.mark.behaviour("LOAD-04")
+@pytest.mark.parametrize("request_name", ["release", "close"])
+def test_an_interrupt_anywhere_leaves_a_model_that_can_be_closed(model_file, held, request_name):
+    import sys
+
+    def interrupted_at(point):
+        """Raise KeyboardInterrupt at the n-th executed line of ours; False once there are fewer."""
+        model = emel.open(model_file)
+        model.load()
+        left = point
+
+        def trace(frame, event, _):
+            nonlocal left
+            if "emel" not in frame.f_code.co_filename or "/tests/" in frame.f_code.co_filename:
+                return None
+            if event == "line":
+                left -= 1
+                if left == 0:
+                    raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            getattr(model, request_name)()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+            if not model.closed:
+                model.release()
+            model.close()
+            assert held(model_file) == []
+        return False
+
+    point = 1
+    while interrupted_at(point):
+        point += 7  # every line takes long, and they are hit in turn over several runs

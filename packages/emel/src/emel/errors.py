@@ -74,7 +74,13 @@ class SourceError(EmelError, OSError):
     """The operating system or the file failed; `errno` is kept and the cause is chained.
 
     Also raised for a file that shrank or changed since it was opened. What was loaded stays loaded.
+    As of any OSError, `filename` is the path.
     """
+
+    def __init__(self, message: str, **facts: Any) -> None:  # noqa: ANN401 - EmelError's
+        super().__init__(message, **facts)
+        self.filename = self.path
+        self.strerror = message
 
 
 class BusyError(EmelError, BufferError):

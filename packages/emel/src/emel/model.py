@@ -60,7 +60,7 @@ def open(  # noqa: A001 - `emel.open` reads like the builtin, on purpose
     offers = {
         "mmap": Offer(lambda: MmapStrategy(slots=slots), MmapStrategy.unavailable),
     }
-    opened = open_checkpoint(os.fspath(source), Router(offers), strategy)
+    opened = open_checkpoint(os.fsdecode(source), Router(offers), strategy)
     if isinstance(opened, Failure):
         raise_failure(opened)
     return Model(opened)
@@ -72,6 +72,10 @@ class Model(Mapping[str, NDArray[Any]]):
     Reading a tensor (`model[name]`) answers with a read-only array that is borrowed from the
     model's mapping. While an array is alive, releasing its tensor and closing the model raise
     `BusyError`, and the array stays valid. One thread at a time.
+
+    The first four tensors are mapped as they are asked for; whoever asks for a fifth takes the
+    model as a whole, and the rest is mapped along in one batch, but for what was released by name.
+    A mapping costs addresses, and memory only for what is looked at.
 
     Arrays of quantised GGUF types are uint8 rows of raw blocks, (..., bytes of a row); those of
     safetensors' types of less than a byte are raw bytes. `info` has their logical type and shape.
@@ -137,6 +141,13 @@ class Model(Mapping[str, NDArray[Any]]):
     def __contains__(self, name: object) -> bool:
         # Without this, Mapping would load the tensor to see whether it is there.
         return name in self._checkpoint.position
+
+    # A model is itself and no other; Mapping would load every tensor to compare two of them.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self)} tensors"

@@ -212,9 +212,12 @@ def effect_give_leases(ctx: Pool, req: Batch) -> None:
 def effect_release_all(ctx: Pool, req: Batch) -> None:
     """Let go of everything that nothing points into, and remember why the rest stays."""
     for slot in list(ctx.slots):
+        slot.leases.recount()
         if slot.leases.nalive:
             _, problem = ctx.let_go(slot, slot.leases.living())
             req.problem = req.problem or problem
+        elif slot.state is not State.FREE and slot not in ctx.orphans:
+            ctx.orphans.append(slot)  # a release was interrupted before its mapping could end
     for problem in ctx.tidy():
         req.problem = req.problem or problem
 

@@ -119,6 +119,10 @@ class LeaseColumns:
         """Bytes of each of the leases at `positions`."""
         return self._stop[positions] - self._start[positions]
 
+    def recount(self) -> None:
+        """Count the living anew: an interrupt may have come between letting go and counting."""
+        self.nalive = int(np.count_nonzero(self._alive[: self.count]))
+
     def drop(self, positions: NDArray[np.intp], page: int) -> list[tuple[int, int]]:
         """Let go of live leases, and say which pages nobody needs now.
 

@@ -126,9 +126,12 @@ def guard_file_reaches(ctx: Slot, req: Task) -> bool:
 
 def effect_open(ctx: Slot, req: Task) -> None:
     """Open the path."""
-    opened = _attempt(req, lambda: ctx.port.open(req.path))
-    if opened is not None:
-        ctx.path, ctx.descriptor = req.path, opened
+
+    def open_and_keep() -> None:  # in one line, so that an interrupt finds it opened and kept
+        ctx.descriptor = ctx.port.open(req.path)
+
+    ctx.path = req.path
+    _attempt(req, open_and_keep)
 
 
 def effect_measure(ctx: Slot, req: Task) -> None:

@@ -108,7 +108,8 @@ class MmapStrategy:
         refusal = validate(Spans(files, np.arange(n), np.zeros(n, np.int64), np.zeros(n, np.int64)))
         if refusal is not None:
             outcome = MmapOutcome[refusal.outcome.name]
-            return Identified(refused(Problem(outcome, refusal.message, refusal.span)))
+            said = refusal.message.partition(": its ")[2]
+            return Identified(refused(Problem(outcome, f"the {said}", refusal.span)))
         identities: list[FileIdentity] = []
         for i, path in enumerate(files):
             task = Task(path)

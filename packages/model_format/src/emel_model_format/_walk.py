@@ -38,6 +38,9 @@ SCALAR_NBYTES: Final = {kind: np.dtype(code).itemsize for kind, (_, code) in SCA
 # Fewest bytes that a value can take: a string is a length, an array is a type and a length.
 LEAST_NBYTES: Final = {**SCALAR_NBYTES, STRING: 8, ARRAY: 12}
 
+HEADER_LIMIT: Final = 256 << 20
+"""No header is read further than this. The format sets no limit; a vocabulary of 262,144 tokens
+takes 7 MB, and without a limit a sparse file of a few bytes could ask for any amount of memory."""
 NESTING_LIMIT: Final = 8
 """Arrays within arrays. The specification sets no limit; files nest two deep at most."""
 
@@ -75,6 +78,11 @@ class Walker:
         if end <= self.limit:
             return
         if end <= self.file_nbytes:
+            if end > HEADER_LIMIT:
+                message = (
+                    f"the header goes on to byte {end}, past the limit of {HEADER_LIMIT} bytes"
+                )
+                refuse("header-over-limit", end if at is None else at, message)
             raise StoppedError(NeedMore(end))
         size = f"the file has {self.file_nbytes} bytes"
         if at is None:

@@ -37,6 +37,9 @@ WINDOW_GROWTH: Final = 16
 """A header that is longer is looked at again from its start, so few looks are better than small
 ones: a vocabulary of 262,144 tokens takes two."""
 
+WINDOW_STEP_NBYTES: Final = 64 << 20
+"""A window grows by no more than this at once: its pages are read, and headers rarely are so long."""
+
 
 class State(IntEnum):
     """How far the opening has got."""
@@ -160,7 +163,8 @@ def effect_widen_window(ctx: Opening, req: None) -> None:
     """Look further next time, and at least as far as parsing asked for."""
     assert isinstance(ctx.parsed, NeedMore), "the guard before saw it"  # noqa: S101 - a proof
     assert ctx.identity is not None, "it was identified"  # noqa: S101 - a proof
-    wanted = max(ctx.parsed.nbytes, ctx.window * WINDOW_GROWTH)
+    grown = min(ctx.window * WINDOW_GROWTH, ctx.window + WINDOW_STEP_NBYTES)
+    wanted = max(ctx.parsed.nbytes, grown)
     ctx.window = min(wanted, ctx.identity.nbytes)
 
 

@@ -129,9 +129,9 @@ class Checkpoint:
         if self.closed:
             return None
         failure = self.release()
-        if failure is not None:
+        if failure is not None and failure.reaction is not Reaction.CLOSED:
             return failure
-        closed = self._route.close()
+        closed = self._route.close()  # lets go of everything, whatever else went wrong
         if not closed.ok:
             return Failure.of_batch(LoadOutcome.IO_FAILED, closed, self.path)
         self.closed = True

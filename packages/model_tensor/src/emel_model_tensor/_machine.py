@@ -6,13 +6,14 @@ effects here apply.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Leases, Mode
+from emel_io_loader import Leases, Mode, Reaction
 from emel_machine import Row, Table, always, effect_none
 from emel_model_tensor._columns import Columns, Request, binding_flaw, foreign
 from emel_model_tensor._lifecycle import LIFECYCLE, Change, Facts, State, refused
@@ -99,7 +100,11 @@ def guard_lease_foreign(cols: Columns, req: Request) -> bool:
 
 def guard_answer_failed(cols: Columns, req: Request) -> bool:
     """The strategy answered, and not with success."""
-    return req.answer is None or not req.answer.ok
+    if req.answer is None:
+        return True
+    done = req.answer.done
+    everything_gone = done is not None and done.size > 0 and bool(done.all())
+    return not req.answer.ok and not everything_gone
 
 
 def guard_count_differs(cols: Columns, req: Request) -> bool:
@@ -182,7 +187,15 @@ def effect_name_failed_span(cols: Columns, req: Request) -> None:
 def effect_dispatch_release(cols: Columns, req: Request) -> None:
     """Give the leases back, in one batch."""
     assert req.strategy is not None, "the guard before saw it"  # noqa: S101 - a proof
-    req.answer = req.strategy.release(cols.leases.take(req.index))
+    leases = cols.leases.take(req.index)
+    req.answer = req.strategy.release(leases)
+    if req.answer.reaction is Reaction.CLOSED:
+        # An earlier release was interrupted between the strategy's books and ours: some of these
+        # leases are gone already. One by one, so that the others can go too.
+        single = [req.strategy.release(leases.take(np.array([i]))) for i in range(len(leases))]
+        done = np.array([answer.ok or answer.reaction is Reaction.CLOSED for answer in single])
+        failed = [answer for answer, gone in zip(single, done.tolist(), strict=True) if not gone]
+        req.answer = replace(failed[0] if failed else req.answer, done=done)
 
 
 def effect_publish_released(cols: Columns, req: Request) -> None:

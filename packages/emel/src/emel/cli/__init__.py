@@ -26,10 +26,19 @@ app.command()(digest)
 
 def main() -> None:
     """Run the command; an `EmelError` is one line on stderr and exit code 1."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - started with it closed
+        sys.exit("emel: there is no standard output to write to")
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8 gets escapes
     try:
         app()
+        sys.stdout.flush()
     except EmelError as error:
         sys.exit(f"emel: {' '.join(str(error).splitlines())}")
     except BrokenPipeError:
         hang_up()
         sys.exit(1)
+    except OSError as error:  # of writing: everything else is an EmelError
+        hang_up()
+        sys.exit(f"emel: {error}")

@@ -43,7 +43,7 @@ def inspect(
 def _compile(grep: str | None) -> re.Pattern[str]:
     try:
         return re.compile(grep or "")
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise typer.BadParameter(
             f"not a regular expression: {error}", param_hint="--grep"
         ) from None
@@ -128,8 +128,14 @@ def _print_tensors(out: Console, infos: list[emel.TensorInfo], *, everything: bo
         shown = sorted(infos, key=lambda info: -info.nbytes)[:LARGEST]
     out.print()
     title = "tensor" if everything or len(infos) <= LARGEST else "largest tensors"
-    listed = render.table(title, "dtype", "shape", ">bytes", ">offset")
-    for info in shown:
-        nbytes, shape = render.size(info.nbytes), render.shape(info.shape)
-        listed.add_row(render.text(info.name), info.dtype, shape, nbytes, str(info.offset))
-    out.print(listed)
+    rows = [
+        (
+            render.text(info.name),
+            info.dtype,
+            render.shape(info.shape),
+            render.size(info.nbytes),
+            str(info.offset),
+        )
+        for info in shown
+    ]
+    render.print_columns(out, (title, "dtype", "shape", ">bytes", ">offset"), rows)

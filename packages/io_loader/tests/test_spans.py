@@ -285,3 +285,17 @@ def test_no_module_imports_what_could_call_outside():
 )
 def test_an_identity_says_what_the_file_became(now, text):
     assert FileIdentity(1, 2, 30, 4).changes(FileIdentity(*now)) == text
+
+
+NEAR = [-1, 0, 1, 2**40, 2**40 + 1, 2**63 - 2**40, 2**63 - 1, 2**63, -(2**63)]
+
+
+@pytest.mark.behaviour("SPAN-01")
+@pytest.mark.parametrize("path", ["a", "", "a\0", "x" * 4095, "x" * 4096, "\u00fc" * 2048])
+def test_one_span_is_held_to_the_same_rules_as_many(path):
+    for file in (-1, 0, 1):
+        for offset in NEAR:
+            for nbytes in NEAR:
+                alone = validate(Spans([path], [file], [offset], [nbytes]))
+                twice = validate(Spans([path], [file] * 2, [offset] * 2, [nbytes] * 2))
+                assert alone == twice, (file, offset, nbytes)

@@ -188,8 +188,26 @@ RULES: Final = (
 """In order: the first rule that the first bad span breaks is what the caller hears."""
 
 
+def _is_one_plain_span(spans: Spans) -> bool:
+    """Whether this is a single span that keeps every rule: what numpy takes ten times as long to see.
+
+    It never says yes to what `RULES` refuse (a test compares); where it says no, they decide.
+    """
+    columns = (spans.file, spans.offset, spans.nbytes)
+    if any(len(column) != 1 or column.dtype != np.int64 for column in columns):
+        return False
+    file, offset, nbytes = (int(column[0]) for column in columns)
+    if not 0 <= file < len(spans.files) or len(spans.identities) not in (0, len(spans.files)):
+        return False
+    path = spans.files[file]
+    plain = 0 < len(path) <= PATH_NBYTES_MAX // 4 and "\0" not in path
+    return plain and 0 <= nbytes <= NBYTES_MAX and 0 <= offset <= INT64_MAX - nbytes
+
+
 def validate(spans: Spans) -> Refusal | None:
     """Hold `spans` to `RULES`; None if they keep them all. Makes no call to the outside."""
+    if _is_one_plain_span(spans):
+        return None
     lengths = (len(spans.file), len(spans.offset), len(spans.nbytes))
     if len(set(lengths)) > 1:
         text = "columns file, offset, nbytes have {}, {} and {} entries".format(*lengths)

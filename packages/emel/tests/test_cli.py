@@ -214,8 +214,9 @@ def test_a_path_that_is_not_utf8_is_no_traceback(run, gguf_file, tmp_path):
 
 
 @pytest.mark.behaviour("CLI-04")
-def test_output_that_cannot_be_written_is_one_line(gguf_file):
-    words = [sys.executable, "-m", "emel", "inspect", str(gguf_file)]
+@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--json"], ["digest"]])
+def test_output_that_cannot_be_written_is_one_line(gguf_file, words):
+    words = [sys.executable, "-m", "emel", *words, str(gguf_file)]
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1

@@ -269,3 +269,19 @@ def test_an_offer_is_created_once_an_open(gguf, faulty):
     assert isinstance(one.array(0), np.ndarray)
     assert two.close() is None
     assert isinstance(one.array(0), np.ndarray)
+
+
+@pytest.mark.behaviour("LOADER-01")
+def test_a_long_window_grows_by_a_step_and_not_by_a_factor():
+    from emel_io_loader import FileIdentity, Router
+    from emel_model_format import NeedMore
+    from emel_model_loader._machine import Opening, effect_widen_window
+
+    huge = FileIdentity(1, 2, 10 << 30, 3)
+    ctx = Opening(Router({}), "any", "path", identity=huge, window=64 << 20)
+    ctx.parsed = NeedMore((64 << 20) + 1)
+    effect_widen_window(ctx, None)
+    assert ctx.window == 128 << 20
+    ctx.parsed = NeedMore(200 << 20)
+    effect_widen_window(ctx, None)
+    assert ctx.window == 200 << 20

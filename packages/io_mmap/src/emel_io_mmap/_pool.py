@@ -235,7 +235,6 @@ def abandon(pool: Pool) -> None:
     that, so only the descriptor is closed here.
     """
     for slot in pool.slots:
-        slot.root = None
         with suppress(BufferError, OSError, ValueError):
             if slot.mapping is not None:
                 pool.port.unmap(slot.mapping)

@@ -129,7 +129,7 @@ class Checkpoint:
         if self.closed:
             return None
         failure = self.release()
-        if failure is not None and failure.reaction is not Reaction.CLOSED:
+        if failure is not None:
             return failure
         closed = self._route.close()  # lets go of everything, whatever else went wrong
         if not closed.ok:

@@ -214,7 +214,9 @@ def test_a_path_that_is_not_utf8_is_no_traceback(run, gguf_file, tmp_path):
 
 
 @pytest.mark.behaviour("CLI-04")
-@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--json"], ["digest"]])
+@pytest.mark.parametrize(
+    "words", [["inspect"], ["digest"], ["inspect", "--json", "--grep", "none"]]
+)
 def test_output_that_cannot_be_written_is_one_line(gguf_file, words):
     words = [sys.executable, "-m", "emel", *words, str(gguf_file)]
     with open("/dev/full", "w") as full:  # noqa: PTH123

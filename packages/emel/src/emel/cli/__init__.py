@@ -32,8 +32,10 @@ def main() -> None:
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8 gets escapes
     try:
-        app()
-        sys.stdout.flush()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a failure can still be told in one line
     except EmelError as error:
         sys.exit(f"emel: {' '.join(str(error).splitlines())}")
     except BrokenPipeError:

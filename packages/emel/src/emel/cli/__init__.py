@@ -32,10 +32,7 @@ def main() -> None:
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8 gets escapes
     try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()  # here, where a failure can still be told in one line
+        app()
     except EmelError as error:
         sys.exit(f"emel: {' '.join(str(error).splitlines())}")
     except BrokenPipeError:

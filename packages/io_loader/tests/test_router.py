@@ -14,6 +14,7 @@ from emel_io_loader import (
     Router,
     Spans,
     Strategy,
+    Targets,
 )
 from emel_io_loader.testing import Advised, FakeStrategy
 
@@ -139,7 +140,7 @@ def test_a_batch_is_one_dispatch_whatever_its_length(n):
 def test_the_callers_own_targets_are_filled():
     target = bytearray(2)
 
-    routed(FakeStrategy({"a": b"xy"}, Mode.COPIES)).load(spans(), [memoryview(target)])
+    routed(FakeStrategy({"a": b"xy"}, Mode.COPIES)).load(spans(), Targets.each([target]))
 
     assert target == b"xy"
 
@@ -208,9 +209,9 @@ class Raises(FakeStrategy):
         super().__init__({"a": b"xy"})
         self._error = error
 
-    def load(self, spans, targets=None):
+    def load(self, spans, targets=None, **options):
         if self.loads:
-            return super().load(spans, targets)
+            return super().load(spans, targets, **options)
         self.loads.append(spans)
         if self._error is None:
             return None

@@ -16,6 +16,7 @@ from emel_io_loader import (
     Spans,
     Strategy,
     StrategyError,
+    Targets,
     Usage,
 )
 from emel_io_loader.testing import FakeStrategy
@@ -67,7 +68,7 @@ def test_both_modes_give_exactly_the_spans_bytes(rows):
     targets = [bytearray(len(part)) for part in wanted]
 
     leased = maps.load(batch(*rows))
-    copied = copies.load(batch(*rows), [memoryview(target) for target in targets])
+    copied = copies.load(batch(*rows), Targets.each(targets))
 
     assert [bytes(maps.view(*lease)) for lease in leased.leases] == wanted
     assert targets == wanted
@@ -88,7 +89,7 @@ def test_views_are_read_only(rows):
 def test_a_larger_target_keeps_what_is_behind_the_span():
     target = bytearray(b"------")
 
-    FakeStrategy(FILES, Mode.COPIES).load(batch((1, 1, 3)), [memoryview(target)])
+    FakeStrategy(FILES, Mode.COPIES).load(batch((1, 1, 3)), Targets.each([target]))
 
     assert target == b"bcd---"
 
@@ -96,7 +97,7 @@ def test_a_larger_target_keeps_what_is_behind_the_span():
 @pytest.mark.behaviour("FAKE-01")
 def test_a_target_is_not_kept():
     target = bytearray(3)
-    FakeStrategy(FILES, Mode.COPIES).load(batch((1, 1, 3)), [memoryview(target)])
+    FakeStrategy(FILES, Mode.COPIES).load(batch((1, 1, 3)), Targets.each([target]))
 
     target.clear()  # BufferError, if anything still points into it
 
@@ -115,7 +116,7 @@ def test_a_target_is_not_kept():
 def test_a_refused_batch_leaves_nothing_behind(mode, rows, code, reaction, index):
     fake = FakeStrategy(FILES, mode)
     target = bytearray(2)
-    targets = [memoryview(target)] * 2 if mode is Mode.COPIES else None
+    targets = Targets.each([target, bytearray(2)]) if mode is Mode.COPIES else None
 
     answer = fake.load(batch(*rows), targets)
 
@@ -140,20 +141,32 @@ def test_a_missing_file_has_the_systems_reason():
 
 @pytest.mark.behaviour("FAKE-01")
 @pytest.mark.parametrize(
-    ("mode", "targets"),
+    ("mode", "targets", "code"),
     [
-        pytest.param(Mode.MAPS, [memoryview(bytearray(2))], id="a-target-where-none-is-used"),
-        pytest.param(Mode.COPIES, None, id="none"),
-        pytest.param(Mode.COPIES, [], id="too-few"),
-        pytest.param(Mode.COPIES, [memoryview(bytearray(1))], id="too-small"),
-        pytest.param(Mode.COPIES, [memoryview(bytes(2))], id="read-only"),
-        pytest.param(Mode.COPIES, [memoryview(bytearray(4))[::2]], id="not-contiguous"),
+        pytest.param(
+            Mode.MAPS,
+            Targets.each([bytearray(2)]),
+            "targets-given",
+            id="a-target-where-none-is-used",
+        ),
+        pytest.param(Mode.COPIES, None, "targets-missing", id="none"),
+        pytest.param(Mode.COPIES, Targets.each([]), "targets-differ", id="too-few"),
+        pytest.param(Mode.COPIES, Targets.each([bytearray(1)]), "target-too-small", id="too-small"),
+        pytest.param(
+            Mode.COPIES, Targets.each([memoryview(bytes(2))]), "target-read-only", id="read-only"
+        ),
+        pytest.param(
+            Mode.COPIES,
+            Targets.each([memoryview(bytearray(4))[::2]]),
+            "target-not-contiguous",
+            id="not-contiguous",
+        ),
     ],
 )
-def test_targets_that_do_not_serve_are_refused(mode, targets):
+def test_targets_that_do_not_serve_are_refused(mode, targets, code):
     answer = FakeStrategy(FILES, mode).load(batch((0, 0, 2)), targets)
 
-    assert (answer.code, answer.reaction) == ("targets-invalid", Reaction.INVALID)
+    assert (answer.code, answer.reaction) == (code, Reaction.INVALID)
 
 
 @pytest.mark.behaviour("FAKE-01")

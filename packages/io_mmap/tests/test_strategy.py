@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emel_io_loader import Mode, Reaction, Spans, Strategy, StrategyError
+from emel_io_loader import Mode, Reaction, Spans, Strategy, StrategyError, Targets
 from emel_io_mmap import MmapOutcome, MmapStrategy, Port
 from emel_io_mmap.testing import CountingPort
 
@@ -98,7 +98,7 @@ def test_each_rule_is_refused_before_any_call(
 
 @pytest.mark.behaviour("MAP-03")
 def test_targets_are_refused_before_any_call(strategy, counting, make, spans):
-    answer = strategy.load(spans(make(), (0, 1)), [memoryview(bytearray(1))])
+    answer = strategy.load(spans(make(), (0, 1)), Targets.each([bytearray(1)]))
     assert answer.code == "targets-given"
     assert counting.calls == []
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emel_io_loader import Identified, Mode, Offer, Reaction, Router, Spans
+from emel_io_loader import Identified, Mode, Offer, Reaction, Router, Spans, Targets
 from emel_io_loader.testing import FakeStrategy
 from emel_model_format import Refusal, parse
 from emel_model_format.testing import (
@@ -22,7 +22,7 @@ BOTH = pytest.mark.parametrize("mode", list(Mode))
 def assert_nothing_is_held(strategy):
     usage = strategy.usage()
     assert (usage.slots, usage.leases, usage.nbytes) == (0, 0, 0)
-    targets = None if strategy.mode is Mode.MAPS else []
+    targets = None if strategy.mode is Mode.MAPS else Targets.each([])
     assert strategy.load(Spans((), [], [], []), targets).code == "closed"
 
 
@@ -242,8 +242,8 @@ def test_windows_grow_by_sixteen_or_to_what_the_header_asks_for(opened, monkeypa
 @BOTH
 def test_a_file_that_changes_between_two_windows_is_refused(faulty, broken, mode):
     class Rewritten(FakeStrategy):
-        def load(self, spans, targets=None):
-            answer = super().load(spans, targets)
+        def load(self, spans, targets=None, **options):
+            answer = super().load(spans, targets, **options)
             self.files["m"] = self.files["m"] + b"more"
             return answer
 

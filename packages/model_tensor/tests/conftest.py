@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from emel_io_loader import Mode, Spans
+from emel_io_loader import Mode, Spans, Targets
 from emel_io_loader.testing import FakeStrategy
 from emel_model_tensor import TensorSet
 
@@ -30,7 +30,7 @@ def world():
     tensors = TensorSet()
     assert tensors.bind(spans, range(8)).ok
     buffers = {i: bytearray(SIZES[i]) for i in range(8)}
-    targets = [memoryview(buffers[i]) for i in (1, 3, 5)]
+    targets = Targets.each([buffers[i] for i in (1, 3, 5)])
     assert tensors.load([1, 3, 5], copies, targets).ok
     assert tensors.evict([3]).ok
     tensors.pin([5])

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from emel_io_loader import BatchOutcome, Leases, Mode, Reaction, Spans
+from emel_io_loader import BatchOutcome, Leases, Mode, Reaction, Spans, Targets
 from emel_model_tensor import LoadPlan, SetOutcome, TensorOutcome, TensorSet
 
 
@@ -23,7 +23,7 @@ S, T, R = SetOutcome, TensorOutcome, Reaction
 
 
 def targets(*sizes):
-    return [memoryview(bytearray(size)) for size in sizes]
+    return Targets.each([bytearray(size) for size in sizes])
 
 
 def shown(tensors, *index):
@@ -284,7 +284,7 @@ def test_a_mapped_load_ends_mapped_with_a_lease_that_shows_the_bytes(world):
 def test_a_copied_load_ends_resident_with_the_bytes_in_the_callers_buffers(world):
     buffers = [bytearray(2), bytearray(4)]
 
-    report = world.tensors.load([3, 0], world.copies, [memoryview(b) for b in buffers])
+    report = world.tensors.load([3, 0], world.copies, Targets.each(buffers))
 
     assert report.ok
     assert [bytes(b) for b in buffers] == [world.content(3), world.content(0)]
@@ -306,16 +306,16 @@ def test_a_failed_load_leaves_all_as_it_was_and_hands_on_the_strategys_answer(wo
     assert (report.reaction, report.code) == (R.SOURCE, "read-failed")
     assert (report.tensors.tolist(), report.message) == ([0], "no luck")
     assert world.everything() == before
-    assert given is None or not any(bytes(target).strip(b"\0") for target in given)
+    assert given is None or not any(bytes(target).strip(b"\0") for target in given.buffers)
     assert world.tensors.load([3, 0], strategy, given).ok
 
 
 @pytest.mark.behaviour("RES-04")
 def test_a_batch_that_failed_as_a_whole_names_no_tensor(world):
-    report = world.tensors.load([0], world.copies, [])
+    report = world.tensors.load([0], world.copies, targets())
 
     assert (report.outcome, report.tensors.tolist()) == (S.STRATEGY_FAILED, [])
-    assert report.code == "targets-invalid"
+    assert report.code == "targets-differ"
 
 
 @pytest.mark.behaviour("RES-05")

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from emel_io_loader import BatchOutcome, Mode, Reaction, Spans
+from emel_io_loader import BatchOutcome, Mode, Reaction, Spans, Targets
 from emel_io_loader.testing import FakeStrategy
 from emel_model_tensor import LoadPlan, SetOutcome, TensorSet
 
@@ -48,7 +48,7 @@ class Residency(RuleBasedStateMachine):
 
     def targets(self, index):
         fresh = {i: bytearray(SIZES[i]) for i in index}
-        return fresh, [memoryview(buffer) for buffer in fresh.values()]
+        return fresh, Targets.each(list(fresh.values()))
 
     def refusal(self, index, allowed):
         """What every request answers before it looks at what it is about."""

@@ -17,7 +17,15 @@ from emel_io_loader.outcomes import (
 from emel_io_loader.planner import Runs, plan
 from emel_io_loader.router import Route, Router
 from emel_io_loader.spans import FileIdentity, Refusal, Spans, validate
-from emel_io_loader.strategy import Advice, Identified, Mode, Strategy, Usage
+from emel_io_loader.strategy import Advice, Identified, Mode, OnBytes, Strategy, Usage
+from emel_io_loader.targets import (
+    Buffer,
+    Places,
+    TargetOutcome,
+    TargetRefusal,
+    Targets,
+    validate_targets,
+)
 
 TABLES = (ROUTING,)
 
@@ -25,12 +33,15 @@ __all__ = [
     "TABLES",
     "Advice",
     "BatchOutcome",
+    "Buffer",
     "FileIdentity",
     "Identified",
     "Lease",
     "Leases",
     "Mode",
     "Offer",
+    "OnBytes",
+    "Places",
     "Reaction",
     "Refusal",
     "Route",
@@ -41,8 +52,12 @@ __all__ = [
     "Spans",
     "Strategy",
     "StrategyError",
+    "TargetOutcome",
+    "TargetRefusal",
+    "Targets",
     "Usage",
     "code_of",
     "plan",
     "validate",
+    "validate_targets",
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from emel_io_loader.outcomes import BatchOutcome, RouteOutcome
 from emel_io_loader.spans import Spans
-from emel_io_loader.strategy import Strategy
+from emel_io_loader.strategy import OnBytes, Strategy
+from emel_io_loader.targets import Targets
 from emel_machine import Row, Table, always, effect_none
 
 
@@ -53,7 +54,9 @@ class Batch:
     """One batch and its answer."""
 
     spans: Spans
-    targets: Sequence[memoryview] | None
+    targets: Targets | None
+    threads: int | None = None
+    progress: OnBytes | None = None
     answer: BatchOutcome | None = None
 
 
@@ -85,7 +88,9 @@ def effect_create_strategy(ctx: Context, req: Batch | None) -> None:
 def effect_dispatch(ctx: Context, req: Batch | None) -> None:
     """Hand the whole batch to the one strategy, once."""
     if req is not None and ctx.strategy is not None:
-        req.answer = ctx.strategy.load(req.spans, req.targets)
+        req.answer = ctx.strategy.load(
+            req.spans, req.targets, threads=req.threads, progress=req.progress
+        )
 
 
 def effect_report_used(ctx: Context, req: Batch | None) -> None:

@@ -99,6 +99,10 @@ class BatchOutcome:
     """Spans done, all of them on success."""
     nbytes: int = 0
     """Bytes done."""
+    direct_nbytes: int = 0
+    """Of those, the bytes that did not go through the page cache."""
+    touched: bool = False
+    """Of a failed copy: targets may hold other bytes than before. False: they are untouched."""
     leases: Leases = field(default_factory=Leases.vacant)
     """One lease a span, in request order, from a mapping strategy; none otherwise."""
     done: NDArray[np.bool_] | None = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader.spans import Spans
+from emel_io_loader.spans import INT64_MAX, Spans
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +37,7 @@ class Runs:
         return self.order[self.first[run] : self.first[run + 1]]
 
 
-def plan(spans: Spans, *, gap_nbytes: int, run_nbytes: int) -> Runs:
+def plan(spans: Spans, *, gap_nbytes: int, over_read: float, run_nbytes: int) -> Runs:
     """Join spans of a file that lie close.
 
     Parameters
@@ -44,6 +46,9 @@ def plan(spans: Spans, *, gap_nbytes: int, run_nbytes: int) -> Runs:
         Valid spans (`validate` answered None); they may overlap and come in any order.
     gap_nbytes
         Two neighbours share a run if at most this many unwanted bytes lie between them.
+    over_read
+        The unwanted bytes of a run are at most this share of its wanted ones, 0 or more: 0.25 reads
+        at most 5 bytes for 4. `math.inf` for those who don't pay for them, as a mapping doesn't.
     run_nbytes
         A run doesn't grow past this many bytes; a single span that is larger is a run of its own,
         and overlapping spans are never torn apart.
@@ -61,72 +66,102 @@ def plan(spans: Spans, *, gap_nbytes: int, run_nbytes: int) -> Runs:
     offset = spans.offset[wanted]
     order = wanted[np.lexsort((offset, spans.file[wanted]))]
     file, start = spans.file[order].astype(np.intp), spans.offset[order]
-    stop = start + spans.nbytes[order]
-    cuts = _cuts(file, start, stop, gap_nbytes, run_nbytes)
-    first = np.append(cuts, len(order)).astype(np.intp)
+    lumps = _lumps(file, start, start + spans.nbytes[order])
+    cuts = lumps.cuts(gap_nbytes, over_read, run_nbytes)
+    last = np.append(cuts[1:], len(lumps.first))[: len(cuts)] - 1
+    first = lumps.first[cuts]
     return Runs(
-        file=file[cuts],
-        start=start[cuts],
-        stop=np.maximum.reduceat(stop, cuts) if len(cuts) else stop,
+        file=file[first],
+        start=lumps.start[cuts],
+        stop=lumps.stop[last],
         order=order,
-        first=first,
+        first=np.append(first, len(order)).astype(np.intp),
     )
 
 
-def _cuts(
-    file: NDArray[np.intp],
-    start: NDArray[np.int64],
-    stop: NDArray[np.int64],
-    gap_nbytes: int,
-    run_nbytes: int,
-) -> NDArray[np.intp]:
-    """Where runs begin, as positions in the sorted columns."""
-    if len(file) == 0:
-        return np.empty(0, np.intp)
-    new_file = np.append(True, file[1:] != file[:-1])
+class _Lumps(NamedTuple):
+    """Spans that overlap, as one: columns of what can't be torn apart, by file and offset."""
+
+    first: NDArray[np.intp]
+    """Where each lump's spans begin in the order of all."""
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    new_file: NDArray[np.bool_]
+
+    def cuts(self, gap_nbytes: int, over_read: float, run_nbytes: int) -> NDArray[np.intp]:
+        """Where runs begin: the first lump of each."""
+        n = len(self.first)
+        hole = np.zeros(n, np.int64)
+        hole[1:] = np.where(self.new_file[1:], 0, self.start[1:] - self.stop[:-1])
+        far = np.flatnonzero(self.new_file | (hole > gap_nbytes))
+        cuts: list[int] = []
+        for begin, end in itertools.pairwise((*far.tolist(), n)):
+            cuts.append(begin)
+            if end > begin + 1:
+                near = slice(begin, end)
+                # From the group's start, so that no sum passes what a float holds exactly.
+                base = self.start[begin]
+                holes = np.cumsum(hole[near]) - hole[begin]
+                group = _Group(self.start[near] - base, self.stop[near] - base, holes)
+                cuts.extend(begin + cut for cut in group.cuts(over_read, run_nbytes))
+        return np.array(cuts, np.intp)
+
+
+class _Group(NamedTuple):
+    """Lumps of one file whose holes are all within the gap limit."""
+
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    holes: NDArray[np.int64]
+    """Bytes of all holes before each lump."""
+
+    def cuts(self, over_read: float, run_nbytes: int) -> list[int]:
+        """Where the group has to be cut beside its start; each run takes what it can."""
+        # A run from lump b to k reads `stop[k] - start[b]` bytes, and `holes[k] - holes[b]` of them
+        # for nothing. That is within the share exactly if excess[k] <= excess0[b]:
+        share = 0.0 if math.isinf(over_read) else over_read
+        holes = (1 + share) * self.holes.astype(np.float64)
+        excess: NDArray[np.float64] = holes - share * self.stop.astype(np.float64)
+        excess0: NDArray[np.float64] = holes - share * self.start.astype(np.float64)
+        if math.isinf(over_read):
+            excess = np.full(len(holes), -math.inf)
+        begin, cuts = 0, list[int]()
+        while True:
+            limit = min(self.start.item(begin) + run_nbytes, INT64_MAX)
+            far = int(np.searchsorted(self.stop, limit, side="right"))
+            begin = _first_above(excess, begin + 1, max(far, begin + 1), float(excess0[begin]))
+            if begin >= len(excess):
+                return cuts
+            cuts.append(begin)
+
+
+def _first_above(column: NDArray[np.float64], begin: int, end: int, limit: float) -> int:
+    """Find the first place in [begin, end) above `limit`; `end` if there is none.
+
+    In growing steps: what is looked at in vain is in the run that is found, so all searches
+    together look at each lump a constant number of times.
+    """
+    step = 16
+    while begin < end:
+        above = column[begin : min(begin + step, end)] > limit
+        if above.any():
+            return begin + int(above.argmax())
+        begin, step = begin + step, 2 * step
+    return end
+
+
+def _lumps(file: NDArray[np.intp], start: NDArray[np.int64], stop: NDArray[np.int64]) -> _Lumps:
+    """Join the spans that overlap; the columns are sorted by file and offset."""
+    n = len(file)
+    if n == 0:
+        return _Lumps(np.empty(0, np.intp), start, stop, np.empty(0, np.bool_))
+    new_file = np.ones(n, np.bool_)
+    new_file[1:] = file[1:] != file[:-1]
     # The furthest byte so far within the file: a long span may reach past its successors.
     reach = np.empty_like(stop)
-    for begin, end in _pairs(np.flatnonzero(new_file), len(file)):
+    for begin, end in itertools.pairwise((*np.flatnonzero(new_file).tolist(), n)):
         np.maximum.accumulate(stop[begin:end], out=reach[begin:end])
-    gap = start[1:] - reach[:-1]
-    far = new_file.copy()
-    far[1:] |= gap > gap_nbytes
-    cuts: list[int] = []
-    may_cut = new_file.copy()
-    may_cut[1:] |= gap >= 0
-    for begin, end in _pairs(np.flatnonzero(far), len(file)):
-        cuts.append(begin)
-        if reach[end - 1] - start[begin] > run_nbytes:
-            cuts.extend(_split(start, reach, may_cut, begin, end, run_nbytes))
-    return np.array(cuts, np.intp)
-
-
-def _split(
-    start: NDArray[np.int64],
-    reach: NDArray[np.int64],
-    may_cut: NDArray[np.bool_],
-    begin: int,
-    end: int,
-    run_nbytes: int,
-) -> list[int]:
-    """Cut [begin, end) so that no part is longer than `run_nbytes`, where a cut is possible."""
-    cuts: list[int] = []
-    allowed = begin + 1 + np.flatnonzero(may_cut[begin + 1 : end])
-    limit = int(start[begin]) + run_nbytes
-    # Each step jumps to the first span that reaches past the limit, so steps count runs, not spans.
-    while True:
-        over = begin + int(np.searchsorted(reach[begin:end], limit, side="right"))
-        if over >= end:
-            return cuts
-        at = int(np.searchsorted(allowed, over, side="right")) - 1
-        if at < 0 or allowed[at] <= begin:  # one span alone is longer: cut after it, if anywhere
-            at = int(np.searchsorted(allowed, begin, side="right"))
-            if at >= len(allowed):
-                return cuts
-        begin = int(allowed[at])
-        cuts.append(begin)
-        limit = int(start[begin]) + run_nbytes
-
-
-def _pairs(begins: NDArray[np.intp], end: int) -> list[tuple[int, int]]:
-    return list(itertools.pairwise((*begins.tolist(), end)))
+    apart = new_file.copy()
+    apart[1:] |= start[1:] >= reach[:-1]
+    first = np.flatnonzero(apart)
+    return _Lumps(first, start[first], reach[np.append(first[1:], n) - 1], new_file[first])

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from emel_io_loader._machine import ROUTING, Batch, Context, Event, Offer, State
 from emel_io_loader.outcomes import ROUTE_REACTIONS, BatchOutcome, Leases, RouteOutcome
 from emel_io_loader.spans import Spans
-from emel_io_loader.strategy import Identified, Mode, Strategy, Usage
+from emel_io_loader.strategy import Identified, Mode, OnBytes, Strategy, Usage
+from emel_io_loader.targets import Targets
 
 
 class Router:
@@ -82,9 +83,16 @@ class Route:
         """See `Strategy.identify`."""
         return self._strategy.identify(files)
 
-    def load(self, spans: Spans, targets: Sequence[memoryview] | None = None) -> BatchOutcome:
+    def load(
+        self,
+        spans: Spans,
+        targets: Targets | None = None,
+        *,
+        threads: int | None = None,
+        progress: OnBytes | None = None,
+    ) -> BatchOutcome:
         """Dispatch one batch, and report the strategy as used if it succeeded."""
-        batch = Batch(spans, targets)
+        batch = Batch(spans, targets, threads, progress)
         self._state, _ = ROUTING.run(self._ctx, self._state, Event.LOAD, batch)
         assert batch.answer is not None, "the table dispatches every batch"  # noqa: S101 - a proof
         return batch.answer

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emel_io_loader.outcomes import BatchOutcome, Leases
 from emel_io_loader.spans import FileIdentity, Spans
+from emel_io_loader.targets import Targets
+
+OnBytes: TypeAlias = Callable[[int], object]
+"""Told how many bytes of a batch are done so far, by the thread that made the request. What it
+returns is not looked at; what it raises ends the request, and nothing is left behind."""
 
 
 class Mode(IntEnum):
@@ -83,7 +88,14 @@ class Strategy(Protocol):
         """
         ...
 
-    def load(self, spans: Spans, targets: Sequence[memoryview] | None = None) -> BatchOutcome:
+    def load(
+        self,
+        spans: Spans,
+        targets: Targets | None = None,
+        *,
+        threads: int | None = None,
+        progress: OnBytes | None = None,
+    ) -> BatchOutcome:
         """Map or copy one batch, all of it or nothing.
 
         Parameters
@@ -91,8 +103,18 @@ class Strategy(Protocol):
         spans
             In any order; each is answered at its own index.
         targets
-            For a strategy that copies: one writable buffer of bytes a span, owned by the caller.
-            For a strategy that maps: None.
+            For a strategy that copies: where each span goes, in buffers that the caller owns. For
+            a strategy that maps: None.
+        threads
+            How many threads may work at once, 1 or more; None leaves it to the strategy. No thread
+            outlives the call. One that has no use for threads takes no notice.
+        progress
+            Told how many bytes are done. One that maps takes no notice.
+
+        Returns
+        -------
+        BatchOutcome
+            After a failed copy, `touched` says whether targets may hold other bytes than before.
         """
         ...
 

@@ -2,10 +2,10 @@
 
 from emel_io_mmap._batch import POOL
 from emel_io_mmap._machine import SLOT
-from emel_io_mmap._platform import FileFacts, Port
+from emel_io_mmap._platform import Port
 from emel_io_mmap.outcomes import MmapOutcome
 from emel_io_mmap.strategy import MmapStrategy
 
 TABLES = (SLOT, POOL)
 
-__all__ = ["TABLES", "FileFacts", "MmapOutcome", "MmapStrategy", "Port"]
+__all__ = ["TABLES", "MmapOutcome", "MmapStrategy", "Port"]

@@ -6,6 +6,7 @@ and a batch that fails on the way gives back every slot that it took.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -144,7 +145,7 @@ def effect_plan(ctx: Pool, req: Batch) -> None:
         if was is not None:
             req.expected[path] = (*req.expected.get(path, ()), was)
     window = ctx.port.window_nbytes
-    req.runs = plan(spans, gap_nbytes=window, run_nbytes=window)
+    req.runs = plan(spans, gap_nbytes=window, over_read=math.inf, run_nbytes=window)
     if len(req.runs):
         req.order = np.argsort(np.minimum.reduceat(req.runs.order, req.runs.first[:-1])).tolist()
 

@@ -1,21 +1,19 @@
 """The port: every call of this package to the operating system, one injectable field each.
 
-Nothing else in the package imports `os`, `mmap` or `stat`.
+Nothing else in the package imports `mmap`; opening and looking at files is io_file's.
 """
 
 from __future__ import annotations
 
 import errno
-import os
-import stat
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from emel_io_loader import Advice, FileIdentity
+from emel_io_file import FilePort
+from emel_io_loader import Advice
 
 # WebAssembly builds of Python come without the module; the strategy then says why it is of no use.
 _HAS_MMAP: Final = find_spec("mmap") is not None
@@ -26,39 +24,9 @@ if TYPE_CHECKING or _HAS_MMAP:
     """What `Port.map` answers with: a read-only buffer of the mapped bytes."""
 
 
-class FileFacts(NamedTuple):
-    """What the operating system says of a file."""
-
-    identity: FileIdentity
-    regular: bool
-    """Whether it is a regular file: no directory, FIFO, socket or device."""
-
-
 EFAULT: Final = errno.EFAULT
 REFUSED_ADVICE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """What a kernel answers to an advice that it does not know (or not for this kind of file)."""
-
-
-def _open(path: str) -> int:
-    # O_NONBLOCK: opening a FIFO answers at once, so that it can be refused as what it is.
-    # O_NOCTTY: a terminal is refused too, and must not become the process's own meanwhile.
-    flags = os.O_RDONLY
-    for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    return os.open(path, flags)
-
-
-def _facts(found: os.stat_result) -> FileFacts:
-    identity = FileIdentity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-    return FileFacts(identity, stat.S_ISREG(found.st_mode))
-
-
-def _fstat(descriptor: int) -> FileFacts:
-    return _facts(os.fstat(descriptor))
-
-
-def _stat(path: str) -> FileFacts:
-    return _facts(os.stat(path))  # noqa: PTH116 - a path of bytes beyond UTF-8 stays as it is
 
 
 def _map(descriptor: int, nbytes: int, offset: int) -> FileMapping:
@@ -71,13 +39,6 @@ def _absent(*_: object) -> int:
 
 def _advise(mapping: FileMapping, advice: int, start: int, nbytes: int) -> None:
     mapping.madvise(advice, start, nbytes)
-
-
-def _close(descriptor: int) -> None:
-    # Linux lets the number go even when close(2) reports an error, and the next open may be given
-    # it: a second try would close a stranger's file. Nothing was written, so nothing is lost.
-    with suppress(OSError):
-        os.close(descriptor)
 
 
 def _known_advices() -> Mapping[Advice, int]:
@@ -95,19 +56,13 @@ def _known_advices() -> Mapping[Advice, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
-    """The operating system as this package sees it.
+class Port(FilePort):
+    """The operating system as this package sees it: files, and what maps them.
 
     Each field has its production default, so `Port(open=fake)` replaces one call and keeps the
     rest. A call fails by raising `OSError` (or `ValueError`, where Python itself refuses).
     """
 
-    open: Callable[[str], int] = _open
-    """Open a path for reading without waiting; answers a descriptor."""
-    fstat: Callable[[int], FileFacts] = _fstat
-    """Look at an open file."""
-    stat: Callable[[str], FileFacts] = _stat
-    """Look at what stands at a path, following links, without opening it."""
     map: Callable[[int, int, int], FileMapping] = _map
     """(descriptor, nbytes, offset): map read-only. The mapping outlives the descriptor."""
     # The methods themselves: a wrapper around `size` would cost as much as it does.
@@ -117,8 +72,6 @@ class Port:
     """How many bytes the mapped file has now."""
     advise: Callable[[FileMapping, int, int, int], object] = _advise
     """(mapping, advice, start, nbytes): madvise(2) on whole pages."""
-    close: Callable[[int], object] = _close
-    """Close a descriptor. One that raises still has it, and is asked again."""
     page_nbytes: int = mmap.PAGESIZE if _HAS_MMAP else 4096
     granularity: int = mmap.ALLOCATIONGRANULARITY if _HAS_MMAP else 4096
     """A mapping begins at a multiple of this many bytes."""

@@ -9,9 +9,10 @@ from weakref import ReferenceType
 import numpy as np
 from numpy.typing import NDArray
 
+from emel_io_file import FileFacts
 from emel_io_loader import FileIdentity
 from emel_io_mmap._leases import LeaseColumns
-from emel_io_mmap._platform import FileFacts, FileMapping, Port
+from emel_io_mmap._platform import FileMapping, Port
 
 
 class State(IntEnum):

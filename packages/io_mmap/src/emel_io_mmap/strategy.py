@@ -17,15 +17,17 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from emel_io_file import identify
 from emel_io_loader import (
     Advice,
     BatchOutcome,
-    FileIdentity,
     Identified,
     Leases,
     Mode,
+    OnBytes,
     Spans,
     StrategyError,
+    Targets,
     Usage,
     validate,
 )
@@ -33,7 +35,7 @@ from emel_io_mmap._answers import refused, shrunk, stale, succeeded, unsized
 from emel_io_mmap._batch import POOL, Batch, PoolEvent, PoolOutcome
 from emel_io_mmap._platform import Port
 from emel_io_mmap._pool import Pool, abandon
-from emel_io_mmap._problem import Problem, bare
+from emel_io_mmap._problem import Problem
 from emel_io_mmap._slot import Event, Slot, State, Task
 from emel_io_mmap.outcomes import MmapOutcome
 
@@ -104,28 +106,16 @@ class MmapStrategy:
             Identities in the order of `files`; or the outcome of the first file, by `index`, that
             is missing, can't be looked at or isn't a regular file.
         """
-        n = len(files)
-        refusal = validate(Spans(files, np.arange(n), np.zeros(n, np.int64), np.zeros(n, np.int64)))
-        if refusal is not None:
-            outcome = MmapOutcome[refusal.outcome.name]
-            said = refusal.message.partition(": its ")[2]
-            return Identified(refused(Problem(outcome, f"the {said}", refusal.span)))
-        identities: list[FileIdentity] = []
-        for i, path in enumerate(files):
-            task = Task(path)
-            try:
-                facts = self._port.stat(path)
-            except (OSError, ValueError) as error:
-                task.error = bare(error)
-                problem = Problem.of(MmapOutcome.STAT_FAILED, path=path, task=task, index=i)
-                return Identified(refused(problem))
-            if not facts.regular:
-                problem = Problem.of(MmapOutcome.NOT_REGULAR, path=path, index=i)
-                return Identified(refused(problem))
-            identities.append(facts.identity)
-        return Identified(succeeded(nspans=n), tuple(identities))
+        return identify(self._port, files)
 
-    def load(self, spans: Spans, targets: Sequence[memoryview] | None = None) -> BatchOutcome:
+    def load(
+        self,
+        spans: Spans,
+        targets: Targets | None = None,
+        *,
+        threads: int | None = None,  # noqa: ARG002 - the contract's
+        progress: OnBytes | None = None,  # noqa: ARG002 - the contract's
+    ) -> BatchOutcome:
         """Map a batch, all of it or nothing.
 
         Parameters
@@ -135,6 +125,8 @@ class MmapStrategy:
             lease is (-1, -1), and its file isn't looked at.
         targets
             None: this strategy fills no buffers.
+        threads, progress
+            Not used: mapping takes a few calls, whatever the size.
 
         Returns
         -------

@@ -25,6 +25,7 @@ from emel_io_loader import (
     Router,
     Spans,
     StrategyError,
+    Targets,
 )
 from emel_machine import Row, Table, always, effect_none
 from emel_model_format import Header, NeedMore, Refusal, parse
@@ -131,7 +132,7 @@ def effect_read_window(ctx: Opening, req: None) -> None:
         ctx.answer = _route(ctx).load(spans)
     else:
         ctx.buffer = bytearray(ctx.window)
-        ctx.answer = _route(ctx).load(spans, [memoryview(ctx.buffer)])
+        ctx.answer = _route(ctx).load(spans, Targets.each([ctx.buffer]))
 
 
 def effect_parse(ctx: Opening, req: None) -> None:

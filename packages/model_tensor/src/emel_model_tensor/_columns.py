@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emel_io_loader import BatchOutcome, Leases, Mode, Spans, Strategy, validate
+from emel_io_loader import (
+    BatchOutcome,
+    Leases,
+    Mode,
+    OnBytes,
+    Spans,
+    Strategy,
+    Targets,
+    validate,
+)
 from emel_model_tensor.outcomes import TensorOutcome
 
 
@@ -34,7 +42,9 @@ class Request:
     dtype: ArrayLike = ()
     strategy: Strategy | None = None
     mode: Mode = Mode.MAPS
-    targets: Sequence[memoryview] | None = None
+    targets: Targets | None = None
+    threads: int | None = None
+    progress: OnBytes | None = None
     leases: Leases | None = None
     done: NDArray[np.bool_] | None = None
     answer: BatchOutcome | None = None

@@ -167,7 +167,8 @@ def effect_bind(cols: Columns, req: Request) -> None:
 def effect_dispatch_load(cols: Columns, req: Request) -> None:
     """Hand the whole batch to the strategy, once."""
     assert req.strategy is not None, "the guard before saw it"  # noqa: S101 - a proof
-    req.answer = req.strategy.load(cols.spans.take(req.index), req.targets)
+    spans = cols.spans.take(req.index)
+    req.answer = req.strategy.load(spans, req.targets, threads=req.threads, progress=req.progress)
 
 
 def effect_publish_loaded(cols: Columns, req: Request) -> None:

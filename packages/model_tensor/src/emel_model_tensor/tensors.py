@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emel_io_loader import FileIdentity, Lease, Leases, Mode, Spans, Strategy
+from emel_io_loader import FileIdentity, Lease, Leases, Mode, OnBytes, Spans, Strategy, Targets
 from emel_model_tensor._columns import Columns, Request
 from emel_model_tensor._lifecycle import State
 from emel_model_tensor._machine import REQUESTS, Ask, Phase
@@ -80,15 +79,26 @@ class TensorSet:
         self,
         index: ArrayLike,
         strategy: Strategy | None,
-        targets: Sequence[memoryview] | None = None,
+        targets: Targets | None = None,
+        *,
+        threads: int | None = None,
+        progress: OnBytes | None = None,
     ) -> Report:
         """Load the tensors at `index` (m,) in one batch, all or none.
 
-        `targets` are the caller's buffers for a strategy that copies, one a tensor. After a failure
-        states are as they were, and the report holds the strategy's own outcome.
+        `targets` are the caller's buffers for a strategy that copies, one a tensor; `threads` and
+        `progress` are the strategy's. After a failure states are as they were, and the report
+        holds the strategy's own outcome.
         """
         mode = Mode.MAPS if strategy is None else strategy.mode
-        request = Request(_index(index), strategy=strategy, mode=mode, targets=targets)
+        request = Request(
+            _index(index),
+            strategy=strategy,
+            mode=mode,
+            targets=targets,
+            threads=threads,
+            progress=progress,
+        )
         return self._ask(Ask.LOAD, request)
 
     def release(

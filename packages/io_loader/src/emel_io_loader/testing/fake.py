@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from emel_io_loader._machine import Offer
 from emel_io_loader.outcomes import BatchOutcome, Leases, Reaction, StrategyError
 from emel_io_loader.spans import FileIdentity, Spans, validate
-from emel_io_loader.strategy import Advice, Identified, Mode, Usage
+from emel_io_loader.strategy import Advice, Identified, Mode, OnBytes, Usage
+from emel_io_loader.targets import Places, TargetRefusal, Targets, validate_targets
 
 __all__ = ["Advised", "FakeOutcome", "FakeStrategy"]
 
@@ -29,7 +30,7 @@ class FakeOutcome(IntEnum):
     FILE_MISSING = 1
     FILE_CHANGED = 2
     SPAN_BEYOND_END = 3
-    TARGETS_INVALID = 4
+    TARGETS_GIVEN = 4
     POOL_FULL = 5
     STALE_LEASE = 6
     STILL_BORROWED = 7
@@ -42,7 +43,7 @@ _REACTIONS: Final[Mapping[FakeOutcome, Reaction]] = {
     FakeOutcome.FILE_MISSING: Reaction.SOURCE,
     FakeOutcome.FILE_CHANGED: Reaction.SOURCE,
     FakeOutcome.SPAN_BEYOND_END: Reaction.SOURCE,
-    FakeOutcome.TARGETS_INVALID: Reaction.INVALID,
+    FakeOutcome.TARGETS_GIVEN: Reaction.INVALID,
     FakeOutcome.POOL_FULL: Reaction.BUSY,
     FakeOutcome.STALE_LEASE: Reaction.CLOSED,
     FakeOutcome.STILL_BORROWED: Reaction.BUSY,
@@ -156,17 +157,30 @@ class FakeStrategy:
                 return Identified(_missing(path, i))
         return Identified(_answer(FakeOutcome.OK), tuple(map(self._identity, files)))
 
-    def load(self, spans: Spans, targets: Sequence[memoryview] | None = None) -> BatchOutcome:
-        """See `Strategy.load`."""
+    def load(
+        self,
+        spans: Spans,
+        targets: Targets | None = None,
+        *,
+        threads: int | None = None,  # noqa: ARG002 - the contract's
+        progress: OnBytes | None = None,
+    ) -> BatchOutcome:
+        """See `Strategy.load`. One that copies tells `progress` after each span."""
         self.loads.append(spans)
         refusal = self._load_failures.pop(len(self.loads), None) or self._refusal(spans, targets)
         if refusal is not None:
             return refusal
         if targets is None:
             return self._map(spans)
-        for i, target in enumerate(targets):
+        places = validate_targets(targets, spans.nbytes)
+        assert isinstance(places, Places), "the refusal would have come before"  # noqa: S101
+        done = 0
+        for i in range(len(spans)):
             wanted = self._bytes(spans, i)
-            target.cast("B")[: len(wanted)] = wanted
+            places.view(i, len(wanted))[:] = wanted
+            done += len(wanted)
+            if progress is not None:
+                progress(done)
         return _done(spans)
 
     def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
@@ -252,7 +266,7 @@ class FakeStrategy:
         text = f"still borrowed: spans of {', '.join(sorted(set(borrowed)))}"
         return _answer(FakeOutcome.STILL_BORROWED, text)
 
-    def _refusal(self, spans: Spans, targets: Sequence[memoryview] | None) -> BatchOutcome | None:
+    def _refusal(self, spans: Spans, targets: Targets | None) -> BatchOutcome | None:
         if self._closed:
             return _answer(FakeOutcome.CLOSED, f"strategy {self._name} is closed")
         bad = validate(spans)
@@ -262,22 +276,16 @@ class FakeStrategy:
             )
         return self._bad_targets(spans, targets) or self._bad_source(spans) or self._full(spans)
 
-    def _bad_targets(
-        self, spans: Spans, targets: Sequence[memoryview] | None
-    ) -> BatchOutcome | None:
-        if (targets is None) != (self._mode is Mode.MAPS):
-            text = "it maps and takes no targets" if targets is not None else "it needs targets"
-            return _answer(FakeOutcome.TARGETS_INVALID, text)
-        if targets is None:
+    def _bad_targets(self, spans: Spans, targets: Targets | None) -> BatchOutcome | None:
+        if self._mode is Mode.MAPS:
+            text = "it maps, and takes no targets"
+            return None if targets is None else _answer(FakeOutcome.TARGETS_GIVEN, text)
+        bad = validate_targets(targets, spans.nbytes)
+        if not isinstance(bad, TargetRefusal):
             return None
-        if len(targets) != len(spans):
-            text = f"{len(spans)} spans have {len(targets)} targets"
-            return _answer(FakeOutcome.TARGETS_INVALID, text)
-        for i, target in enumerate(targets):
-            if target.readonly or not target.c_contiguous or target.nbytes < spans.nbytes[i]:
-                text = f"target {i} is read-only, not contiguous or too small"
-                return _answer(FakeOutcome.TARGETS_INVALID, text, index=i)
-        return None
+        return BatchOutcome(
+            outcome=bad.outcome, reaction=Reaction.INVALID, message=bad.message, index=bad.span
+        )
 
     def _bad_source(self, spans: Spans) -> BatchOutcome | None:
         sizes: dict[int, int] = {}

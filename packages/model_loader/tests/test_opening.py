@@ -201,7 +201,7 @@ def test_a_small_file_is_looked_at_once_and_nothing_is_kept_of_it(gguf, opened, 
     assert world.checkpoint.usage().leases == 0
     assert world.checkpoint.names == ("t0", "t1", "t2")
     assert world.checkpoint.position == {"t0": 0, "t1": 1, "t2": 2}
-    assert world.checkpoint.strategy == "fake"
+    assert world.checkpoint.route.name == "fake"
     assert world.checkpoint.capture().totals() == {"bound": (3, 48)}
 
 

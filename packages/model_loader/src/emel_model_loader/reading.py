@@ -1,0 +1,93 @@
+"""Bytes of single tensors, whole, in part or transformed: nothing of it becomes resident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emel_io_loader import Reaction, Spans, Targets
+from emel_model_format import DTYPES
+from emel_model_loader.checkpoint import Checkpoint
+from emel_model_loader.outcomes import Failure
+from emel_model_loader.parts import Index, PartPlan, plan_part
+from emel_model_loader.progress import STEP_NBYTES
+
+
+def read_into(
+    checkpoint: Checkpoint, tensor: int, out: NDArray[np.uint8], *, threads: int | None = None
+) -> Failure | None:
+    """Read a tensor's bytes into `out`, (nbytes,), which stays the caller's.
+
+    After a failure `out` may hold anything.
+    """
+    if checkpoint.closed:
+        return checkpoint.blame.closed((tensor,))
+    spans = checkpoint.tensors.spans([tensor])
+    answer = checkpoint.copying.load(spans, Targets.each([out]), threads=threads)
+    return None if answer.ok else checkpoint.blame.batch(answer, (tensor,))
+
+
+def plan(checkpoint: Checkpoint, tensor: int, index: Index) -> PartPlan:
+    """Plan the reading of `array[index]` of one tensor; raises as `plan_part` does."""
+    shape, dtype = checkpoint.array_type(tensor)
+    return plan_part(shape, dtype.itemsize, index)
+
+
+def read_part(
+    checkpoint: Checkpoint, tensor: int, wanted: PartPlan, *, window_nbytes: int = STEP_NBYTES
+) -> NDArray[Any] | Failure:
+    """Read what `plan` has planned: a new array of its shape, which is the caller's.
+
+    What is read in vain lies in memory of at most about `window_nbytes` at once.
+    """
+    if checkpoint.closed:
+        return checkpoint.blame.closed((tensor,))
+    _, dtype = checkpoint.array_type(tensor)
+    selected = np.empty([axis.count for axis in wanted.axes], dtype)
+    if wanted.nbytes_wanted == 0:
+        return wanted.finish(selected)
+    if wanted.in_order:
+        failure = _read_ranges(checkpoint, tensor, wanted, selected.reshape(-1).view(np.uint8))
+        return failure or wanted.finish(selected)
+    for where, slab in wanted.slabs(window_nbytes):
+        memory = np.empty(slab.nbytes_read, np.uint8)
+        failure = _read_ranges(checkpoint, tensor, slab, memory)
+        if failure is not None:
+            return failure
+        at = (*[slice(None)] * wanted.slab_axis, where) if wanted.axes else ()
+        selected[at] = slab.arrange(memory, dtype)
+    return wanted.finish(selected)
+
+
+def _read_ranges(
+    checkpoint: Checkpoint, tensor: int, wanted: PartPlan, memory: NDArray[np.uint8]
+) -> Failure | None:
+    """Read the ranges of a plan into `memory` (nbytes_read,), one after another."""
+    whole = checkpoint.tensors.spans([tensor])
+    start = wanted.starts()
+    nbytes = np.full(len(start), wanted.extent, np.int64)
+    file = np.full(len(start), whole.file.item(0), np.int64)
+    spans = Spans(whole.files, file, whole.offset.item(0) + start, nbytes, whole.identities)
+    answer = checkpoint.copying.load(spans, Targets.one_after_another(memory, nbytes))
+    return None if answer.ok else checkpoint.blame.batch(answer, (tensor,))
+
+
+def dequantize(checkpoint: Checkpoint, tensor: int, out: NDArray[Any]) -> Failure | None:
+    """Read a tensor as numbers of `out`'s dtype: (logical shape), C-contiguous, the caller's.
+
+    The stored bytes pass through the staging memory and no other, whatever the tensor's size.
+    """
+    if checkpoint.closed:
+        return checkpoint.blame.closed((tensor,))
+    stored = DTYPES[checkpoint.header.tensors.dtype.item(tensor)]
+    transform = checkpoint.companions.transform(stored, checkpoint.header.byteorder, out.dtype)
+    if isinstance(transform, str):
+        return checkpoint.blame.refused(
+            Reaction.UNSUPPORTED, "dequantize-unsupported", transform, (tensor,)
+        )
+    spans = checkpoint.tensors.spans([tensor])
+    result = out.reshape(-1).view(np.uint8)
+    answer = checkpoint.staging.load_through(spans, Targets.each([result]), [transform])
+    return None if answer.ok else checkpoint.blame.batch(answer, (tensor,))

@@ -17,6 +17,7 @@ from emel_io_loader.outcomes import (
 from emel_io_loader.planner import Runs, plan
 from emel_io_loader.router import Route, Router
 from emel_io_loader.spans import FileIdentity, Refusal, Spans, validate
+from emel_io_loader.staging import OnChunk, Staging, Transform
 from emel_io_loader.strategy import Advice, Identified, Mode, OnBytes, Strategy, Usage
 from emel_io_loader.targets import (
     Buffer,
@@ -41,6 +42,7 @@ __all__ = [
     "Mode",
     "Offer",
     "OnBytes",
+    "OnChunk",
     "Places",
     "Reaction",
     "Refusal",
@@ -50,11 +52,13 @@ __all__ = [
     "Runs",
     "SpanOutcome",
     "Spans",
+    "Staging",
     "Strategy",
     "StrategyError",
     "TargetOutcome",
     "TargetRefusal",
     "Targets",
+    "Transform",
     "Usage",
     "code_of",
     "plan",

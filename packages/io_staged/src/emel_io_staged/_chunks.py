@@ -80,13 +80,16 @@ def chunks_of(spans: Spans, block_nbytes: NDArray[np.int64], chunk_nbytes: int) 
 def _groups(
     spans: Spans, members: NDArray[np.intp], chunk_nbytes: int
 ) -> Iterator[NDArray[np.intp]]:
-    """Part spans that overlap into as many as a chunk holds together; one that none holds alone."""
+    """Part spans that overlap into as many as a chunk holds together; one that none holds alone.
+
+    A hole parts them too: what spans it is in another group.
+    """
     start: list[int] = spans.offset[members].tolist()
     stop: list[int] = (spans.offset[members] + spans.nbytes[members]).tolist()
     first = 0
     reach = stop[0]
     for i in range(1, len(members)):
-        if max(reach, stop[i]) - start[first] > chunk_nbytes:
+        if start[i] > reach or max(reach, stop[i]) - start[first] > chunk_nbytes:
             yield members[first:i]
             first, reach = i, stop[i]
         reach = max(reach, stop[i])

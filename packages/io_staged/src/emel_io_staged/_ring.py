@@ -139,10 +139,11 @@ class Reader:
 
     def __init__(self, stages: list[Stage], chunks: Iterator[Chunk], sources: Sources) -> None:
         self._chunks, self._sources = chunks, sources
-        self._free: SimpleQueue[Stage | None] = SimpleQueue()
+        self._free = list(reversed(stages))
+        self._vacancy: SimpleQueue[None] = SimpleQueue()
         self._filled: SimpleQueue[Stage | None] = SimpleQueue()
-        for stage in stages:
-            self._free.put(stage)
+        for _ in stages:
+            self._vacancy.put(None)
         self._owner: dict[str, str] = {}
         self._stopped = False
         self._over = False
@@ -166,9 +167,10 @@ class Reader:
             return
         try:
             for chunk in self._chunks:
-                stage = self._free.get()
-                if stage is None or self._stopped:
+                self._vacancy.get()
+                if self._stopped:
                     break
+                stage = self._free.pop()  # the one given back last is still in the cache
                 stage.run(Event.FILL, Task(chunk, _descriptor(self._sources, chunk)))
                 self._filled.put(stage)
                 if stage.outcome is not StageOutcome.OK:
@@ -188,7 +190,8 @@ class Reader:
 
     def give_back(self, stage: Stage) -> None:
         """Let a drained stage be filled again."""
-        self._free.put(stage)
+        self._free.append(stage)
+        self._vacancy.put(None)
 
     def stop(self) -> None:
         """Wait until the thread has ended; an interrupt meanwhile is raised afterwards."""
@@ -204,7 +207,7 @@ class Reader:
 
     def _stop(self) -> None:
         self._stopped = True
-        self._free.put(None)
+        self._vacancy.put(None)
         begun = not self._forbid()
         # `_over` and not the queue's last word: an interrupt may have swallowed that.
         while begun and not self._over:

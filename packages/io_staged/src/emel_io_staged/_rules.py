@@ -109,9 +109,11 @@ def sizes_of(
     n = len(spans)
     if len(transforms) != n:
         return _differ(f"{n} spans have {len(transforms)} transforms")
-    pairs = zip(transforms, spans.nbytes.tolist(), strict=True)
     blocks = [transform.block_nbytes for transform in transforms]
-    results = [transform.result_nbytes(nbytes) for transform, nbytes in pairs]
+    results = [
+        transform.result_nbytes(nbytes - nbytes % max(block, 1))  # whole blocks is all it knows
+        for transform, nbytes, block in zip(transforms, spans.nbytes.tolist(), blocks, strict=True)
+    ]
     try:
         columns = np.array(blocks, np.int64), np.array(results, np.int64)
     except OverflowError:

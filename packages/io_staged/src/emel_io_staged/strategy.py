@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emel_io_file import identify
 from emel_io_loader import (
-    Advice,
     BatchOutcome,
     Identified,
     Leases,
@@ -27,13 +26,11 @@ from emel_io_loader import (
 )
 from emel_io_staged._batch import BATCH, Batch, BatchEvent, BatchState, MoveOutcome
 from emel_io_staged._delivery import Copying, Showing, Transforming
+from emel_io_staged._leases import advised, released, viewed
 from emel_io_staged._platform import Port
 from emel_io_staged._ring import Ring
 from emel_io_staged._rules import blocks_of, places_of, refused_sizes, refused_spans, sizes_of
 from emel_io_staged.outcomes import StagedOutcome, answer
-
-_NOTHING: Final = np.frombuffer(b"", np.uint8)
-_STALE: Final = "a strategy that copies has given no such lease"
 
 
 class StagedStrategy:
@@ -259,39 +256,17 @@ class StagedStrategy:
         StrategyError
             STALE_LEASE.
         """
-        if slot == generation == -1:
-            return _NOTHING
-        raise StrategyError(answer(StagedOutcome.STALE_LEASE, _STALE))
+        return viewed(slot, generation)
 
     def release(self, leases: Leases) -> BatchOutcome:
         """Let go of leases of zero bytes, (-1, -1); any other refuses the whole batch."""
-        n = len(leases)
-        if len(leases.generation) != n:
-            text = f"{n} slots have {len(leases.generation)} generations"
-            return answer(StagedOutcome.LENGTHS_DIFFER, text, index=0)
-        stale = np.flatnonzero((leases.slot != -1) | (leases.generation != -1))
-        done = np.full(n, not stale.size)
-        return BatchOutcome(
-            outcome=StagedOutcome.STALE_LEASE if stale.size else StagedOutcome.OK,
-            reaction=Reaction.CLOSED if stale.size else Reaction.NONE,
-            message=_STALE if stale.size else "",
-            index=stale.item(0) if stale.size else -1,
-            nspans=0 if stale.size else n,
-            done=done,
-        )
+        return released(leases)
 
     def advise(
         self, slot: int, generation: int, advice: int, start: int = 0, nbytes: int | None = None
     ) -> BatchOutcome:
         """Say how zero bytes are used: refused like any other advice, or done."""
-        if not slot == generation == -1:
-            return answer(StagedOutcome.STALE_LEASE, _STALE)
-        if advice not in list(Advice):
-            return answer(StagedOutcome.ADVICE_UNKNOWN, f"{advice} is no kind of advice")
-        if start or nbytes:
-            text = f"bytes {start} to {start + (nbytes or 0)} leave a lease of 0 bytes"
-            return answer(StagedOutcome.ADVICE_OUTSIDE, text)
-        return answer(StagedOutcome.OK)
+        return advised(slot, generation, advice, start, nbytes)
 
     def usage(self) -> Usage:
         """Count what is held now: the ring's bytes from the first use on."""

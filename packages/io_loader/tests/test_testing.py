@@ -109,7 +109,7 @@ def test_a_target_is_not_kept():
     ("rows", "code", "reaction", "index"),
     [
         ([(0, 0, 2), (0, -1, 2)], "offset-negative", Reaction.INVALID, 1),
-        ([(0, 0, 2), (1, 5, 2)], "span-beyond-end", Reaction.SOURCE, 1),
+        ([(0, 0, 2), (1, 5, 2)], "span-beyond-end", Reaction.INVALID, 1),
     ],
 )
 @pytest.mark.parametrize("mode", Mode)

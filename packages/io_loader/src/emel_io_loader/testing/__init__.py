@@ -1,6 +1,14 @@
-"""For tests of strategies, and of whoever stands above them: a fake strategy, and failing ports."""
+"""For tests of strategies, and of whoever stands above them: fakes, faults, and the contract."""
 
+from emel_io_loader.testing.conformance import StrategyConformance
 from emel_io_loader.testing.fake import Advised, FakeOutcome, FakeStrategy
 from emel_io_loader.testing.faults import CountingPort, Fault
 
-__all__ = ["Advised", "CountingPort", "FakeOutcome", "FakeStrategy", "Fault"]
+__all__ = [
+    "Advised",
+    "CountingPort",
+    "FakeOutcome",
+    "FakeStrategy",
+    "Fault",
+    "StrategyConformance",
+]

@@ -36,19 +36,21 @@ class FakeOutcome(IntEnum):
     STILL_BORROWED = 7
     ADVICE_INVALID = 8
     CLOSED = 9
+    FILE_SHRANK = 10
 
 
 _REACTIONS: Final[Mapping[FakeOutcome, Reaction]] = {
     FakeOutcome.OK: Reaction.NONE,
     FakeOutcome.FILE_MISSING: Reaction.SOURCE,
     FakeOutcome.FILE_CHANGED: Reaction.SOURCE,
-    FakeOutcome.SPAN_BEYOND_END: Reaction.SOURCE,
+    FakeOutcome.SPAN_BEYOND_END: Reaction.INVALID,
     FakeOutcome.TARGETS_GIVEN: Reaction.INVALID,
     FakeOutcome.POOL_FULL: Reaction.BUSY,
     FakeOutcome.STALE_LEASE: Reaction.CLOSED,
     FakeOutcome.STILL_BORROWED: Reaction.BUSY,
     FakeOutcome.ADVICE_INVALID: Reaction.INVALID,
     FakeOutcome.CLOSED: Reaction.CLOSED,
+    FakeOutcome.FILE_SHRANK: Reaction.SOURCE,
 }
 
 
@@ -175,7 +177,7 @@ class FakeStrategy:
         places = validate_targets(targets, spans.nbytes)
         assert isinstance(places, Places), "the refusal would have come before"  # noqa: S101
         done = 0
-        for i in range(len(spans)):
+        for i in np.flatnonzero(spans.nbytes > 0).tolist():
             wanted = self._bytes(spans, i)
             places.view(i, len(wanted))[:] = wanted
             done += len(wanted)
@@ -193,7 +195,7 @@ class FakeStrategy:
         content = self.files.get(held.path)  # one that was removed is still mapped
         if content is not None and len(content) < held.stop:
             text = f"{held.path} has {len(content)} bytes now, and the span ends at {held.stop}"
-            raise StrategyError(_answer(FakeOutcome.SPAN_BEYOND_END, text, offset=len(content)))
+            raise StrategyError(_answer(FakeOutcome.FILE_SHRANK, text, offset=len(content)))
         array = held.array()
         if array is None:
             array = np.frombuffer(held.content, np.uint8)
@@ -292,6 +294,8 @@ class FakeStrategy:
         stops: list[int] = (spans.offset + spans.nbytes).tolist()
         files: list[int] = spans.file.tolist()
         for i, (file, stop) in enumerate(zip(files, stops, strict=True)):
+            if not spans.nbytes[i]:
+                continue  # its file isn't looked at
             path = spans.files[file]
             if file not in sizes:  # once a file, and not a span: there may be 50,000 of them
                 bad = self._bad_file(path, spans.identity(file), i)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -11,7 +12,7 @@ import msgspec
 
 from emel_model_format import Refusal, parse
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.shards import HINT, Located, absent, leads_outside
+from emel_model_loader.shards import HINT, Located, absent, leads_outside, numbered
 
 INDEX_LIMIT: Final = 256 << 20
 """Bytes: some 2,000,000 tensors. A file that is larger is not read at all."""
@@ -99,12 +100,21 @@ def follow_index(index: Index, located: Located) -> Located | Failure:
         tensors = tuple(t for t, name in index.files.items() if leads_outside(name))
         message = "an index names plain files beside it, and nothing else"
         return Failure.of_shards("name-escapes", path, message, tensors=tensors, files=outside)
-    if located.asked is not None and located.asked not in names:
-        message = f"the index beside it does not name this shard ({HINT})"
-        asked = located.folder + located.asked
-        return Failure.of_shards("shard-unindexed", asked, message, files=(located.asked,))
     missing = absent(names, names if located.listed is None else located.listed)
     if missing:
         message = f"{len(missing)} of {len(names)} shards are missing"
         return Failure.of_shards("shards-missing", path, message, files=missing)
+    names = tuple(sorted({*names, *_siblings(names, located.listed or ())}))
+    if located.asked is not None and located.asked not in names:
+        message = f"the index does not name the shard that was asked for ({HINT})"
+        return Failure.of_shards("shard-unindexed", path, message, files=(located.asked,))
     return replace(located, names=names)
+
+
+def _siblings(names: tuple[str, ...], listed: tuple[str, ...]) -> Iterator[str]:
+    """Find whole shards that the index passes over: what they hold will be seen to be unindexed."""
+    sets = {shard._replace(number=1) for name in names if (shard := numbered(name))}
+    for name in listed:
+        shard = numbered(name)
+        if shard is not None and shard._replace(number=1) in sets:
+            yield name

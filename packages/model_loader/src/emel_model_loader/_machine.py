@@ -97,7 +97,7 @@ def guard_binding_refused(ctx: Opening, req: None) -> bool:
 
 def effect_route(ctx: Opening, req: None) -> None:
     """Pick the strategy, before anything touches the operating system."""
-    routed = ctx.router.route(ctx.requested)
+    routed = ctx.router.route(ctx.requested, path=ctx.path, memory_limit=ctx.memory_limit)
     if isinstance(routed, Route):
         ctx.route = routed
     else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emel_io_loader import Advice, Mode, Route, Staging, Strategy, StrategyError, Usage
 from emel_model_format import DTYPES, Header
 from emel_model_loader.blame import Blame, joined
-from emel_model_loader.companions import NO_COMPANIONS, Companions
+from emel_model_loader.companions import NO_COMPANIONS, Companions, Limits
 from emel_model_loader.copied import Copied
 from emel_model_loader.mapped import Mapped
 from emel_model_loader.outcomes import Failure, LoadOutcome
@@ -33,9 +33,8 @@ class Checkpoint:
         What opening it has left.
     companions
         What copies and transforms beside the route.
-    memory_limit
-        Bytes of tensors that may be held at once in memory that is made here; None: no limit.
-        Buffers of the caller's don't count.
+    limits
+        How much memory may be taken.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Checkpoint:
         tensors: TensorSet,
         *,
         companions: Companions = NO_COMPANIONS,
-        memory_limit: int | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - it is immutable
     ) -> None:
         self.path = path
         self.header = header
@@ -57,10 +56,11 @@ class Checkpoint:
         self.tensors = tensors
         self.blame = Blame(path, self.names, tensors)
         self.companions = companions
+        self.limits = limits
         self._copying: Strategy | None = None
         self._staging: Staging | None = None
         self._mapped = Mapped(route, tensors, self.blame, header.tensors.nbytes)
-        self._copied = Copied(tensors, self.blame, companions.allocate, memory_limit)
+        self._copied = Copied(tensors, self.blame, companions.allocate, limits.copies)
         self._arrays: tuple[list[tuple[int, ...]], list[np.dtype[np.generic]]] | None = None
         """Shape and dtype of each tensor's array, from the first one that is asked for."""
 
@@ -237,6 +237,16 @@ class Checkpoint:
         """Shape and dtype of the array of one tensor."""
         shapes, dtypes = self._arrays or self._describe_arrays()
         return shapes[tensor], dtypes[tensor]
+
+    def empty(self, tensor: int) -> NDArray[Any]:
+        """Make an array for one tensor, which is the caller's and holds anything.
+
+        It lies where the file's bytes can be read right into it.
+        """
+        shape, dtype = self.array_type(tensor)
+        columns = self.header.tensors
+        memory = self.companions.allocate(columns.nbytes.item(tensor), columns.offset.item(tensor))
+        return np.ndarray(shape, dtype, memory)
 
     def _load_for(self, tensor: int) -> Failure | None:
         """Load one tensor that is asked for."""

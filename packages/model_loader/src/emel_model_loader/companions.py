@@ -10,10 +10,25 @@ from numpy.typing import NDArray
 
 from emel_io_loader import Staging, Strategy, Transform
 from emel_model_format import DType
+from emel_model_loader.progress import STEP_NBYTES
 
 MakeTransform: TypeAlias = Callable[[DType, str, "np.dtype[Any]"], "Transform | str"]
 """(stored type, its byte order, wanted type): what turns the one into the other; or why nothing
 can, as a sentence."""
+
+
+class Limits(NamedTuple):
+    """How much memory may be taken here, beside the caller's buffers and mapped pages."""
+
+    copies: int | None = None
+    """Bytes of tensors that may be held at once in memory that is made here; None: no limit."""
+    window: int = STEP_NBYTES
+    """Bytes that are looked at in one step where everything passes by once."""
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of both together; None if there is no limit."""
+        return None if self.copies is None else self.copies + self.window
 
 
 class Companions(NamedTuple):

@@ -117,9 +117,10 @@ def _of_bytes(
     sizes = first.header.tensors.nbytes[mine]
     tell, done = report_bytes(sizes, progress), 0
     found: dict[str, Difference] = {}
-    with Windows(first) as ours, Windows(second) as others:
+    window = min(STEP_NBYTES, first.limits.window, second.limits.window)
+    with Windows(first, window) as ours, Windows(second, window) as others:
         failure = ours.opened or others.opened
-        for pieces in windows(sizes, STEP_NBYTES) if failure is None else ():
+        for pieces in windows(sizes, window) if failure is None else ():
             a = [piece._replace(tensor=mine.item(piece.tensor)) for piece in pieces]
             b = [piece._replace(tensor=theirs[piece.tensor]) for piece in pieces]
             failure = _of_window(first, second, ours, others, a, b, found)

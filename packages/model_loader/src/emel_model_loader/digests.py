@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from emel_model_format import DTYPES
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.progress import STEP_NBYTES, OnProgress, report_bytes
+from emel_model_loader.progress import OnProgress
 from emel_model_loader.windows import Piece, stream
 
 
@@ -40,18 +40,8 @@ def digest(checkpoint: Checkpoint, progress: OnProgress | None = None) -> Digest
     batch and released in the end, and pages that were read are given back as it goes; a strategy
     that copies reads windows into one buffer, or stages.
     """
-    sizes = checkpoint.header.tensors.nbytes
     sums = _Sums(checkpoint)
-    tell, done = report_bytes(sizes, progress), 0
-
-    def add(piece: Piece, stored: NDArray[np.uint8]) -> None:
-        nonlocal done
-        sums.add(piece, stored)
-        done += piece.nbytes
-        if tell is not None:
-            tell(done)
-
-    failure = stream(checkpoint, add, window_nbytes=STEP_NBYTES)
+    failure = stream(checkpoint, sums.add, progress=progress)
     if failure is not None:
         return failure
     digests = {name: sums.finished[i] for i, name in enumerate(checkpoint.names)}

@@ -7,6 +7,7 @@ from emel_model_format import Refusal
 from emel_model_loader._context import Opening, no_folders
 from emel_model_loader._machine import OPENING, Event, State
 from emel_model_loader.checkpoint import Checkpoint
+from emel_model_loader.companions import NO_COMPANIONS, Companions, Limits
 from emel_model_loader.outcomes import Failure, LoadOutcome
 from emel_model_loader.shards import Entries
 
@@ -18,6 +19,8 @@ def open_checkpoint(
     *,
     entries: Entries = no_folders,
     shards: bool = True,
+    companions: Companions = NO_COMPANIONS,
+    limits: Limits = Limits(),  # noqa: B008 - it is immutable
 ) -> Checkpoint | Failure:
     """Open the checkpoint that `path` leads to, in one file or in many.
 
@@ -35,18 +38,22 @@ def open_checkpoint(
         can't tell. By default there are no folders, and so no shards are found.
     shards
         False: open the one file, whatever it is part of.
+    companions, limits
+        What copies and transforms beside the strategy, and how much memory may be taken.
 
     Returns
     -------
     Checkpoint or Failure
         After a failure nothing is open, mapped or kept.
     """
-    ctx = Opening(router, strategy, path, entries, shards)
+    ctx = Opening(router, strategy, path, entries, shards, limits.total)
     state, outcome = OPENING.run(ctx, State.CLOSED, Event.OPEN, None)
     while state is State.INCOMPLETE:
         state, outcome = OPENING.run(ctx, state, Event.EXTEND, None)
     if ctx.route is not None and ctx.merged is not None and ctx.tensors is not None:
-        return Checkpoint(path, ctx.route, ctx.merged, ctx.tensors)
+        return Checkpoint(
+            path, ctx.route, ctx.merged, ctx.tensors, companions=companions, limits=limits
+        )
     return _explain(ctx, outcome)
 
 

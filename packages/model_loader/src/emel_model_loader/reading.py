@@ -12,7 +12,6 @@ from emel_model_format import DTYPES
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.outcomes import Failure
 from emel_model_loader.parts import Index, PartPlan, plan_part
-from emel_model_loader.progress import STEP_NBYTES
 
 
 def read_into(
@@ -36,11 +35,11 @@ def plan(checkpoint: Checkpoint, tensor: int, index: Index) -> PartPlan:
 
 
 def read_part(
-    checkpoint: Checkpoint, tensor: int, wanted: PartPlan, *, window_nbytes: int = STEP_NBYTES
+    checkpoint: Checkpoint, tensor: int, wanted: PartPlan
 ) -> NDArray[Any] | Failure:
     """Read what `plan` has planned: a new array of its shape, which is the caller's.
 
-    What is read in vain lies in memory of at most about `window_nbytes` at once.
+    What is read in vain lies in memory of at most about a window at once.
     """
     if checkpoint.closed:
         return checkpoint.blame.closed((tensor,))
@@ -51,7 +50,7 @@ def read_part(
     if wanted.in_order:
         failure = _read_ranges(checkpoint, tensor, wanted, selected.reshape(-1).view(np.uint8))
         return failure or wanted.finish(selected)
-    for where, slab in wanted.slabs(window_nbytes):
+    for where, slab in wanted.slabs(checkpoint.limits.window):
         memory = np.empty(slab.nbytes_read, np.uint8)
         failure = _read_ranges(checkpoint, tensor, slab, memory)
         if failure is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emel_io_loader import Mode, Spans, Staging, Targets
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.progress import STEP_NBYTES
+from emel_model_loader.progress import STEP_NBYTES, OnProgress, report_bytes
 
 _ELEMENT_NBYTES: Final = 16
 """Windows begin at multiples of this within a tensor: every plain type's elements stay whole."""
@@ -57,7 +57,7 @@ class Windows:
     As a context manager: whatever it had to map is released in the end, and nothing else.
     """
 
-    def __init__(self, checkpoint: Checkpoint, window_nbytes: int = STEP_NBYTES) -> None:
+    def __init__(self, checkpoint: Checkpoint, window_nbytes: int) -> None:
         self._checkpoint = checkpoint
         self._maps = checkpoint.route.mode is Mode.MAPS
         self._absent = checkpoint.absent()
@@ -117,29 +117,39 @@ class Windows:
 
 
 def stream(
-    checkpoint: Checkpoint, sink: OnPiece, *, window_nbytes: int = STEP_NBYTES
+    checkpoint: Checkpoint, sink: OnPiece, *, progress: OnProgress | None = None
 ) -> Failure | None:
     """Hand every byte of every tensor to `sink`: in pieces, rising within a tensor.
 
     A strategy that stages streams through its own stages, and reads ahead meanwhile; any other
-    reads windows of `window_nbytes`.
+    reads windows of the checkpoint's limit.
     """
     if checkpoint.closed:
         return checkpoint.blame.closed()
     strategy = checkpoint.route.strategy
     sizes = checkpoint.header.tensors.nbytes
+    window_nbytes = min(STEP_NBYTES, checkpoint.limits.window)
+    tell, done = report_bytes(sizes, progress), 0
+
+    def show(piece: Piece, stored: NDArray[np.uint8]) -> None:
+        nonlocal done
+        sink(piece, stored)
+        done += piece.nbytes
+        if tell is not None:
+            tell(done)
+
     if isinstance(strategy, Staging):
         spans = checkpoint.tensors.spans(np.arange(len(sizes)))
         for tensor in np.flatnonzero(sizes == 0).tolist():
-            sink(Piece(tensor, 0, 0), np.empty(0, np.uint8))
+            show(Piece(tensor, 0, 0), np.empty(0, np.uint8))
         answer = strategy.stream(
             spans,
-            lambda tensor, start, chunk: sink(Piece(tensor, start, chunk.nbytes), chunk),
+            lambda tensor, start, chunk: show(Piece(tensor, start, chunk.nbytes), chunk),
             block_nbytes=[checkpoint.array_type(i)[1].itemsize for i in range(len(sizes))],
         )
         return None if answer.ok else checkpoint.blame.batch(answer, (max(answer.index, 0),))
     with Windows(checkpoint, window_nbytes) as reader:
-        failure = reader.opened or _drain(reader, sizes, window_nbytes, sink)
+        failure = reader.opened or _drain(reader, sizes, window_nbytes, show)
     return failure or reader.released
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,12 +63,12 @@ def _fitting(checkpoint: Checkpoint, tensor: int, array: object) -> NDArray[Any]
     shape, dtype = checkpoint.array_type(tensor)
     nbytes = checkpoint.header.tensors.nbytes.item(tensor)
     if isinstance(array, np.ndarray):
-        known: NDArray[Any] = array
+        known = cast("NDArray[Any]", array)
         same = known.dtype == dtype and known.shape == shape
         if not same and not (known.dtype == np.uint8 and known.nbytes == nbytes):
             given = f"{known.dtype} of shape {known.shape}"
             raise ValueError(f"{name} is {dtype} of shape {shape}, and the array is {given}")
-    memory = _bytes_of(array)
+    memory = _bytes_of(cast("object", array))
     if len(memory) != nbytes:
         raise ValueError(f"{name} has {nbytes} bytes, and the buffer {len(memory)}")
     return memory
@@ -76,7 +76,7 @@ def _fitting(checkpoint: Checkpoint, tensor: int, array: object) -> NDArray[Any]
 
 def _bytes_of(buffer: object) -> NDArray[Any]:
     if isinstance(buffer, np.ndarray):
-        array: NDArray[Any] = buffer
+        array = cast("NDArray[Any]", buffer)
         if not array.flags.c_contiguous:
             raise ValueError("the array is not C-contiguous")
         memory = array.reshape(-1).view(np.uint8)

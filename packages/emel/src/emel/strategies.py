@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any, Final
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -36,7 +34,7 @@ def make_staged(memory_limit: int | None) -> StagedStrategy:
 
 
 def make_router(*, slots: int, direct: bool, memory_limit: int | None) -> Router:
-    """Offer the built-in strategies by name, and those of other packages when they are asked for."""
+    """Offer the built-in strategies, and those of other packages when they are asked for."""
     offers = {
         "mmap": Offer(lambda: MmapStrategy(slots=slots), MmapStrategy.unavailable),
         "read": Offer(lambda: ReadStrategy(direct=direct), ReadStrategy.unavailable),
@@ -56,6 +54,8 @@ def make_companions(*, direct: bool, memory_limit: int | None) -> Companions:
 
 
 def _found() -> Mapping[str, Offer]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - rarely needed, and slow to import
+
     return discover(entry_points(group="emel.strategies"))
 
 
@@ -66,7 +66,7 @@ def make_transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Tran
         # ml_dtypes has no swapped bfloat16: a big-endian file's are swapped bits.
         swapped = stored.name == "BF16" and byteorder == "big"
         try:
-            return Conversion(source, wanted, bits=ml_dtypes.bfloat16 if swapped else None)
+            return Conversion(source, wanted, bits=stored.numpy() if swapped else None)
         except ValueError as error:
             return str(error)
     if byteorder == "big":
@@ -83,5 +83,10 @@ def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     TypeError
         There is no such type.
     """
-    extended = getattr(ml_dtypes, dtype, None) if isinstance(dtype, str) else None
-    return np.dtype(dtype if extended is None else extended)
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        import ml_dtypes  # noqa: PLC0415 - its import costs as much as opening a model
+
+        named: DTypeLike = getattr(ml_dtypes, str(dtype), dtype)
+        return np.dtype(named)

@@ -50,6 +50,7 @@ class Opening:
     path: str
     entries: Entries = no_folders
     shards: bool = True
+    memory_limit: int | None = None
     route: Route | None = None
     located: Located | None = None
     index: Index | None = None

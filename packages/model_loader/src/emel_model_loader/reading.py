@@ -34,9 +34,7 @@ def plan(checkpoint: Checkpoint, tensor: int, index: Index) -> PartPlan:
     return plan_part(shape, dtype.itemsize, index)
 
 
-def read_part(
-    checkpoint: Checkpoint, tensor: int, wanted: PartPlan
-) -> NDArray[Any] | Failure:
+def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[Any] | Failure:
     """Read what `plan` has planned: a new array of its shape, which is the caller's.
 
     What is read in vain lies in memory of at most about a window at once.

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 import emel
 from emel.cli import render
@@ -101,9 +103,13 @@ def _load(
     except emel.BusyError as error:
         if error.code != "memory-limit" or memory_limit is None:
             raise
-        model.stream(lambda *_: None, progress=progress)
+        model.stream(_let_pass, progress=progress)
         return "streamed"
     return "mapped" if "mmap-resident" in model.residency().totals else "copied"
+
+
+def _let_pass(name: str, start: int, chunk: NDArray[np.uint8]) -> None:
+    """Keep nothing."""
 
 
 def _print(facts: _Facts) -> None:

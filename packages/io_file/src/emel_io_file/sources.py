@@ -81,7 +81,8 @@ class Sources:
     def rescue(self) -> None:
         """Close what is open after an interrupt, whatever it was doing."""
         for source in self._sources.values():
-            if source.state is not State.CLOSED:
+            # Not by its state: what was interrupted on the way is still in the state before.
+            if source.descriptor != -1 or source.direct != -1:
                 source.state = State.OPENED
         self.close()
 

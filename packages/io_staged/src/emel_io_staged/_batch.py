@@ -121,8 +121,9 @@ def guard_problem_known(ctx: Ring, req: Batch) -> bool:
 
 
 def effect_allocate(ctx: Ring, req: Batch) -> None:
-    """Take the ring's memory, unless it is there."""
+    """Take the ring's memory, unless it is there; a batch that was broken off left it as it was."""
     ctx.at_work = True
+    ctx.discard()
     try:
         ctx.allocate()
     except (MemoryError, OSError, ValueError) as error:

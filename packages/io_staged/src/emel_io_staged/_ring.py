@@ -95,7 +95,10 @@ class Ring:
                 return self._alternate(chunks, sources, delivery, done)
             return _drain(reader, delivery, done)
         finally:
-            reader.stop()
+            try:
+                reader.stop()
+            finally:
+                reader.stop()  # an interrupt may have come before the first could do anything
 
     def _alternate(
         self, chunks: Iterator[Chunk], sources: Sources, delivery: Delivery, done: Done
@@ -154,7 +157,7 @@ class Reader:
         """Start reading; False if no thread can be had: nothing is, and will be, read then."""
         try:
             self._join = port.start(self._work)
-        except (RuntimeError, OSError, MemoryError):
+        except (RuntimeError, OSError, ValueError, MemoryError):
             return not self._forbid()
         return True
 

@@ -226,9 +226,7 @@ class StagedStrategy:
                 batch.sources.rescue()
             raise
         finally:
-            if not nested:
-                ring.discard()
-                ring.at_work = False
+            ring.at_work = nested
         if outcome is MoveOutcome.OK:
             return BatchOutcome(
                 outcome=StagedOutcome.OK,

@@ -31,12 +31,13 @@ class CountingPort(CountingCalls[Port]):
     ----------
     nbytes : int
         Bytes that `preadv` has answered with.
-    running : int
-        Threads that were started and not waited for.
+    running : list
+        The work of threads that were started and not waited for.
     """
 
     def __init__(self, fault: Fault | None = None, **overrides: object) -> None:
-        self.nbytes = self.running = 0
+        self.nbytes = 0
+        self.running: list[Callable[[], None]] = []
         port = Port(**overrides)  # pyright: ignore[reportArgumentType] - by name
         super().__init__(port, CALLS, fault)
 
@@ -52,11 +53,12 @@ class CountingPort(CountingCalls[Port]):
 
         def started(work: Callable[[], None]) -> Callable[[], None]:
             join: Any = counted(work)
-            self.running += 1
+            self.running.append(work)
 
             def joined() -> None:
                 join()
-                self.running -= 1
+                if work in self.running:  # waiting twice is fine
+                    self.running.remove(work)
 
             return joined
 

@@ -230,15 +230,17 @@ def test_a_strategy_that_raises_is_not_reported_and_the_route_stays_usable(error
     assert route.load(spans()).ok
 
 
-@pytest.mark.behaviour("ROUTE-05")
-def test_a_strategy_that_answers_with_nothing_is_not_reported():
+@pytest.mark.behaviour("ROUTE-04", "ROUTE-05")
+def test_a_strategy_that_answers_with_nothing_is_refused_and_not_reported():
     route = routed(Raises(None))
 
-    with pytest.raises(AssertionError):
-        route.load(spans())
+    answer = route.load(spans())
 
+    assert (answer.code, answer.reaction) == ("strategy-broken", Reaction.UNSUPPORTED)
+    assert answer.message == "strategy 'fake': its load answered with a NoneType"
     assert route.used is None
     assert route.load(spans()).ok
+    assert route.used == "fake"
 
 
 @pytest.mark.behaviour("ROUTE-02")

@@ -3,7 +3,9 @@
 Nothing here touches the operating system or imports a concrete strategy.
 """
 
-from emel_io_loader._machine import ROUTING, Offer
+from emel_io_loader._machine import ROUTING
+from emel_io_loader.choice import AUTO, SLOW_KINDS, Reason
+from emel_io_loader.discovery import GROUP, BrokenStrategyError, discover
 from emel_io_loader.outcomes import (
     BatchOutcome,
     Lease,
@@ -17,6 +19,7 @@ from emel_io_loader.outcomes import (
 from emel_io_loader.planner import Runs, plan
 from emel_io_loader.router import Route, Router
 from emel_io_loader.spans import FileIdentity, Refusal, Spans, validate
+from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Strategy, Usage
 from emel_io_loader.staging import OnChunk, Staging, Transform
 from emel_io_loader.strategy import Advice, Identified, Mode, OnBytes, Strategy, Usage
 from emel_io_loader.targets import (
@@ -31,9 +34,13 @@ from emel_io_loader.targets import (
 TABLES = (ROUTING,)
 
 __all__ = [
+    "AUTO",
+    "GROUP",
+    "SLOW_KINDS",
     "TABLES",
     "Advice",
     "BatchOutcome",
+    "BrokenStrategyError",
     "Buffer",
     "FileIdentity",
     "Identified",
@@ -45,6 +52,7 @@ __all__ = [
     "OnChunk",
     "Places",
     "Reaction",
+    "Reason",
     "Refusal",
     "Route",
     "RouteOutcome",
@@ -61,6 +69,7 @@ __all__ = [
     "Transform",
     "Usage",
     "code_of",
+    "discover",
     "plan",
     "validate",
     "validate_targets",

@@ -161,6 +161,8 @@ class RouteOutcome(IntEnum):
     STRATEGY_UNKNOWN = 2
     STRATEGY_UNAVAILABLE = 3
     STRATEGY_FAILED = 4
+    STRATEGY_BROKEN = 5
+    """Somebody else's strategy breaks the contract."""
 
 
 ROUTE_REACTIONS: Final[Mapping[RouteOutcome, Reaction]] = {
@@ -168,5 +170,6 @@ ROUTE_REACTIONS: Final[Mapping[RouteOutcome, Reaction]] = {
     RouteOutcome.STRATEGY_MISSING: Reaction.UNSUPPORTED,
     RouteOutcome.STRATEGY_UNKNOWN: Reaction.UNSUPPORTED,
     RouteOutcome.STRATEGY_UNAVAILABLE: Reaction.UNSUPPORTED,
+    RouteOutcome.STRATEGY_BROKEN: Reaction.UNSUPPORTED,
 }
 """STRATEGY_FAILED is absent: the strategy's own outcome has the reaction."""

@@ -154,3 +154,12 @@ class Strategy(Protocol):
     def close(self) -> BatchOutcome:
         """Release everything. What is still borrowed stays and is reported; call again."""
         ...
+
+
+class Offer(NamedTuple):
+    """One strategy that the router can give out."""
+
+    create: Callable[[], Strategy]
+    """Make an instance, without any call to the operating system."""
+    unavailable: Callable[[], str] = str
+    """Why it can't be used on this platform, as a sentence; empty if it can."""

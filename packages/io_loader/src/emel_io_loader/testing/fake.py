@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader._machine import Offer
 from emel_io_loader.outcomes import BatchOutcome, Leases, Reaction, StrategyError
 from emel_io_loader.spans import FileIdentity, Spans, validate
-from emel_io_loader.strategy import Advice, Identified, Mode, OnBytes, Usage
+from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Usage
 from emel_io_loader.targets import Places, TargetRefusal, Targets, validate_targets
 
 __all__ = ["Advised", "FakeOutcome", "FakeStrategy"]

@@ -50,11 +50,14 @@ def three(**changes):
 
 def split_bytes(no, count, total, *names, kinds=(UINT16, UINT16, INT32), **fields):
     """Write one shard of a GGUF split; None leaves a key out."""
-    keys = zip(("split.no", "split.count", "split.tensors.count"), kinds, strict=True)
-    values = (no, count, total)
-    metadata = [(k, kind, v) for (k, kind), v in zip(keys, values, strict=True) if v is not None]
-    tensors = [GGUFTensor(name=n, dims=(6,), data=numbers(n)[n].tobytes()) for n in names]
-    return gguf_bytes([*metadata, ("shard", STRING, f"{no}")], tensors, **fields)
+    return gguf_of(numbers(*names), (no, count, total), kinds, **fields)
+
+
+def gguf_of(arrays, said, kinds=(UINT16, UINT16, INT32), **fields):
+    keys = ("split.no", "split.count", "split.tensors.count")
+    words = [(k, kind, v) for k, kind, v in zip(keys, kinds, said, strict=True) if v is not None]
+    tensors = [GGUFTensor(name=n, dims=a.shape, data=a.tobytes()) for n, a in arrays.items()]
+    return gguf_bytes([*words, ("shard", STRING, f"{said[0]}")], tensors, **fields)
 
 
 def split(**changes):
@@ -168,24 +171,15 @@ def test_what_gguf_py_splits_is_read_whole(tmp_path, largest):
 def test_however_tensors_are_shared_out_names_bytes_and_digest_stay(shares, as_gguf):
     arrays = {f"t{i:02}": np.arange(i, i + n, dtype="<f4") for i, (_, n) in enumerate(shares)}
     homes = dict(zip(arrays, (home for home, _ in shares), strict=True))
-    groups = [[t for t in arrays if homes[t] == home] for home in range(5)]
-    ordered = {t: arrays[t] for group in groups for t in group}
+    groups = [{t: a for t, a in arrays.items() if homes[t] == home} for home in range(5)]
+    ordered = {t: a for group in groups for t, a in group.items()}
     if as_gguf:
-        write = lambda no, count, group: gguf_bytes(  # noqa: E731
-            [
-                ("split.no", UINT16, no),
-                ("split.count", UINT16, count),
-                ("split.tensors.count", INT32, len(arrays)),
-            ],
-            [GGUFTensor(name=t, dims=arrays[t].shape, data=arrays[t].tobytes()) for t in group],
-        )
-        files = {name: write(i, 5, groups[i]) for i, name in enumerate(names_of(5, suffix="gguf"))}
-        single = {"one.gguf": write(0, 1, list(ordered))}
+        n = len(arrays)
+        names = names_of(5, suffix="gguf")
+        files = {name: gguf_of(groups[i], (i, 5, n)) for i, name in enumerate(names)}
+        single = {"one.gguf": gguf_of(arrays, (0, 1, n))}
     else:
-        # save() orders by dtype and name, so shards and the single file agree name by name.
-        files = indexed(
-            {name: {t: arrays[t] for t in groups[i]} for i, name in enumerate(names_of(5))}
-        )
+        files = indexed(dict(zip(names_of(5), groups, strict=True)))
         single = {"one.safetensors": save(arrays)}
 
     sharded, _ = open_in(files)

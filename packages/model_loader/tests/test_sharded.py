@@ -395,6 +395,29 @@ def test_a_split_of_one_needs_no_word_about_splits():
     assert open_in({name: split_bytes(0, 1, 1, "a")})[0].names == ("a",)
 
 
+@pytest.mark.behaviour("LOAD-02")
+@BOTH
+def test_a_shard_that_is_not_there_is_missing_like_any_file(mode):
+    failure = refused({}, f"d/{TWO}", mode)
+
+    assert (failure.stage, failure.path) == (LoadOutcome.IO_FAILED, f"d/{TWO}")
+    assert isinstance(failure.cause, FileNotFoundError)
+
+
+@pytest.mark.behaviour("LOAD-02")
+@pytest.mark.parametrize(("make", "name"), [(three, TWO), (split, G_TWO)])
+def test_a_shard_whose_folder_cant_be_seen_is_not_opened_by_half(make, name):
+    strategy, _ = world(make())
+    router = Router({"fake": strategy.offer()})
+
+    failure = open_checkpoint(f"d/{name}", router, "fake")
+
+    assert (failure.code, failure.path) == ("shards-missing", f"d/{name}")
+    others = [other for other in make() if other not in (name, INDEX)]
+    assert failure.files == tuple(others)
+    assert_nothing_is_held(strategy)
+
+
 @pytest.mark.behaviour("LOADER-10")
 @BOTH
 def test_an_index_over_the_limit_is_not_read(monkeypatch, mode):
@@ -453,6 +476,32 @@ def test_a_file_that_is_listed_and_not_there_is_to_blame(gone, mode):
 
     assert (failure.stage, failure.path) == (LoadOutcome.IO_FAILED, f"d/{gone}")
     assert isinstance(failure.cause, FileNotFoundError)
+    assert_nothing_is_held(strategy)
+
+
+@pytest.mark.behaviour("LOAD-02")
+@BOTH
+@pytest.mark.parametrize("huge", [ONE, TWO, LAST])
+def test_a_shard_whose_tensors_cant_be_bound_is_to_blame(huge, mode):
+    nbytes = (1 << 40) + 1  # a span takes no more than 2**40
+    tensor = SafetensorsTensor(
+        dtype="U8", shape=(nbytes,), data=b"", fields={"data_offsets": [0, nbytes]}
+    )
+    head = safetensors_bytes({"huge": tensor})
+
+    class Sparse(FakeStrategy):
+        def _identity(self, path):
+            found = super()._identity(path)
+            return found._replace(nbytes=len(head) + nbytes) if path.endswith(huge) else found
+
+    files = {n: data for n, data in three().items() if n != INDEX} | {huge: head + bytes(1 << 20)}
+    strategy, entries = world(files, mode, Sparse)
+    router = Router({"fake": strategy.offer()})
+
+    failure = open_checkpoint("d", router, "fake", entries=entries)
+
+    assert (failure.stage, failure.code) == (LoadOutcome.MODEL_FAILED, "binding-invalid")
+    assert failure.path == f"d/{huge}"
     assert_nothing_is_held(strategy)
 
 

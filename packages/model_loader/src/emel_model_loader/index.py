@@ -12,7 +12,7 @@ import msgspec
 
 from emel_model_format import Refusal, parse
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.shards import HINT, Located, absent, leads_outside, numbered
+from emel_model_loader.shards import HINT, Located, absent, leads_outside, numbered, refuse_missing
 
 INDEX_LIMIT: Final = 256 << 20
 """Bytes: some 2,000,000 tensors. A file that is larger is not read at all."""
@@ -101,9 +101,9 @@ def follow_index(index: Index, located: Located) -> Located | Failure:
         message = "an index names plain files beside it, and nothing else"
         return Failure.of_shards("name-escapes", path, message, tensors=tensors, files=outside)
     missing = absent(names, names if located.listed is None else located.listed)
-    if missing:
-        message = f"{len(missing)} of {len(names)} shards are missing"
-        return Failure.of_shards("shards-missing", path, message, files=missing)
+    failure = refuse_missing(path, missing)
+    if failure is not None:
+        return failure
     names = tuple(sorted({*names, *_siblings(names, located.listed or ())}))
     if located.asked is not None and located.asked not in names:
         message = f"the index does not name the shard that was asked for ({HINT})"

@@ -50,11 +50,14 @@ def three(**changes):
 
 def split_bytes(no, count, total, *names, kinds=(UINT16, UINT16, INT32), **fields):
     """Write one shard of a GGUF split; None leaves a key out."""
-    keys = zip(("split.no", "split.count", "split.tensors.count"), kinds, strict=True)
-    values = (no, count, total)
-    metadata = [(k, kind, v) for (k, kind), v in zip(keys, values, strict=True) if v is not None]
-    tensors = [GGUFTensor(name=n, dims=(6,), data=numbers(n)[n].tobytes()) for n in names]
-    return gguf_bytes([*metadata, ("shard", STRING, f"{no}")], tensors, **fields)
+    return gguf_of(numbers(*names), (no, count, total), kinds, **fields)
+
+
+def gguf_of(arrays, said, kinds=(UINT16, UINT16, INT32), **fields):
+    keys = ("split.no", "split.count", "split.tensors.count")
+    words = [(k, kind, v) for k, kind, v in zip(keys, kinds, said, strict=True) if v is not None]
+    tensors = [GGUFTensor(name=n, dims=a.shape, data=a.tobytes()) for n, a in arrays.items()]
+    return gguf_bytes([*words, ("shard", STRING, f"{said[0]}")], tensors, **fields)
 
 
 def split(**changes):
@@ -168,24 +171,15 @@ def test_what_gguf_py_splits_is_read_whole(tmp_path, largest):
 def test_however_tensors_are_shared_out_names_bytes_and_digest_stay(shares, as_gguf):
     arrays = {f"t{i:02}": np.arange(i, i + n, dtype="<f4") for i, (_, n) in enumerate(shares)}
     homes = dict(zip(arrays, (home for home, _ in shares), strict=True))
-    groups = [[t for t in arrays if homes[t] == home] for home in range(5)]
-    ordered = {t: arrays[t] for group in groups for t in group}
+    groups = [{t: a for t, a in arrays.items() if homes[t] == home} for home in range(5)]
+    ordered = {t: a for group in groups for t, a in group.items()}
     if as_gguf:
-        write = lambda no, count, group: gguf_bytes(  # noqa: E731
-            [
-                ("split.no", UINT16, no),
-                ("split.count", UINT16, count),
-                ("split.tensors.count", INT32, len(arrays)),
-            ],
-            [GGUFTensor(name=t, dims=arrays[t].shape, data=arrays[t].tobytes()) for t in group],
-        )
-        files = {name: write(i, 5, groups[i]) for i, name in enumerate(names_of(5, suffix="gguf"))}
-        single = {"one.gguf": write(0, 1, list(ordered))}
+        n = len(arrays)
+        names = names_of(5, suffix="gguf")
+        files = {name: gguf_of(groups[i], (i, 5, n)) for i, name in enumerate(names)}
+        single = {"one.gguf": gguf_of(arrays, (0, 1, n))}
     else:
-        # save() orders by dtype and name, so shards and the single file agree name by name.
-        files = indexed(
-            {name: {t: arrays[t] for t in groups[i]} for i, name in enumerate(names_of(5))}
-        )
+        files = indexed(dict(zip(names_of(5), groups, strict=True)))
         single = {"one.safetensors": save(arrays)}
 
     sharded, _ = open_in(files)
@@ -401,6 +395,29 @@ def test_a_split_of_one_needs_no_word_about_splits():
     assert open_in({name: split_bytes(0, 1, 1, "a")})[0].names == ("a",)
 
 
+@pytest.mark.behaviour("LOAD-02")
+@BOTH
+def test_a_shard_that_is_not_there_is_missing_like_any_file(mode):
+    failure = refused({}, f"d/{TWO}", mode)
+
+    assert (failure.stage, failure.path) == (LoadOutcome.IO_FAILED, f"d/{TWO}")
+    assert isinstance(failure.cause, FileNotFoundError)
+
+
+@pytest.mark.behaviour("LOAD-02")
+@pytest.mark.parametrize(("make", "name"), [(three, TWO), (split, G_TWO)])
+def test_a_shard_whose_folder_cant_be_seen_is_not_opened_by_half(make, name):
+    strategy, _ = world(make())
+    router = Router({"fake": strategy.offer()})
+
+    failure = open_checkpoint(f"d/{name}", router, "fake")
+
+    assert (failure.code, failure.path) == ("shards-missing", f"d/{name}")
+    others = [other for other in make() if other not in (name, INDEX)]
+    assert failure.files == tuple(others)
+    assert_nothing_is_held(strategy)
+
+
 @pytest.mark.behaviour("LOADER-10")
 @BOTH
 def test_an_index_over_the_limit_is_not_read(monkeypatch, mode):
@@ -459,6 +476,32 @@ def test_a_file_that_is_listed_and_not_there_is_to_blame(gone, mode):
 
     assert (failure.stage, failure.path) == (LoadOutcome.IO_FAILED, f"d/{gone}")
     assert isinstance(failure.cause, FileNotFoundError)
+    assert_nothing_is_held(strategy)
+
+
+@pytest.mark.behaviour("LOAD-02")
+@BOTH
+@pytest.mark.parametrize("huge", [ONE, TWO, LAST])
+def test_a_shard_whose_tensors_cant_be_bound_is_to_blame(huge, mode):
+    nbytes = (1 << 40) + 1  # a span takes no more than 2**40
+    tensor = SafetensorsTensor(
+        dtype="U8", shape=(nbytes,), data=b"", fields={"data_offsets": [0, nbytes]}
+    )
+    head = safetensors_bytes({"huge": tensor})
+
+    class Sparse(FakeStrategy):
+        def _identity(self, path):
+            found = super()._identity(path)
+            return found._replace(nbytes=len(head) + nbytes) if path.endswith(huge) else found
+
+    files = {n: data for n, data in three().items() if n != INDEX} | {huge: head + bytes(1 << 20)}
+    strategy, entries = world(files, mode, Sparse)
+    router = Router({"fake": strategy.offer()})
+
+    failure = open_checkpoint("d", router, "fake", entries=entries)
+
+    assert (failure.stage, failure.code) == (LoadOutcome.MODEL_FAILED, "binding-invalid")
+    assert failure.path == f"d/{huge}"
     assert_nothing_is_held(strategy)
 
 

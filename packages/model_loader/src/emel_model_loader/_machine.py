@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from emel_io_loader import Route, Spans
+from emel_io_loader import Route, Spans, validate
 from emel_machine import Row, Table, always, effect_none
 from emel_model_format import NeedMore, Refusal, parse
 from emel_model_loader._context import WINDOW_GROWTH, WINDOW_STEP_NBYTES, Opening
@@ -181,6 +181,9 @@ def effect_bind(ctx: Opening, req: None) -> None:
     spans = Spans(ctx.found.files, file, columns.offset, columns.nbytes, ctx.identities)
     ctx.tensors = TensorSet()
     ctx.report = ctx.tensors.bind(spans, columns.dtype)
+    bad = None if ctx.report.ok else validate(spans)
+    if bad is not None:
+        ctx.at_hand = spans.files[spans.file[bad.span]]
 
 
 def effect_abandon(ctx: Opening, req: None) -> None:

@@ -6,13 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from emel_model_format import Refusal, parse
-from emel_model_loader.outcomes import Failure
-from emel_model_loader.shards import HINT, Located, absent, leads_outside, numbered
+from emel_model_loader.outcomes import Failure, show_names
+from emel_model_loader.shards import HINT, Located, absent, leads_outside, numbered, refuse_missing
 
 INDEX_LIMIT: Final = 256 << 20
 """Bytes: some 2,000,000 tensors. A file that is larger is not read at all."""
@@ -56,13 +56,14 @@ def _read(view: memoryview, path: str) -> Index | Failure:
     fields = _FIELDS.decode(view)
     if "weight_map" not in fields:
         return Failure.of_shards("index-invalid", path, "this is no index: it has no weight_map")
-    twice = _repeated(view, fields)
+    inner = sum(bytes(value).count(b'"') for value in fields.values())
+    twice = _repeated(view, inner + 2 * len(fields))
     if twice:
-        message = f"fields of the index occur twice ({', '.join(map(ascii, twice))})"
+        message = f"fields of the index occur twice ({show_names(twice)})"
         return Failure.of_shards("index-duplicate-fields", path, message)
     weight_map = fields["weight_map"]
     files = _NAMES.decode(weight_map)
-    twice = _repeated(weight_map, dict.fromkeys(files, b'""'))
+    twice = _repeated(weight_map, 4 * len(files))
     if twice:
         message = "the index names tensors twice"
         return Failure.of_shards("index-duplicate-tensors", path, message, tensors=twice)
@@ -77,15 +78,14 @@ def _texts(metadata: dict[str, msgspec.Raw]) -> dict[str, str]:
     return {key: msgspec.json.decode(raw, type=str) for key, raw in texts.items()}
 
 
-def _repeated(data: Json, values: dict[str, Any]) -> list[str]:
-    """Name the keys of a JSON object that occur more than once, given what msgspec made of it.
+def _repeated(data: Json, quotes: int) -> list[str]:
+    """Name the keys of a JSON object that occur more than once.
 
-    msgspec keeps the last of two equal keys without a word. So quotes are counted first: where
-    those of the keys and the values that are known leave no room for another key, there is none.
+    msgspec keeps the last of two equal keys without a word. But `quotes` are those around the keys
+    and in the values that it kept: where there are no more, there is no room for another key.
     """
-    known = sum(bytes(value).count(b'"') for value in values.values()) + 2 * len(values)
     text = bytes(data)
-    if text.count(b'"') == known:
+    if text.count(b'"') == quotes:
         return []
     pairs: list[tuple[str, object]] = json.loads(text, object_pairs_hook=list)
     return [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
@@ -101,9 +101,9 @@ def follow_index(index: Index, located: Located) -> Located | Failure:
         message = "an index names plain files beside it, and nothing else"
         return Failure.of_shards("name-escapes", path, message, tensors=tensors, files=outside)
     missing = absent(names, names if located.listed is None else located.listed)
-    if missing:
-        message = f"{len(missing)} of {len(names)} shards are missing"
-        return Failure.of_shards("shards-missing", path, message, files=missing)
+    failure = refuse_missing(path, missing)
+    if failure is not None:
+        return failure
     names = tuple(sorted({*names, *_siblings(names, located.listed or ())}))
     if located.asked is not None and located.asked not in names:
         message = f"the index does not name the shard that was asked for ({HINT})"

@@ -10,7 +10,18 @@ from typing import Final
 from emel_model_format import Header, Metadata, Tensors
 from emel_model_loader.index import Index
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.shards import HINT, SHARDS_MAX, Kind, Located, Numbered, numbered_name
+from emel_model_loader.shards import (
+    HINT,
+    SHARDS_MAX,
+    Kind,
+    Located,
+    Numbered,
+    absent,
+    numbered,
+    numbered_name,
+    refuse_missing,
+    whole_set,
+)
 
 _NO: Final = "split.no"
 _COUNT: Final = "split.count"
@@ -26,7 +37,8 @@ def merge(located: Located, headers: Sequence[Header], index: Index | None) -> H
     if located.kind is Kind.ALONE:
         return headers[0]
     failure = (
-        _unlike(located, headers, index)
+        _partial(located)
+        or _unlike(located, headers, index)
         or _misnumbered(located, headers)
         or _repeated(located, headers)
         or (None if index is None else _misindexed(located, headers, index))
@@ -39,6 +51,13 @@ def merge(located: Located, headers: Sequence[Header], index: Index | None) -> H
         metadata = Metadata({**index.metadata, **metadata})
     tensors = Tensors.concatenate([header.tensors for header in headers])
     return replace(first, metadata=metadata, tensors=tensors)
+
+
+def _partial(located: Located) -> Failure | None:
+    """Find a shard that is there although it isn't listed: its names don't lead to the others."""
+    shard = numbered(located.names[0]) if located.kind is Kind.NUMBERED else None
+    others = () if shard is None else absent(whole_set(shard), located.names)
+    return refuse_missing(located.files[0], others)
 
 
 def _unlike(located: Located, headers: Sequence[Header], index: Index | None) -> Failure | None:

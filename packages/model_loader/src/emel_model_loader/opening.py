@@ -75,8 +75,8 @@ def _explain(ctx: Opening, outcome: LoadOutcome) -> Failure:
             stage=outcome,
             reaction=ctx.report.reaction,
             code=ctx.report.code,
-            message=f"{ctx.path}: {ctx.report.message or ctx.report.code}",
-            path=ctx.path,
+            message=f"{ctx.at_hand}: {ctx.report.message or ctx.report.code}",
+            path=ctx.at_hand,
         )
     assert ctx.answer is not None, "the table leaves an answer"  # noqa: S101 - a proof
     path = None if outcome is LoadOutcome.STRATEGY_REFUSED else ctx.at_hand

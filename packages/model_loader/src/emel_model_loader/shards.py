@@ -145,7 +145,7 @@ def _list(folder: str, entries: Entries) -> tuple[str, ...] | Failure | None:
             stage=LoadOutcome.IO_FAILED,
             reaction=Reaction.SOURCE,
             code="folder-unlisted",
-            message=f"{folder}: the folder can't be listed ({error.strerror})",
+            message=f"{folder}: what lies there can't be listed ({error.strerror})",
             path=folder,
             errno=error.errno or 0,
             cause=error.with_traceback(None),
@@ -161,7 +161,7 @@ def _of_siblings(path: str, listed: tuple[str, ...] | None) -> Located | Failure
     index = f"{shard.prefix}.safetensors.index.json"
     if shard.suffix == ".safetensors" and index in (listed or ()):
         return Located(Kind.INDEXED, folder, (), folder + index, asked=name, listed=listed)
-    return _of_set(path, folder, shard, listed or (name,))
+    return _of_set(path, folder, shard, listed or ())
 
 
 def _of_folder(path: str, listed: tuple[str, ...]) -> Located | Failure:
@@ -197,12 +197,22 @@ def _of_set(path: str, folder: str, shard: Numbered, listed: Sequence[str]) -> L
     if not 1 <= shard.number <= shard.of <= SHARDS_MAX:
         message = f"its name is no number from 1 to {min(shard.of, SHARDS_MAX)}; {HINT}"
         return Failure.of_shards("shard-number-invalid", path, message)
-    names = tuple(map(shard.at, range(1, shard.of + 1)))
+    names = whole_set(shard)
     missing = absent(names, listed)
-    if missing:
-        message = f"{len(missing)} of {shard.of} shards are missing ({HINT})"
-        return Failure.of_shards("shards-missing", path, message, files=missing)
-    return Located(Kind.NUMBERED, folder, names, listed=tuple(listed))
+    if shard.at(shard.number) in missing:  # it is the strategy that says whether it is there
+        return Located(Kind.NUMBERED, folder, (shard.at(shard.number),))
+    return refuse_missing(path, missing) or Located(Kind.NUMBERED, folder, names)
+
+
+def whole_set(shard: Numbered) -> tuple[str, ...]:
+    """Spell the names of a set, of which one shard is known."""
+    return tuple(map(shard.at, range(1, shard.of + 1)))
+
+
+def refuse_missing(path: str, missing: Sequence[str]) -> Failure | None:
+    """Refuse shards that are missing, if any are."""
+    message = f"{len(missing)} shards are missing ({HINT})"
+    return Failure.of_shards("shards-missing", path, message, files=missing) if missing else None
 
 
 def absent(names: Sequence[str], listed: Sequence[str]) -> tuple[str, ...]:

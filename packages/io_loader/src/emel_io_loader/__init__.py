@@ -19,9 +19,8 @@ from emel_io_loader.outcomes import (
 from emel_io_loader.planner import Runs, plan
 from emel_io_loader.router import Route, Router
 from emel_io_loader.spans import FileIdentity, Refusal, Spans, validate
-from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Strategy, Usage
 from emel_io_loader.staging import OnChunk, Staging, Transform
-from emel_io_loader.strategy import Advice, Identified, Mode, OnBytes, Strategy, Usage
+from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Strategy, Usage
 from emel_io_loader.targets import (
     Buffer,
     Places,

@@ -92,7 +92,10 @@ class Copied:
         spans = self._tensors.spans(index)
         wanted, held = int(spans.nbytes.sum()), self.nbytes
         if self._limit is not None and wanted + held > self._limit:
-            text = f"{wanted} bytes are wanted and {held} are held: the limit is {self._limit}"
+            text = (
+                f"{wanted} bytes of copies are wanted and {held} are held, and the memory limit "
+                f"leaves {self._limit} for them"
+            )
             first = self._first_too_much(index, spans.nbytes, self._limit - held)
             return self._blame.refused(Reaction.BUSY, "memory-limit", text, (first,))
         places = zip(spans.nbytes.tolist(), spans.offset.tolist(), strict=True)

@@ -7,6 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from emel.strategies import LEAST_LIMIT
+
 _UNITS: Final = {
     "": 1,
     "b": 1,
@@ -22,17 +24,20 @@ _UNITS: Final = {
 
 
 def parse_nbytes(text: str) -> int:
-    """Read a number of bytes as people write it: "256MiB", "1.5 GB", "65536".
+    """Read a memory limit as people write it: "256MiB", "1.5 GB", "65536".
 
     Raises
     ------
     typer.BadParameter
-        It isn't one.
+        It is no number of bytes, or too few to stage anything.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text, re.ASCII)
     if found is None or found[2].lower() not in _UNITS:
         raise typer.BadParameter(f"{text!r} is no number of bytes; write 256MiB, 1.5GB or 65536")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    nbytes = int(float(found[1]) * _UNITS[found[2].lower()])
+    if nbytes < LEAST_LIMIT:
+        raise typer.BadParameter(f"{text!r} is less than {LEAST_LIMIT} bytes")
+    return nbytes
 
 
 Strategy = Annotated[

@@ -18,7 +18,7 @@ class Part:
     becomes resident. Integers, slices with any step, and an ellipsis, as in numpy. Bytes that are
     read stay under 1.25 times those that are wanted, unless a wider stretch, or the whole tensor,
     is cheaper than many small reads: `plan` says which. A mapped model's parts are copied out of
-    its mapping, and touch just the pages that they lie in. A quantised tensor's rows are raw blocks.
+    its mapping, and touch just the pages that they lie in. Rows of quantised tensors are blocks.
     """
 
     def __init__(self, checkpoint: Checkpoint, tensor: int) -> None:

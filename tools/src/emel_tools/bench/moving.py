@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import safetensors.numpy
@@ -21,7 +21,7 @@ from emel_tools.bench.files import GIB, safetensors_file, spans_of, warm
 from emel_tools.bench.plain import aligned, forget, opened, read_ring, read_shares
 from emel_tools.bench.timing import Row, best_of, in_fresh_process, milliseconds
 
-load_file: Any = safetensors.numpy.load_file  # its own types are incomplete
+load_file = cast("Callable[[Path], object]", safetensors.numpy.load_file)  # pyright: ignore[reportUnknownMemberType] - its own types are incomplete
 COUNT = 64
 ROUNDS = 9
 STAGES, STAGE = 4, 8 << 20

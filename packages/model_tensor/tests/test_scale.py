@@ -23,7 +23,7 @@ class Instant:
         self.mode = mode
         self.dispatches = []
 
-    def load(self, spans, targets=None, **options):  # noqa: ARG002 - the protocol's signature
+    def load(self, spans, targets=None, **options):
         n = len(spans)
         self.dispatches.append(("load", n))
         leases = Leases(np.zeros(n, np.int32), np.arange(n))

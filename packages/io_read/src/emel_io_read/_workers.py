@@ -98,7 +98,7 @@ class Workers:
             self._threads.append(thread)
             try:
                 self._port.start_thread(thread)
-            except (OSError, RuntimeError, MemoryError):
+            except (OSError, RuntimeError, ValueError, MemoryError):
                 break  # the others take over its share
         self._work(0)
         self._join()
@@ -116,7 +116,7 @@ class Workers:
     def _work_aside(self, number: int) -> None:
         try:
             self._work(number)
-        except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
+        except BaseException as error:
             self._errors.append(error)
             for share in self._shares:
                 share.clear()
@@ -156,7 +156,7 @@ class Workers:
             while thread.is_alive():
                 try:
                     thread.join()
-                except BaseException as error:  # noqa: BLE001 - raised once nobody writes any more
+                except BaseException as error:
                     interrupt = error
                     for share in self._shares:
                         share.clear()

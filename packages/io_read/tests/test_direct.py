@@ -1,6 +1,7 @@
 """Reads around the page cache: right bytes whatever is aligned, and an honest count."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from emel_io_file import file_system
 from emel_io_loader import Spans, Targets
 from emel_io_read import ReadStrategy, congruent_empty
-from emel_io_read.testing import CountingPort, Fault, no_bytes, short
+from emel_io_read.testing import CountingPort, Fault
 
 PAGE = 4096
 
@@ -43,7 +44,7 @@ def load(counting, small, path, wanted):
 
 
 @pytest.mark.behaviour("READ-07")
-@pytest.mark.parametrize(("offset", "nbytes"), [(0, 1), (5, 0), (4095, 9000), (8192, 4096)])
+@pytest.mark.parametrize(("offset", "nbytes"), [(0, 1), (5, 1), (4095, 9000), (8192, 4096)])
 def test_a_congruent_array_lies_in_memory_as_in_the_file(offset, nbytes):
     array = congruent_empty(nbytes, offset)
     assert (array.shape, array.dtype) == ((nbytes,), np.uint8)
@@ -73,7 +74,7 @@ def test_whole_blocks_go_right_into_a_congruent_target(load, counting, offset, n
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize(
     ("offset", "nbytes", "cached"),
-    [(0, 8192, 0), (100, 8000, 0), (3, 90_000, 0), (91_000, 9000, 912), (8000, 9000, 192 + 616)],
+    [(0, 8192, 0), (100, 8000, 0), (3, 90_000, 0), (91_000, 9000, 1696), (8000, 9000, 192 + 616)],
 )
 def test_other_targets_are_reached_by_way_of_aligned_memory(load, offset, nbytes, cached, threads):
     """All but what is left of a call that is too small, where a span is cut at multiples of it."""
@@ -100,16 +101,19 @@ def test_small_calls_go_through_the_cache(load, counting):
 
 @pytest.mark.behaviour("READ-07")
 @pytest.mark.parametrize("away", [0, 1])
-def test_short_direct_reads_go_on_through_the_cache(path, small, wanted, away):
-    for instead, came in ((short, 1), (no_bytes, 0)):
-        counting = CountingPort(Fault(kind="preadv", instead=instead))
-        spans, target = Spans([path], [0], [0], [8192]), congruent_empty(8192, away)
-        strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
-        outcome = strategy.load(spans, Targets.each([target]))
-        assert outcome.ok
-        assert target.tobytes() == wanted(spans)[0]
-        assert outcome.direct_nbytes == came
-        assert counting.sizes == [came, 8192 - came]
+@pytest.mark.parametrize("came", [0, 1000, 4096])
+def test_short_direct_reads_go_on_through_the_cache(path, small, wanted, away, came):
+    def short(preadv, descriptor, buffers, offset):
+        return min(preadv(descriptor, [buffers[0][:PAGE]], offset), came)
+
+    counting = CountingPort(Fault(kind="preadv", instead=short))
+    spans, target = Spans([path], [0], [0], [8192]), congruent_empty(8192, away)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    outcome = strategy.load(spans, Targets.each([target]))
+    assert outcome.ok
+    assert target.tobytes() == wanted(spans)[0]
+    assert outcome.direct_nbytes == came
+    assert counting.sizes == [came, 8192 - came]
 
 
 @pytest.mark.behaviour("READ-07")
@@ -139,31 +143,58 @@ def test_a_direct_read_that_fails_is_a_failure(path, small, away):
     assert (outcome.code, outcome.index, outcome.cause) == ("read-failed", 0, error)
 
 
+@pytest.fixture
+def memory_folder(tmp_path):
+    """A folder on a file system of another kind: tmpfs, whose direct reads came with Linux 6.6."""
+    folder = Path("/dev/shm")  # noqa: S108 - a tmpfs
+    if not folder.is_dir() or file_system(str(folder)) != "tmpfs":
+        pytest.skip("no tmpfs here")
+    made = folder / f"emel-{tmp_path.parent.name}-{tmp_path.name}"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
 @pytest.mark.behaviour("READ-07")
-@pytest.mark.parametrize("kind", ["tmpfs", "refused"])
-def test_a_file_system_without_direct_reads_reads_the_same_bytes(
-    small, make, batch, arrived, wanted, tmp_path, kind
+@pytest.mark.parametrize("threads", [1, 4])
+def test_what_is_told_is_what_came_through_the_direct_descriptor(
+    small, make, batch, arrived, wanted, memory_folder, threads
 ):
-    folder, counting = tmp_path, CountingPort(open_direct=refuse)
-    if kind == "tmpfs":
-        folder, counting = Path("/dev/shm"), CountingPort()  # noqa: S108 - a tmpfs
-        if not folder.is_dir() or file_system(str(folder)) != "tmpfs":
-            pytest.skip("no tmpfs here")
-    path = make(f"{tmp_path.name}.bin", folder=folder)
-    try:
-        spans, targets = batch((path, 5, 90_000))
-        outcome = ReadStrategy(direct=True, port=counting.port, _limits=small).load(spans, targets)
-    finally:
-        content = wanted(spans)
-        Path(path).unlink()
+    directly, descriptors, port = [], set(), CountingPort().port
+
+    def open_direct(path):
+        descriptors.add(port.open_direct(path))
+        return max(descriptors)
+
+    def preadv(descriptor, buffers, offset):
+        directly.append(descriptor in descriptors and port.preadv(descriptor, buffers, offset))
+        return directly[-1] or port.preadv(descriptor, buffers, offset)
+
+    for path in (make(), make(folder=memory_folder)):
+        directly.clear()
+        descriptors.clear()
+        counting = CountingPort(open_direct=open_direct, preadv=preadv)
+        spans, targets = batch((path, 0, 81_920))
+        strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+        outcome = strategy.load(spans, targets, threads=threads)
+        assert outcome.ok
+        assert arrived(spans, targets) == wanted(spans)
+        assert outcome.direct_nbytes == sum(directly)
+        assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-07")
+def test_a_file_system_that_refuses_reads_the_same_bytes(small, make, batch, arrived, wanted):
+    def refuse(path):
+        raise OSError(errno.EINVAL, "Invalid argument", path)
+
+    counting = CountingPort(open_direct=refuse)
+    spans, targets = batch((make(), 5, 90_000))
+    outcome = ReadStrategy(direct=True, port=counting.port, _limits=small).load(spans, targets)
     assert outcome.ok
-    assert arrived(spans, targets) == content
+    assert arrived(spans, targets) == wanted(spans)
     assert outcome.direct_nbytes == 0
     assert counting.holds_nothing
-
-
-def refuse(path):
-    raise OSError(errno.EINVAL, "Invalid argument", path)
 
 
 @pytest.mark.behaviour("READ-07")

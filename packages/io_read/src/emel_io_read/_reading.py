@@ -25,15 +25,6 @@ from emel_io_read._direct import DirectOutcome, DirectRead, read_direct
 from emel_io_read.memory import congruent_empty
 
 
-class Failure(NamedTuple):
-    """A span that failed. The least one is the batch's: the first span, and its first byte."""
-
-    index: int
-    start: int
-    """Where the call began: a large span has several."""
-    end: End
-
-
 class End(NamedTuple):
     """How the reading of a stretch ended."""
 
@@ -42,6 +33,15 @@ class End(NamedTuple):
     """The byte of the file that would have come next."""
     error: BaseException | None = None
     direct_nbytes: int = 0
+
+
+class Failure(NamedTuple):
+    """A span that failed. The least one is the batch's: the first span, and its first byte."""
+
+    span: int
+    start: int
+    """Where the call began: a large span has several."""
+    end: End
 
 
 class Room:
@@ -53,7 +53,7 @@ class Room:
         self._bounce: NDArray[np.uint8] | None = None
 
     def bounce(self, nbytes: int) -> NDArray[np.uint8]:
-        """Give (nbytes,) uint8 that lies at a page; the strategy keeps it, as new memory is slow."""
+        """Give (nbytes,) uint8 that lies at a page; it is kept, as new memory is slow."""
         if self._bounce is None and self._bounces:
             self._bounce = self._bounces.pop()
         if self._bounce is None or len(self._bounce) < nbytes:
@@ -112,10 +112,11 @@ class Reading:
         if (worst := self.worst) is None:
             return None
         index, _, end = worst
-        offset = self.spans.offset.item(index)
+        offset: int = self.spans.offset.item(index)
+        file: int = self.spans.file.item(index)
         return FileProblem.of(
             FileOutcome[end.outcome.name],
-            self.spans.files[self.spans.file.item(index)],
+            self.spans.files[file],
             index=index,
             offset=offset,
             error=end.error,
@@ -224,13 +225,14 @@ class Reading:
         begin = self.spans.offset[members]
         until = begin + self.spans.nbytes[members]
         missing: list[int] = members[until > end.offset].tolist()
-        if len(missing) > 1 and end.outcome is StretchOutcome.READ_FAILED:
+        hit = bool(((begin <= end.offset) & (end.offset < until)).any())
+        if end.outcome is StretchOutcome.READ_FAILED and not (hit and len(missing) == 1):
             for index in missing:
                 target = self.places.view(index, self.spans.nbytes.item(index))
                 again = self._read(source, self.spans.offset.item(index), [target])
                 if again.outcome is not StretchOutcome.OK:
                     self.failures.append(Failure(index, start, again))
                     return
-            if not ((begin <= end.offset) & (end.offset < until)).any():
+            if not hit:
                 return
         self.failures.append(Failure(missing[0], start, end))

@@ -98,7 +98,7 @@ class Workers:
             self._threads.append(thread)
             try:
                 self._port.start_thread(thread)
-            except (OSError, RuntimeError, MemoryError):
+            except (OSError, RuntimeError, ValueError, MemoryError):
                 break  # the others take over its share
         self._work(0)
         self._join()

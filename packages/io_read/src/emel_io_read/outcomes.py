@@ -23,7 +23,7 @@ class ReadOutcome(IntEnum):
     THREADS_INVALID = 3
     """Fewer than one thread can't read."""
     LEASES_UNKNOWN = 4
-    """It copies, and gives no leases; (-1, -1), of a span of zero bytes, is the only one it takes."""
+    """It gives no leases; (-1, -1), of a span of zero bytes, is the only one that it takes."""
     ADVICE_UNKNOWN = 5
     ADVICE_OUTSIDE = 6
 

@@ -165,12 +165,12 @@ def test_it_gives_no_leases(strategy, make, batch):
     assert strategy.usage() == (0, 0, 0, 0)
     with pytest.raises(StrategyError) as caught:
         strategy.view(0, 1)
-    assert caught.value.result.code == "leases-unknown"
+    assert caught.value.result.code == "stale-lease"
     refused = strategy.release(Leases.of([-1, 3], [-1, 4]))
-    assert (refused.code, refused.index) == ("leases-unknown", 1)
+    assert (refused.code, refused.index) == ("stale-lease", 1)
     assert refused.done.tolist() == [False, False]
     assert strategy.release(Leases.of([-1, -1], [-1])).code == "lengths-differ"
-    assert strategy.advise(0, 1, Advice.WILL_NEED).code == "leases-unknown"
+    assert strategy.advise(0, 1, Advice.WILL_NEED).code == "stale-lease"
 
 
 @pytest.mark.behaviour("READ-01")

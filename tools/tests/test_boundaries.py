@@ -234,6 +234,15 @@ def test_an_import_that_is_not_declared_is_found(repo):
 
 
 @pytest.mark.behaviour("BND-08")
+def test_an_extra_is_declared_like_any_dependency(repo):
+    extras = '[]\noptional-dependencies = { big = ["yaml>=1", "xxhash>=3"] }'
+    edit(repo, "packages/disk/pyproject.toml", "[]", extras)
+    write(repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    import yaml\n")
+    what = "xxhash is declared and never imported"
+    assert heard(repo) == [("packages/disk/pyproject.toml", what)]
+
+
+@pytest.mark.behaviour("BND-08")
 def test_a_dependency_that_nothing_imports_is_found(repo):
     edit(repo, "packages/disk/pyproject.toml", "[]", "[\"Ml-Dtypes[all] >=0.5; os_name == 'x'\"]")
     what = "ml_dtypes is declared and never imported"

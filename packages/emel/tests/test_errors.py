@@ -82,11 +82,13 @@ def test_a_refused_file_is_a_typed_error_and_nothing_stays_open(tmp_path, held, 
 
 
 @pytest.mark.behaviour("FACE-01", "FACE-02")
-def test_folders_and_fifos_are_refused_without_waiting(tmp_path):
+def test_folders_of_nothing_and_fifos_are_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "fifo")
-    for path in (tmp_path, tmp_path / "fifo", "/dev/null"):
+    for path in (tmp_path / "fifo", "/dev/null"):
         with pytest.raises(emel.EmelError, match="not a regular file"):
             emel.open(path)
+    with pytest.raises(emel.InvalidFileError, match="no GGUF or safetensors file"):
+        emel.open(tmp_path)
 
 
 @pytest.mark.behaviour("FACE-01")
@@ -133,5 +135,5 @@ def test_an_empty_path_is_said_to_be_one(tmp_path):
     with pytest.raises(emel.InvalidFileError, match="the path is empty"):
         emel.open("")
     assert emel.open is not open
-    with pytest.raises(OSError, match="regular"):
+    with pytest.raises(emel.InvalidFileError, match="no GGUF or safetensors file"):
         emel.open(os.fsencode(tmp_path))

@@ -97,7 +97,7 @@ def test_the_definition_stays_what_it_was(opened):
 @pytest.mark.behaviour("LOADER-06")
 @pytest.mark.parametrize("step", [8, 16, 24])
 def test_the_steps_play_no_part(opened, monkeypatch, step):
-    monkeypatch.setitem(digest.__globals__, "STEP_NBYTES", step)
+    monkeypatch.setattr("emel_model_loader.windows.STEP_NBYTES", step)
 
     assert digest(opened(LAYOUTS["gguf, big-endian"]).checkpoint).model == by_hand()[0]
 

@@ -201,7 +201,7 @@ def test_a_small_file_is_looked_at_once_and_nothing_is_kept_of_it(gguf, opened, 
     assert world.checkpoint.usage().leases == 0
     assert world.checkpoint.names == ("t0", "t1", "t2")
     assert world.checkpoint.position == {"t0": 0, "t1": 1, "t2": 2}
-    assert world.checkpoint.strategy == "fake"
+    assert world.checkpoint.route.name == "fake"
     assert world.checkpoint.capture().totals() == {"bound": (3, 48)}
 
 
@@ -221,11 +221,11 @@ def test_a_header_longer_than_a_mebibyte_is_looked_at_again_through_a_wider_wind
 @pytest.mark.behaviour("LOADER-01")
 @BOTH
 def test_windows_grow_by_sixteen_or_to_what_the_header_asks_for(opened, monkeypatch, mode):
-    monkeypatch.setattr("emel_model_loader._machine.WINDOW_NBYTES", 16)
+    monkeypatch.setattr("emel_model_loader._context.WINDOW_NBYTES", 16)
     metadata = [(f"key{i}", STRING, "x" * 20) for i in range(40)]
     grown = opened(gguf_bytes(metadata, [GGUFTensor(name="t", data=bytes(32))]), mode)
     # A safetensors header says how long it is.
-    monkeypatch.setattr("emel_model_loader._machine.WINDOW_NBYTES", 64)
+    monkeypatch.setattr("emel_model_loader._context.WINDOW_NBYTES", 64)
     names = {f"tensor{i}": SafetensorsTensor() for i in range(40)}
     data = safetensors_bytes(names)
     asked = opened(data, mode)

@@ -30,7 +30,7 @@ def add_up(checkpoint, progress):
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch):
-    for module in ("checkpoint", "digests"):
+    for module in ("mapped", "windows"):
         monkeypatch.setattr(sys.modules[f"emel_model_loader.{module}"], "STEP_NBYTES", 16)
 
 

@@ -14,22 +14,29 @@ from emel.errors import (
     UnsupportedError,
 )
 from emel.model import Model, open  # noqa: A004 - `emel.open` reads like the builtin, on purpose
-from emel.tables import Residency, StateTotal, TensorInfo
-from emel_model_loader import Digest, Progress
+from emel.part import Part
+from emel.tables import Residency, StateTotal, StrategyUse, TensorInfo
+from emel_model_loader import Comparison, Difference, Digest, OnProgress, PartPlan, Progress
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BusyError",
     "ClosedError",
+    "Comparison",
+    "Difference",
     "Digest",
     "EmelError",
     "InvalidFileError",
     "Model",
+    "OnProgress",
+    "Part",
+    "PartPlan",
     "Progress",
     "Residency",
     "SourceError",
     "StateTotal",
+    "StrategyUse",
     "TensorInfo",
     "UnsupportedError",
     "open",

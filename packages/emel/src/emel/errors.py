@@ -24,6 +24,8 @@ class EmelError(Exception):
         The file concerned.
     tensors : tuple of str
         The names of the tensors concerned.
+    files : tuple of str
+        Names of the files concerned, where several matter: the shards that are missing.
     offset : int or None
         The byte of the file that is to blame.
     """
@@ -35,6 +37,7 @@ class EmelError(Exception):
         code: str,
         path: str | None = None,
         tensors: tuple[str, ...] = (),
+        files: tuple[str, ...] = (),
         offset: int | None = None,
         errno: int = 0,
     ) -> None:
@@ -42,6 +45,7 @@ class EmelError(Exception):
         self.code = code
         self.path = path
         self.tensors = tensors
+        self.files = files
         self.offset = offset
         self.errno = errno or None
 
@@ -55,7 +59,7 @@ class EmelError(Exception):
 
     def __reduce__(self) -> tuple[Callable[..., EmelError], tuple[Any, ...]]:
         # Exceptions cross process boundaries by pickling, which knows nothing of keywords.
-        facts = (self.code, self.path, self.tensors, self.offset, self.errno or 0)
+        facts = (self.code, self.path, self.tensors, self.files, self.offset, self.errno or 0)
         return _rebuild, (type(self), str(self), *facts)
 
 
@@ -117,6 +121,7 @@ def raise_failure(failure: Failure) -> NoReturn:
         code=failure.code,
         path=failure.path,
         tensors=failure.tensors,
+        files=failure.files,
         offset=failure.offset,
         errno=failure.errno,
     ) from failure.cause
@@ -128,7 +133,10 @@ def _rebuild(
     code: str,
     path: str | None,
     tensors: tuple[str, ...],
+    files: tuple[str, ...],
     offset: int | None,
     errno: int,
 ) -> EmelError:
-    return kind(message, code=code, path=path, tensors=tensors, offset=offset, errno=errno)
+    return kind(
+        message, code=code, path=path, tensors=tensors, files=files, offset=offset, errno=errno
+    )

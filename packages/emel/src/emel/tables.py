@@ -25,6 +25,19 @@ class TensorInfo(NamedTuple):
     """Where the bytes are now."""
 
 
+class StrategyUse(NamedTuple):
+    """How a model's bytes get into memory."""
+
+    requested: str
+    """What was asked for: "auto", or a strategy's name."""
+    used: str | None
+    """What serves; None until it has."""
+    reason: str
+    """Why, as a sentence."""
+    code: str
+    """Why, stable and in kebab-case: "asked-for", "local-file-system", "memory-limit"."""
+
+
 class StateTotal(NamedTuple):
     """What is in one state of residency."""
 

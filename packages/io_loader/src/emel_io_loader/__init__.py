@@ -19,6 +19,7 @@ from emel_io_loader.outcomes import (
 from emel_io_loader.planner import Runs, plan
 from emel_io_loader.router import Route, Router
 from emel_io_loader.spans import FileIdentity, Refusal, Spans, validate
+from emel_io_loader.staging import OnChunk, Staging, Transform
 from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Strategy, Usage
 from emel_io_loader.targets import (
     Buffer,
@@ -47,6 +48,7 @@ __all__ = [
     "Mode",
     "Offer",
     "OnBytes",
+    "OnChunk",
     "Places",
     "Reaction",
     "Reason",
@@ -57,11 +59,13 @@ __all__ = [
     "Runs",
     "SpanOutcome",
     "Spans",
+    "Staging",
     "Strategy",
     "StrategyError",
     "TargetOutcome",
     "TargetRefusal",
     "Targets",
+    "Transform",
     "Usage",
     "code_of",
     "discover",

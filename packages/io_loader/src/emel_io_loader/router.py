@@ -108,6 +108,11 @@ class Route:
         self.view = strategy.view
 
     @property
+    def strategy(self) -> Strategy:
+        """What serves, for what a `Strategy` may do beyond the contract."""
+        return self._strategy
+
+    @property
     def requested(self) -> str:
         """What was asked for."""
         return str(self._ctx.requested)

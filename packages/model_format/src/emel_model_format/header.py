@@ -1,8 +1,9 @@
 """A header in columns: what parsing yields when all is well."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from itertools import chain, pairwise
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,29 @@ class Tensors:
     """(n,) int64: byte of the file at which the data begin."""
     nbytes: NDArray[np.int64]
     """(n,) int64: bytes of data."""
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join the tensors of several files, part by part; one part is returned as it is.
+
+        Names are taken as they come: whoever joins parts sees to it that they are all different.
+        An offset stays a byte of the file that its part came from.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        ndim = _join([part.ndim for part in parts], np.int64)
+        start = np.zeros(len(ndim) + 1, np.int64)
+        np.cumsum(ndim, out=start[1:])
+        start.setflags(write=False)
+        return cls(
+            names=tuple(chain.from_iterable(part.names for part in parts)),
+            dtype=_join([part.dtype for part in parts], np.uint8),
+            ndim=ndim,
+            dims=_join([part.dims for part in parts], np.int64),
+            start=start,
+            offset=_join([part.offset for part in parts], np.int64),
+            nbytes=_join([part.nbytes for part in parts], np.int64),
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,6 +89,12 @@ class Tensors:
         for index in np.flatnonzero(raw).tolist():
             shapes[index] = self.array_shape(index)
         return shapes
+
+
+def _join(columns: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    joined = np.concatenate([np.empty(0, dtype), *columns])
+    joined.setflags(write=False)
+    return joined
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,45 +1,27 @@
-"""How a file is opened: routed, identified, its header read and parsed, its tensors bound.
+"""How a checkpoint is opened: its files located, their headers read and merged, its tensors bound.
 
-Every failure on the way ends in CLOSED with nothing held. The header is read through the routed
-strategy in windows that grow, because only parsing tells how long it is: HEADER_INCOMPLETE is a
-state of rest, from which the owner asks for a larger window.
+Every failure on the way ends in CLOSED with nothing held. Headers are read through the routed
+strategy, file by file, in windows that grow, because only parsing tells how long one is:
+HEADER_INCOMPLETE is a state of rest, from which the owner asks for more: a larger window, or the
+next file's first one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
-from emel_io_loader import (
-    Advice,
-    BatchOutcome,
-    FileIdentity,
-    Identified,
-    Lease,
-    Mode,
-    Reaction,
-    Route,
-    Router,
-    Spans,
-    StrategyError,
-    Targets,
-)
+from emel_io_loader import Route, Spans, validate
 from emel_machine import Row, Table, always, effect_none
-from emel_model_format import Header, NeedMore, Refusal, parse
-from emel_model_loader.outcomes import LoadOutcome
-from emel_model_tensor import Report, TensorSet
-
-WINDOW_NBYTES: Final = 1 << 20
-"""The first look at a file: most headers are shorter than 1 MiB."""
-WINDOW_GROWTH: Final = 16
-"""A header that is longer is looked at again from its start, so few looks are better than small
-ones: a vocabulary of 262,144 tokens takes two."""
-
-WINDOW_STEP_NBYTES: Final = 64 << 20
-"""A window grows by no more than this at once: its pages are read, and headers rarely are so long."""
+from emel_model_format import NeedMore, Refusal, parse
+from emel_model_loader._context import WINDOW_GROWTH, WINDOW_STEP_NBYTES, Opening
+from emel_model_loader.index import INDEX_LIMIT, follow_index, read_index
+from emel_model_loader.merging import merge
+from emel_model_loader.outcomes import Failure, LoadOutcome
+from emel_model_loader.shards import locate
+from emel_model_tensor import TensorSet
 
 
 class State(IntEnum):
@@ -47,12 +29,17 @@ class State(IntEnum):
 
     CLOSED = 0
     ROUTING = 1
-    IDENTIFYING = 2
-    READING = 3
-    PARSING = 4
-    INCOMPLETE = 5
-    BINDING = 6
-    OPENED = 7
+    LOCATING = 2
+    MEASURING = 3
+    FETCHING = 4
+    INDEXING = 5
+    IDENTIFYING = 6
+    READING = 7
+    PARSING = 8
+    INCOMPLETE = 9
+    MERGING = 10
+    BINDING = 11
+    OPENED = 12
 
 
 class Event(IntEnum):
@@ -63,28 +50,24 @@ class Event(IntEnum):
     DONE = 2
 
 
-@dataclass(slots=True)
-class Opening:
-    """One opening: what was asked, and what each step left for the next."""
-
-    router: Router
-    requested: str | None
-    path: str
-    route: Route | None = None
-    identity: FileIdentity | None = None
-    window: int = WINDOW_NBYTES
-    buffer: bytearray | None = None
-    """The window's bytes, for a strategy that copies."""
-    answer: BatchOutcome | None = None
-    """What the router or the strategy said last."""
-    parsed: Header | NeedMore | Refusal | None = None
-    tensors: TensorSet | None = None
-    report: Report | None = None
-
-
 def guard_route_refused(ctx: Opening, req: None) -> bool:
     """The router has no strategy for the request."""
     return ctx.route is None
+
+
+def guard_folder_unlisted(ctx: Opening, req: None) -> bool:
+    """The operating system doesn't say what lies in the folder."""
+    return ctx.refused is not None and ctx.refused.stage is LoadOutcome.IO_FAILED
+
+
+def guard_shards_refused(ctx: Opening, req: None) -> bool:
+    """The files don't make one checkpoint."""
+    return ctx.refused is not None
+
+
+def guard_index_unread(ctx: Opening, req: None) -> bool:
+    """An index names the files, and has to be read first."""
+    return ctx.located is not None and ctx.located.index is not None
 
 
 def guard_io_failed(ctx: Opening, req: None) -> bool:
@@ -102,6 +85,11 @@ def guard_header_incomplete(ctx: Opening, req: None) -> bool:
     return isinstance(ctx.parsed, NeedMore)
 
 
+def guard_file_remains(ctx: Opening, req: None) -> bool:
+    """The file at hand is not the last one."""
+    return len(ctx.headers) + 1 < len(ctx.identities)
+
+
 def guard_binding_refused(ctx: Opening, req: None) -> bool:
     """The model's state doesn't take the header's columns."""
     return ctx.report is None or not ctx.report.ok
@@ -109,55 +97,54 @@ def guard_binding_refused(ctx: Opening, req: None) -> bool:
 
 def effect_route(ctx: Opening, req: None) -> None:
     """Pick the strategy, before anything touches the operating system."""
-    routed = ctx.router.route(ctx.requested)
+    routed = ctx.router.route(ctx.requested, path=ctx.path, memory_limit=ctx.memory_limit)
     if isinstance(routed, Route):
         ctx.route = routed
     else:
         ctx.answer = routed
 
 
+def effect_locate(ctx: Opening, req: None) -> None:
+    """Tell from names which files make the checkpoint."""
+    ctx.keep_located(locate(ctx.path, ctx.entries, shards=ctx.shards))
+
+
+def effect_measure_index(ctx: Opening, req: None) -> None:
+    """Learn how large the index is."""
+    path = ctx.found.index
+    assert path is not None, "the guard before saw it"  # noqa: S101 - a proof
+    ctx.identify((path,))
+    if ctx.identity is not None and ctx.identity.nbytes > INDEX_LIMIT:
+        message = f"the index has {ctx.identity.nbytes} bytes, and {INDEX_LIMIT} is the limit"
+        ctx.refused = Failure.of_shards("index-over-limit", path, message)
+    ctx.window = 0 if ctx.identity is None else ctx.identity.nbytes
+
+
+def effect_read_index(ctx: Opening, req: None) -> None:
+    """Make sense of the index, and of the file names in it, and let go of its bytes."""
+    read = ctx.look(lambda data: read_index(data, ctx.at_hand))
+    if isinstance(read, Failure):
+        ctx.refused = read
+    elif read is not None:
+        ctx.index = read
+        ctx.keep_located(follow_index(read, ctx.found))
+
+
 def effect_identify(ctx: Opening, req: None) -> None:
-    """Learn the file's size and what tells it from another."""
-    found: Identified = _route(ctx).identify((ctx.path,))
-    ctx.answer = found.result
-    if found.identities:
-        ctx.identity = found.identities[0]
-        ctx.window = min(WINDOW_NBYTES, ctx.identity.nbytes)
+    """Learn each file's size and what tells it from another."""
+    ctx.identify(ctx.found.files)
 
 
 def effect_read_window(ctx: Opening, req: None) -> None:
-    """Bring the first bytes of the file to where they can be looked at."""
-    spans = Spans((ctx.path,), (0,), (0,), (ctx.window,), (ctx.identity,))
-    if _route(ctx).mode is Mode.MAPS:
-        ctx.answer = _route(ctx).load(spans)
-    else:
-        ctx.buffer = bytearray(ctx.window)
-        ctx.answer = _route(ctx).load(spans, Targets.each([ctx.buffer]))
+    """Bring the first bytes of the file at hand to where they can be looked at."""
+    ctx.load_window()
 
 
 def effect_parse(ctx: Opening, req: None) -> None:
     """Parse the window and let go of it: a header keeps nothing of the bytes it was made from."""
     assert ctx.identity is not None, "it was identified"  # noqa: S101 - a proof
-    assert ctx.answer is not None, "it was read"  # noqa: S101 - a proof
-    if _route(ctx).mode is not Mode.MAPS:
-        ctx.parsed, ctx.buffer = parse(ctx.buffer or b"", ctx.identity.nbytes), None
-        return
-    leases = ctx.answer.leases
-    ctx.answer = _parse_mapped(ctx, leases[0], ctx.identity.nbytes)
-    released = _route(ctx).release(leases)
-    ctx.answer = ctx.answer or released
-
-
-def _parse_mapped(ctx: Opening, lease: Lease, file_nbytes: int) -> BatchOutcome | None:
-    # Pages that can't be read are an outcome here; without it they would be a signal below.
-    populated = _route(ctx).advise(*lease, Advice.POPULATE)
-    if populated.reaction is Reaction.SOURCE:
-        return populated
-    try:
-        ctx.parsed = parse(_route(ctx).view(*lease).data, file_nbytes)
-    except StrategyError as error:
-        return error.result
-    return None
+    file_nbytes = ctx.identity.nbytes
+    ctx.parsed = ctx.look(lambda data: parse(data, file_nbytes))
 
 
 def effect_widen_window(ctx: Opening, req: None) -> None:
@@ -169,14 +156,34 @@ def effect_widen_window(ctx: Opening, req: None) -> None:
     ctx.window = min(wanted, ctx.identity.nbytes)
 
 
+def effect_turn_to_next(ctx: Opening, req: None) -> None:
+    """Put the header aside, and take the next file in hand."""
+    ctx.put_aside()
+    ctx.take_in_hand(ctx.found.files, len(ctx.headers))
+
+
+def effect_merge(ctx: Opening, req: None) -> None:
+    """Make one header of all, if they go together."""
+    ctx.put_aside()
+    merged = merge(ctx.found, ctx.headers, ctx.index)
+    if isinstance(merged, Failure):
+        ctx.refused = merged
+    else:
+        ctx.merged = merged
+
+
 def effect_bind(ctx: Opening, req: None) -> None:
     """Hand the header's columns to the owner of residency."""
-    assert isinstance(ctx.parsed, Header), "the guards before saw it"  # noqa: S101 - a proof
-    columns = ctx.parsed.tensors
-    file = np.zeros(len(columns), np.int64)
-    spans = Spans((ctx.path,), file, columns.offset, columns.nbytes, (ctx.identity,))
+    assert ctx.merged is not None, "the guard before saw it"  # noqa: S101 - a proof
+    columns = ctx.merged.tensors
+    sizes = [len(header.tensors) for header in ctx.headers]
+    file = np.repeat(np.arange(len(sizes)), sizes)
+    spans = Spans(ctx.found.files, file, columns.offset, columns.nbytes, ctx.identities)
     ctx.tensors = TensorSet()
     ctx.report = ctx.tensors.bind(spans, columns.dtype)
+    bad = None if ctx.report.ok else validate(spans)
+    if bad is not None:
+        ctx.at_hand = spans.files[spans.file[bad.span]]
 
 
 def effect_abandon(ctx: Opening, req: None) -> None:
@@ -186,28 +193,38 @@ def effect_abandon(ctx: Opening, req: None) -> None:
         ctx.route.close()
 
 
-def _route(ctx: Opening) -> Route:
-    assert ctx.route is not None, "the table routes first"  # noqa: S101 - a proof
-    return ctx.route
-
-
 _S, _E, _O = State, Event, LoadOutcome
 # fmt: off
 _ROWS: tuple[Row[State, Event, LoadOutcome, Opening, None], ...] = (
-    Row(_S.CLOSED,      _E.OPEN,   always,                  effect_route,        _S.ROUTING,     _O.OK),
-    Row(_S.ROUTING,     _E.DONE,   guard_route_refused,     effect_abandon,      _S.CLOSED,      _O.STRATEGY_REFUSED),
-    Row(_S.ROUTING,     _E.DONE,   always,                  effect_identify,     _S.IDENTIFYING, _O.OK),
-    Row(_S.IDENTIFYING, _E.DONE,   guard_io_failed,         effect_abandon,      _S.CLOSED,      _O.IO_FAILED),
-    Row(_S.IDENTIFYING, _E.DONE,   always,                  effect_read_window,  _S.READING,     _O.OK),
-    Row(_S.READING,     _E.DONE,   guard_io_failed,         effect_abandon,      _S.CLOSED,      _O.IO_FAILED),
-    Row(_S.READING,     _E.DONE,   always,                  effect_parse,        _S.PARSING,     _O.OK),
-    Row(_S.PARSING,     _E.DONE,   guard_io_failed,         effect_abandon,      _S.CLOSED,      _O.IO_FAILED),
-    Row(_S.PARSING,     _E.DONE,   guard_header_refused,    effect_abandon,      _S.CLOSED,      _O.PARSE_FAILED),
-    Row(_S.PARSING,     _E.DONE,   guard_header_incomplete, effect_widen_window, _S.INCOMPLETE,  _O.HEADER_INCOMPLETE),
-    Row(_S.PARSING,     _E.DONE,   always,                  effect_bind,         _S.BINDING,     _O.OK),
-    Row(_S.INCOMPLETE,  _E.EXTEND, always,                  effect_read_window,  _S.READING,     _O.OK),
-    Row(_S.BINDING,     _E.DONE,   guard_binding_refused,   effect_abandon,      _S.CLOSED,      _O.MODEL_FAILED),
-    Row(_S.BINDING,     _E.DONE,   always,                  effect_none,         _S.OPENED,      _O.OK),
+    Row(_S.CLOSED,      _E.OPEN,   always,                  effect_route,         _S.ROUTING,     _O.OK),
+    Row(_S.ROUTING,     _E.DONE,   guard_route_refused,     effect_abandon,       _S.CLOSED,      _O.STRATEGY_REFUSED),
+    Row(_S.ROUTING,     _E.DONE,   always,                  effect_locate,        _S.LOCATING,    _O.OK),
+    Row(_S.LOCATING,    _E.DONE,   guard_folder_unlisted,   effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.LOCATING,    _E.DONE,   guard_shards_refused,    effect_abandon,       _S.CLOSED,      _O.SHARDS_REFUSED),
+    Row(_S.LOCATING,    _E.DONE,   guard_index_unread,      effect_measure_index, _S.MEASURING,   _O.OK),
+    Row(_S.LOCATING,    _E.DONE,   always,                  effect_identify,      _S.IDENTIFYING, _O.OK),
+    Row(_S.MEASURING,   _E.DONE,   guard_io_failed,         effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.MEASURING,   _E.DONE,   guard_shards_refused,    effect_abandon,       _S.CLOSED,      _O.SHARDS_REFUSED),
+    Row(_S.MEASURING,   _E.DONE,   always,                  effect_read_window,   _S.FETCHING,    _O.OK),
+    Row(_S.FETCHING,    _E.DONE,   guard_io_failed,         effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.FETCHING,    _E.DONE,   always,                  effect_read_index,    _S.INDEXING,    _O.OK),
+    Row(_S.INDEXING,    _E.DONE,   guard_io_failed,         effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.INDEXING,    _E.DONE,   guard_shards_refused,    effect_abandon,       _S.CLOSED,      _O.SHARDS_REFUSED),
+    Row(_S.INDEXING,    _E.DONE,   always,                  effect_identify,      _S.IDENTIFYING, _O.OK),
+    Row(_S.IDENTIFYING, _E.DONE,   guard_io_failed,         effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.IDENTIFYING, _E.DONE,   always,                  effect_read_window,   _S.READING,     _O.OK),
+    Row(_S.READING,     _E.DONE,   guard_io_failed,         effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.READING,     _E.DONE,   always,                  effect_parse,         _S.PARSING,     _O.OK),
+    Row(_S.PARSING,     _E.DONE,   guard_io_failed,         effect_abandon,       _S.CLOSED,      _O.IO_FAILED),
+    Row(_S.PARSING,     _E.DONE,   guard_header_refused,    effect_abandon,       _S.CLOSED,      _O.PARSE_FAILED),
+    Row(_S.PARSING,     _E.DONE,   guard_header_incomplete, effect_widen_window,  _S.INCOMPLETE,  _O.HEADER_INCOMPLETE),
+    Row(_S.PARSING,     _E.DONE,   guard_file_remains,      effect_turn_to_next,  _S.INCOMPLETE,  _O.HEADER_INCOMPLETE),
+    Row(_S.PARSING,     _E.DONE,   always,                  effect_merge,         _S.MERGING,     _O.OK),
+    Row(_S.INCOMPLETE,  _E.EXTEND, always,                  effect_read_window,   _S.READING,     _O.OK),
+    Row(_S.MERGING,     _E.DONE,   guard_shards_refused,    effect_abandon,       _S.CLOSED,      _O.SHARDS_REFUSED),
+    Row(_S.MERGING,     _E.DONE,   always,                  effect_bind,          _S.BINDING,     _O.OK),
+    Row(_S.BINDING,     _E.DONE,   guard_binding_refused,   effect_abandon,       _S.CLOSED,      _O.MODEL_FAILED),
+    Row(_S.BINDING,     _E.DONE,   always,                  effect_none,          _S.OPENED,      _O.OK),
 )
 # fmt: on
 OPENING: Final[Table[State, Event, LoadOutcome, Opening, None]] = Table(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Advice, Reaction, Route, StrategyError, Usage
+from emel_io_loader import Advice, Mode, Route, Staging, Strategy, StrategyError, Usage
 from emel_model_format import DTYPES, Header
+from emel_model_loader.blame import Blame, joined
+from emel_model_loader.companions import NO_COMPANIONS, Companions, Limits
+from emel_model_loader.copied import Copied
+from emel_model_loader.mapped import Mapped
 from emel_model_loader.outcomes import Failure, LoadOutcome
-from emel_model_loader.progress import STEP_NBYTES, Meter, OnProgress
-from emel_model_tensor import Report, Snapshot, TensorSet
-
-SINGLES: Final = 4
-"""So many tensors are mapped one by one as they are asked for. Whoever asks for more is taking the
-model as a whole, and the rest is mapped in one batch: mapping costs addresses, not memory."""
+from emel_model_loader.progress import Meter, OnProgress
+from emel_model_tensor import Snapshot, TensorSet
 
 
 class Checkpoint:
@@ -23,105 +24,176 @@ class Checkpoint:
 
     Tensors are numbered 0 to n - 1 in the header's order, and nothing is loaded before it is asked
     for. Requests answer with a `Failure` where they fail. One thread at a time.
+
+    Parameters
+    ----------
+    path
+        What was opened: a file, an index, a folder.
+    route, header, tensors
+        What opening it has left.
+    companions
+        What copies and transforms beside the route.
+    limits
+        How much memory may be taken.
     """
 
-    def __init__(self, path: str, route: Route, header: Header, tensors: TensorSet) -> None:
+    def __init__(
+        self,
+        path: str,
+        route: Route,
+        header: Header,
+        tensors: TensorSet,
+        *,
+        companions: Companions = NO_COMPANIONS,
+        limits: Limits = Limits(),  # noqa: B008 - it is immutable
+    ) -> None:
         self.path = path
         self.header = header
         self.names: tuple[str, ...] = header.tensors.names
         self.position = {name: i for i, name in enumerate(self.names)}
         self.closed = False
-        self._route = route
-        self._tensors = tensors
+        self.route = route
+        self.tensors = tensors
+        self.blame = Blame(path, self.names, tensors)
+        self.companions = companions
+        self.limits = limits
+        self._copying: Strategy | None = None
+        self._staging: Staging | None = None
+        self._mapped = Mapped(route, tensors, self.blame, header.tensors.nbytes)
+        self._copied = Copied(tensors, self.blame, companions.allocate, limits.copies)
         self._arrays: tuple[list[tuple[int, ...]], list[np.dtype[np.generic]]] | None = None
         """Shape and dtype of each tensor's array, from the first one that is asked for."""
-        self._singles = 0
-        # What may be mapped along with others: all, but for what was released by name.
-        self._along = np.ones(len(tensors), np.bool_)
 
     @property
-    def strategy(self) -> str:
-        """The strategy that serves this checkpoint."""
-        return self._route.name
+    def copying(self) -> Strategy:
+        """What fills buffers: the route itself if it copies, else the companion."""
+        if self.route.mode is Mode.COPIES:
+            return self.route
+        if self._copying is None:
+            self._copying = self.companions.copying()
+        return self._copying
+
+    @property
+    def staging(self) -> Staging:
+        """What transforms bytes on their way: the route itself if it can, else the companion."""
+        if isinstance(self.route.strategy, Staging):
+            return self.route.strategy
+        if self._staging is None:
+            self._staging = self.companions.staging()
+        return self._staging
 
     def array(self, tensor: int) -> NDArray[Any] | Failure:
-        """Look at one tensor: a read-only array borrowed from its mapping, mapped if it isn't.
+        """Look at one tensor, loaded if it isn't.
 
-        Each call checks that the file still reaches to the tensor's end.
+        An array that is borrowed from its mapping, or from a copy that was made here, is read-only;
+        one over a buffer of the caller's is as the buffer is. Each look at a mapping checks that
+        the file still reaches to the tensor's end.
         """
-        lease = self._tensors.lease(tensor)
+        lease = self.tensors.lease(tensor)
         if lease is None:
-            failure = self._map_for(tensor)
-            if failure is not None:
-                return failure
-            lease = self._tensors.lease(tensor)
-            assert lease is not None, "it was mapped just now"  # noqa: S101 - a proof
-        try:
-            view = self._route.view(*lease)
-        except StrategyError as error:
-            return self._blame(error, tensor)
-        if self._arrays is None:
-            self._arrays = self._describe_arrays()
-        shapes, dtypes = self._arrays
+            view = self._copied.lend(tensor)
+            if view is None:
+                failure = self._load_for(tensor)
+                if failure is not None:
+                    return failure
+                view = self._copied.lend(tensor)
+                lease = self.tensors.lease(tensor)
+        else:
+            view = None
+        if lease is not None:
+            try:
+                view = self.route.view(*lease)
+            except StrategyError as error:
+                return self.blame.batch(error.result, (tensor,))
+        # As in array_type: this is the one line that runs for each array, and a call is 5 % of it.
+        shapes, dtypes = self._arrays or self._describe_arrays()
         return np.ndarray(shapes[tensor], dtypes[tensor], view)
 
     def load(
         self,
         index: NDArray[np.intp] | None = None,
         *,
+        threads: int | None = None,
         touch: bool = False,
         progress: OnProgress | None = None,
     ) -> Failure | None:
-        """Load the tensors at `index` (m,), or all, in one batch; those that are loaded are kept.
+        """Load the tensors at `index` (m,), or all, in one batch; what is loaded is kept.
 
         Parameters
         ----------
+        threads
+            How many threads may read at once; None leaves it to the strategy.
         touch
-            Bring every page into memory now, in steps, instead of when it is first looked at.
+            Bring every page of a mapping into memory now, in steps, instead of when it is first
+            looked at. Copies are in memory anyway.
         progress
             Called before the first step and after each one.
 
         Returns
         -------
         Failure or None
-            After a failure to map nothing has changed. After a failure to touch the tensors are
+            After a failure to load nothing has changed. After a failure to touch the tensors are
             mapped.
         """
         if self.closed:
-            return self._used_after_close()
+            return self.blame.closed()
         wanted = np.arange(len(self.names)) if index is None else np.unique(index)
+        absent = self.tensors.absent(wanted)
+        if self.route.mode is Mode.COPIES:
+            return self._copied.load(absent, self.route, threads=threads, progress=progress)
         meter = Meter(self.header.tensors.nbytes[wanted], progress)
-        failure = self._map(self._tensors.absent(wanted))
+        failure = self._mapped.map(absent)
+        if failure is None and touch:
+            return self._mapped.touch(wanted, meter)
+        for _ in wanted.tolist() if failure is None and progress is not None else ():
+            meter.finish_tensor()  # mapped, and that is all that was asked for
+        return failure
+
+    def load_into(
+        self,
+        into: Mapping[int, NDArray[np.uint8]],
+        *,
+        threads: int | None = None,
+        progress: OnProgress | None = None,
+    ) -> Failure | None:
+        """Copy tensors into the caller's buffers: by tensor number, (nbytes,) each, in one batch.
+
+        What is loaded already is released first and copied again; a failure names what is borrowed,
+        and nothing has changed then. After any other failure these tensors are not resident, and
+        the buffers may hold anything. A buffer is looked at until its tensor is released.
+        """
+        if self.closed:
+            return self.blame.closed(into)
+        mapped = self.tensors.mapped(np.array(sorted(into), np.intp))
+        failure = self._mapped.unmap(mapped)
         if failure is not None:
             return failure
-        for tensor in wanted.tolist() if touch or progress is not None else ():
-            failure = self._touch(tensor, meter) if touch else None
-            if failure is not None:
-                return failure
-            meter.finish_tensor()
-        return None
+        return self._copied.load_into(into, self.copying, threads=threads, progress=progress)
 
     def release(
         self, index: NDArray[np.intp] | None = None, *, withhold: bool = True
     ) -> Failure | None:
-        """Give the mappings of the tensors at `index` (m,), or of all that are mapped, back.
+        """Give the memory of the tensors at `index` (m,), or of all that are loaded, back.
 
-        Those that are still borrowed stay mapped and are named in the failure; the others are gone.
-        With `withhold`, tensors released by index are mapped again only when they themselves are
-        asked for.
+        Those that are still borrowed stay loaded and are named in the failure; the others are gone.
+        Buffers of the caller's are forgotten. Refused whole if one of `index` isn't loaded. With
+        `withhold`, tensors released by index are mapped again only when they themselves are asked
+        for.
         """
         if self.closed:
-            return self._used_after_close()
+            return self.blame.closed()
         if index is None:
-            self._singles = 0
-            self._along[:] = True
-            index, withhold = self._tensors.mapped(), False
+            self._mapped.start_over()
+            withhold = False
         else:
             index = np.unique(index)
-        mapped = self._tensors.mapped(index)
-        failure = self._unmap(index)
+            absent = self.tensors.absent(index)
+            if absent.size:
+                return self._mapped.unmap(absent)  # refuses them, by name
+        mapped, copied = self.tensors.mapped(index), self.tensors.copied(index)
+        failure = joined(self._mapped.unmap(mapped), self._copied.release(copied))
         if withhold:  # what is gone now, and nothing else: a refused release changes nothing
-            self._along[self._tensors.absent(mapped)] = False
+            self._mapped.withhold(self.tensors.absent(mapped))
         return failure
 
     def close(self) -> Failure | None:
@@ -131,112 +203,62 @@ class Checkpoint:
         failure = self.release()
         if failure is not None:
             return failure
-        closed = self._route.close()  # lets go of everything, whatever else went wrong
-        if not closed.ok:
-            return Failure.of_batch(LoadOutcome.IO_FAILED, closed, self.path)
+        for strategy in (self._copying, self._staging, self.route):
+            # Lets go of everything, whatever else went wrong.
+            closed = None if strategy is None else strategy.close()
+            if closed is not None and not closed.ok:
+                return Failure.of_batch(LoadOutcome.IO_FAILED, closed, self.path)
         self.closed = True
         return None
 
     def give_pages_back(self, tensor: int) -> None:
         """Take the tensor's pages out of memory; it stays mapped, and reading it reads it again."""
-        lease = self._tensors.lease(tensor)
+        lease = self.tensors.lease(tensor)
         if lease is not None:
-            self._route.advise(*lease, Advice.DONT_NEED)
+            self.route.advise(*lease, Advice.DONT_NEED)
 
     def absent(self) -> NDArray[np.intp]:
         """Select the tensors that are not loaded."""
-        return self._tensors.absent()
+        return self.tensors.absent()
 
     def state_of(self, tensor: int) -> str:
         """Name the state of one tensor."""
-        return self._tensors.state_of(tensor)
+        return self.tensors.state_of(tensor)
 
     def capture(self) -> Snapshot:
-        """Copy where every tensor's bytes are now."""
-        return self._tensors.capture()
+        """Copy what is known of every tensor now."""
+        return self.tensors.capture()
 
     def usage(self) -> Usage:
         """Count what the strategy holds now."""
-        return self._route.usage()
+        return self.route.usage()
+
+    def array_type(self, tensor: int) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+        """Shape and dtype of the array of one tensor."""
+        shapes, dtypes = self._arrays or self._describe_arrays()
+        return shapes[tensor], dtypes[tensor]
+
+    def empty(self, tensor: int) -> NDArray[Any]:
+        """Make an array for one tensor, which is the caller's and holds anything.
+
+        It lies where the file's bytes can be read right into it.
+        """
+        shape, dtype = self.array_type(tensor)
+        columns = self.header.tensors
+        memory = self.companions.allocate(columns.nbytes.item(tensor), columns.offset.item(tensor))
+        return np.ndarray(shape, dtype, memory)
+
+    def _load_for(self, tensor: int) -> Failure | None:
+        """Load one tensor that is asked for."""
+        if self.closed:
+            return self.blame.closed((tensor,))
+        if self.route.mode is Mode.COPIES:
+            return self._copied.load(np.array([tensor]), self.route)
+        return self._mapped.map_for(tensor)
 
     def _describe_arrays(self) -> tuple[list[tuple[int, ...]], list[np.dtype[np.generic]]]:
         columns = self.header.tensors
         codes: list[int] = columns.dtype.tolist()
         known = {code: DTYPES[code].numpy(self.header.byteorder) for code in set(codes)}
-        return columns.array_shapes(), [known[code] for code in codes]
-
-    def _map_for(self, tensor: int) -> Failure | None:
-        """Map one tensor that is asked for; from the fifth on, all that may come along."""
-        if self.closed:
-            return self._used_after_close(tensor)
-        self._singles += 1
-        if self._singles <= SINGLES or not self._along[tensor]:
-            return self._map(np.array([tensor]))
-        return self._map(self._tensors.absent(np.flatnonzero(self._along)))
-
-    def _map(self, index: NDArray[np.intp]) -> Failure | None:
-        return self._explain(self._tensors.load(index, self._route)) if index.size else None
-
-    def _unmap(self, index: NDArray[np.intp]) -> Failure | None:
-        return self._explain(self._tensors.release(index, self._route)) if index.size else None
-
-    def _touch(self, tensor: int, meter: Meter) -> Failure | None:
-        lease = self._tensors.lease(tensor)
-        nbytes = self.header.tensors.nbytes.item(tensor)
-        if lease is None:
-            return None
-        for start in range(0, nbytes, STEP_NBYTES):
-            step = min(STEP_NBYTES, nbytes - start)
-            populated = self._route.advise(*lease, Advice.POPULATE, start, step)
-            if populated.reaction is Reaction.UNSUPPORTED:
-                failure = self._read_pages(tensor, start, step)
-                if failure is not None:
-                    return failure
-            elif not populated.ok:
-                name = (self.names[tensor],)
-                return Failure.of_batch(LoadOutcome.IO_FAILED, populated, self.path, name)
-            meter.advance(step)
-        return None
-
-    def _read_pages(self, tensor: int, start: int, nbytes: int) -> Failure | None:
-        """Touch pages by hand where the platform can't be asked to."""
-        lease = self._tensors.lease(tensor)
-        assert lease is not None, "the caller has it"  # noqa: S101 - a proof
-        try:
-            view, stop = self._route.view(*lease), start + nbytes
-            np.add.reduce(view[start:stop:4096])
-            view.item(stop - 1)  # a step begins anywhere in its page, and may end in one more
-        except StrategyError as error:
-            return self._blame(error, tensor)
-        return None
-
-    def _blame(self, error: StrategyError, tensor: int) -> Failure:
-        name = (self.names[tensor],)
-        return Failure.of_batch(LoadOutcome.IO_FAILED, error.result, self.path, name)
-
-    def _explain(self, report: Report) -> Failure | None:
-        if report.ok:
-            return None
-        refused: list[int] = report.tensors.tolist()
-        names = tuple(self.names[i] for i in refused)
-        if report.strategy is not None and not report.strategy.ok:
-            return Failure.of_batch(LoadOutcome.IO_FAILED, report.strategy, self.path, names)
-        reason = report.message or report.code.replace("-", " ")
-        return Failure(
-            stage=LoadOutcome.MODEL_FAILED,
-            reaction=report.reaction,
-            code=report.code,
-            message=f"{self.path}: {reason}",
-            path=self.path,
-            tensors=names,
-        )
-
-    def _used_after_close(self, tensor: int | None = None) -> Failure:
-        return Failure(
-            stage=LoadOutcome.MODEL_FAILED,
-            reaction=Reaction.CLOSED,
-            code="model-closed",
-            message=f"{self.path}: the model is closed",
-            path=self.path,
-            tensors=() if tensor is None else (self.names[tensor],),
-        )
+        self._arrays = columns.array_shapes(), [known[code] for code in codes]
+        return self._arrays

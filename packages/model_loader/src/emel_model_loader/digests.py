@@ -11,9 +11,7 @@ from identity; it is not a cryptographic signature.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xxhash
@@ -22,7 +20,8 @@ from numpy.typing import NDArray
 from emel_model_format import DTYPES
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.progress import STEP_NBYTES, Meter, OnProgress
+from emel_model_loader.progress import OnProgress
+from emel_model_loader.windows import Piece, stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +34,45 @@ class Digest:
 
 
 def digest(checkpoint: Checkpoint, progress: OnProgress | None = None) -> Digest | Failure:
-    """Digest every tensor of `checkpoint`, from its first byte to its last.
+    """Digest every tensor of `checkpoint`, from its first byte to its last, as the file has them.
 
-    What isn't loaded is loaded in one batch and released in the end; pages that were read are given
-    back as it goes, so resident memory stays bounded whatever the size of the model.
+    Through the checkpoint's own strategy, in bounded memory: what isn't mapped is mapped in one
+    batch and released in the end, and pages that were read are given back as it goes; a strategy
+    that copies reads windows into one buffer, or stages.
     """
-    absent = checkpoint.absent()
-    failure = checkpoint.load()
+    sums = _Sums(checkpoint)
+    failure = stream(checkpoint, sums.add, progress=progress)
     if failure is not None:
         return failure
-    try:
-        digests = _of_tensors(checkpoint, progress)
-    finally:
-        released = checkpoint.release(absent, withhold=False)
-    if isinstance(digests, Failure):
-        return digests
-    return released or Digest(_of_model(checkpoint, digests), digests)
+    digests = {name: sums.finished[i] for i, name in enumerate(checkpoint.names)}
+    return Digest(_of_model(checkpoint, digests), digests)
 
 
-def _of_tensors(checkpoint: Checkpoint, progress: OnProgress | None) -> dict[str, str] | Failure:
-    meter = Meter(checkpoint.header.tensors.nbytes, progress)
-    digests: dict[str, str] = {}
-    for tensor, name in enumerate(checkpoint.names):
-        array = checkpoint.array(tensor)
-        if isinstance(array, Failure):
-            return array
-        hashed = xxhash.xxh3_128()
-        for stored in _chunks(array):
-            hashed.update(stored.data)
-            meter.advance(stored.nbytes)
-        digests[name] = hashed.hexdigest()
-        checkpoint.give_pages_back(tensor)
-        meter.finish_tensor()
-    return digests
+class _Sums:
+    """One running digest for each tensor that is on its way."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.finished: dict[int, str] = {}
+        self._checkpoint = checkpoint
+        self._sizes = checkpoint.header.tensors.nbytes
+        self._running: dict[int, xxhash.xxh3_128] = {}
+
+    def add(self, piece: Piece, stored: NDArray[np.uint8]) -> None:
+        hashed = self._running.setdefault(piece.tensor, xxhash.xxh3_128())
+        _, dtype = self._checkpoint.array_type(piece.tensor)
+        hashed.update(in_little_endian_order(stored, dtype).data)
+        if piece.start + piece.nbytes == self._sizes.item(piece.tensor):
+            self.finished[piece.tensor] = self._running.pop(piece.tensor).hexdigest()
 
 
-def _chunks(array: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
-    """Cut an array into steps of bytes in little-endian order."""
-    flat = array.reshape(-1)
-    step = STEP_NBYTES // max(flat.itemsize, 1)
-    for start in range(0, flat.size, step):
-        part = flat[start : start + step]
-        big = part.dtype.byteorder == ">" or (part.dtype.isnative and sys.byteorder == "big")
-        yield (part.byteswap() if big and part.itemsize > 1 else part).view(np.uint8)
+def in_little_endian_order(
+    stored: NDArray[np.uint8], dtype: np.dtype[np.generic]
+) -> NDArray[np.uint8]:
+    """Swap the bytes (nbytes,) of whole elements that are stored the other way round."""
+    big = dtype.byteorder == ">" or (dtype.isnative and sys.byteorder == "big")
+    if not big or dtype.itemsize == 1:
+        return stored
+    return stored.view(dtype).byteswap().view(np.uint8)
 
 
 def _of_model(checkpoint: Checkpoint, digests: dict[str, str]) -> str:

@@ -25,6 +25,25 @@ OnProgress: TypeAlias = Callable[[Progress], object]
 """Called from the loading thread; what it returns is not looked at."""
 
 
+def report_bytes(
+    nbytes: NDArray[np.int64], progress: OnProgress | None
+) -> Callable[[int], object] | None:
+    """Tell `progress` of one batch, as a strategy counts it: by bytes, in whatever order.
+
+    Tensors are counted as if their bytes came one tensor after another.
+    """
+    if progress is None:
+        return None
+    ends = np.cumsum(nbytes)
+    total, tensors = int(nbytes.sum()), len(nbytes)
+    progress(Progress(0, total, 0, tensors))
+
+    def tell(done: int) -> None:
+        progress(Progress(done, total, int(np.searchsorted(ends, done, side="right")), tensors))
+
+    return tell
+
+
 class Meter:
     """Adds up what is done and tells whoever wants to know."""
 

@@ -166,6 +166,15 @@ class TensorSet:
         chosen = np.arange(len(self)) if index is None else _index(index)
         return chosen[self._columns.state[chosen] == _MAPPED]
 
+    def copied(self, index: ArrayLike | None = None) -> NDArray[np.intp]:
+        """Select the tensors (of `index`, or of all) whose bytes are in a buffer now."""
+        chosen = np.arange(len(self)) if index is None else _index(index)
+        return chosen[self._columns.state[chosen] == _RESIDENT]
+
+    def spans(self, index: ArrayLike) -> Spans:
+        """Say where in which file the bytes of the tensors at `index` (m,) are."""
+        return self._columns.spans.take(_index(index))
+
     def absent(self, index: ArrayLike | None = None) -> NDArray[np.intp]:
         """Select the tensors (of `index`, or of all) that are not resident, mapped or copied."""
         chosen = np.arange(len(self)) if index is None else _index(index)

@@ -36,10 +36,12 @@ def protected_are_imported(facts: Facts) -> Iterator[Finding]:
 
 
 def imports_are_declared(facts: Facts) -> Iterator[Finding]:
-    """A package declares what it imports and imports what it declares: it installs alone."""
+    """A package declares what it imports and imports what it declares, extras too: it installs alone."""
     for package in facts.packages:
         project = read_toml(package.folder / "pyproject.toml").get("project", {})
-        declared = {_module(text) for text in project.get("dependencies", [])}
+        extras = project.get("optional-dependencies", {}).values()
+        needs = (project.get("dependencies", []), *extras)
+        declared = {_module(text) for texts in needs for text in texts}
         imported = {
             top: f"{facts.where(source.path)}:{line}"
             for source in facts.sources

@@ -10,11 +10,12 @@ from emel.cli._platform import hang_up
 from emel.cli.digest import digest
 from emel.cli.inspect import inspect
 from emel.cli.load import load
+from emel.cli.verify import verify
 from emel.errors import EmelError
 
 app = typer.Typer(
     name="emel",
-    help="Look into model weights (GGUF, safetensors), load them, and digest them.",
+    help="Look into model weights (GGUF, safetensors), load them, digest and compare them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(inspect)
 app.command()(load)
 app.command()(digest)
+app.command()(verify)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 
 def resident_nbytes() -> int | None:
@@ -28,3 +29,26 @@ def hang_up() -> None:
     Without it Python would try once more at exit, and complain.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def small_file(path: str, limit: int, is_wanted: Callable[[bytes], bool]) -> bytes:
+    """Read a file of at most `limit` bytes, if its first eight bytes are wanted; else nothing.
+
+    Nothing, too, of what can't be read: whoever reads it next says why.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError):
+        return b""
+    try:
+        head = os.read(descriptor, 8)
+        if not is_wanted(head) or os.fstat(descriptor).st_size > limit:
+            return b""
+        parts = [head]
+        while part := os.read(descriptor, 1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

@@ -8,17 +8,25 @@ import typer
 
 import emel
 from emel.cli import render
+from emel.cli.options import AsJson, Direct, MemoryLimit, Strategy
 from emel.cli.progress import bar
 
 
 def digest(
-    file: Annotated[str, typer.Argument(help="A GGUF or safetensors file.")],
+    file: Annotated[
+        str, typer.Argument(help="A GGUF or safetensors file, an index, or a checkpoint's folder.")
+    ],
     *,
-    strategy: Annotated[str, typer.Option(help="How bytes get into memory.")] = "mmap",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    strategy: Strategy = "auto",
+    memory_limit: MemoryLimit = None,
+    direct: Direct = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print a digest of every tensor and of the model: the same for the same weights."""
-    with emel.open(file, strategy=strategy) as model, bar("digesting") as progress:
+    with (
+        emel.open(file, strategy, memory_limit=memory_limit, direct=direct) as model,
+        bar("digesting") as progress,
+    ):
         digests = model.digest(progress)
     if as_json:
         tensors = {str(render.plain(name)): value for name, value in digests.tensors.items()}

@@ -1,0 +1,167 @@
+"""Every byte of a checkpoint in bounded memory, through whichever strategy it was opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Final, NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emel_io_loader import Mode, Spans, Staging, Targets
+from emel_model_loader.checkpoint import Checkpoint
+from emel_model_loader.outcomes import Failure
+from emel_model_loader.progress import STEP_NBYTES, OnProgress, report_bytes
+
+_ELEMENT_NBYTES: Final = 16
+"""Windows begin at multiples of this within a tensor: every plain type's elements stay whole."""
+
+
+class Piece(NamedTuple):
+    """Bytes [start, start + nbytes) of one tensor."""
+
+    tensor: int
+    start: int
+    nbytes: int
+
+
+OnPiece: TypeAlias = Callable[[Piece, NDArray[np.uint8]], object]
+"""Handed each piece and its bytes (nbytes,), which are valid during the call only."""
+
+
+def windows(nbytes: NDArray[np.int64], window_nbytes: int) -> Iterator[list[Piece]]:
+    """Cut n tensors of `nbytes` (n,) bytes: small ones share a window, large ones take many.
+
+    Every tensor is in one at least, and they come in order.
+    """
+    step = max(window_nbytes // _ELEMENT_NBYTES, 1) * _ELEMENT_NBYTES
+    window, filled = list[Piece](), 0
+    for tensor, size in enumerate(nbytes.tolist()):
+        if filled + size > step and window:
+            yield window
+            window, filled = [], 0
+        if size <= step:
+            window.append(Piece(tensor, 0, size))
+            filled += size
+            continue
+        for start in range(0, size, step):
+            yield [Piece(tensor, start, min(step, size - start))]
+    if window:
+        yield window
+
+
+class Windows:
+    """Reads windows of a checkpoint, in memory that is used again for each.
+
+    As a context manager: whatever it had to map is released in the end, and nothing else.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, window_nbytes: int) -> None:
+        self._checkpoint = checkpoint
+        self._maps = checkpoint.route.mode is Mode.MAPS
+        self._absent = checkpoint.absent()
+        self._buffer = np.empty(0 if self._maps else window_nbytes, np.uint8)
+        self.opened = checkpoint.load() if self._maps else None
+        """Why the tensors can't be mapped; None if they are, or needn't be."""
+        self.released: Failure | None = None
+        """Why what was mapped here can't be released; None until the end."""
+
+    def read(self, pieces: Sequence[Piece]) -> list[NDArray[np.uint8]] | Failure:
+        """Look at the bytes of each piece, (nbytes,) uint8, until the next window is read."""
+        if self._maps:
+            return self._look(pieces)
+        whole = self._checkpoint.tensors.spans([piece.tensor for piece in pieces])
+        start = np.array([piece.start for piece in pieces], np.int64)
+        nbytes = np.array([piece.nbytes for piece in pieces], np.int64)
+        spans = Spans(whole.files, whole.file, whole.offset + start, nbytes, whole.identities)
+        targets = Targets.one_after_another(self._buffer, nbytes)
+        answer = self._checkpoint.route.load(spans, targets)
+        if not answer.ok:
+            return self._checkpoint.blame.batch(answer, (pieces[max(answer.index, 0)].tensor,))
+        stops = np.cumsum(nbytes).tolist()
+        return [self._buffer[stop - p.nbytes : stop] for p, stop in zip(pieces, stops, strict=True)]
+
+    def _look(self, pieces: Sequence[Piece]) -> list[NDArray[np.uint8]] | Failure:
+        seen: list[NDArray[np.uint8]] = []
+        for piece in pieces:
+            array = self._checkpoint.array(piece.tensor)
+            if isinstance(array, Failure):
+                return array
+            stored = array.reshape(-1).view(np.uint8)
+            seen.append(stored[piece.start : piece.start + piece.nbytes])
+        return seen
+
+    def give_back(self, pieces: Sequence[Piece]) -> None:
+        """Let the memory of mapped pages go, of tensors whose last piece was read."""
+        if self._maps:
+            sizes = self._checkpoint.header.tensors.nbytes
+            for piece in pieces:
+                if piece.start + piece.nbytes == sizes.item(piece.tensor):
+                    self._checkpoint.give_pages_back(piece.tensor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._buffer = self._buffer[:0]
+        if self._maps:
+            mapped = self._checkpoint.tensors.mapped(self._absent)
+            if mapped.size:
+                self.released = self._checkpoint.release(mapped, withhold=False)
+
+
+def stream(
+    checkpoint: Checkpoint, sink: OnPiece, *, progress: OnProgress | None = None
+) -> Failure | None:
+    """Hand every byte of every tensor to `sink`: in pieces, rising within a tensor.
+
+    A strategy that stages streams through its own stages, and reads ahead meanwhile; any other
+    reads windows of the checkpoint's limit.
+    """
+    if checkpoint.closed:
+        return checkpoint.blame.closed()
+    strategy = checkpoint.route.strategy
+    sizes = checkpoint.header.tensors.nbytes
+    window_nbytes = min(STEP_NBYTES, checkpoint.limits.window)
+    tell, done = report_bytes(sizes, progress), 0
+
+    def show(piece: Piece, stored: NDArray[np.uint8]) -> None:
+        nonlocal done
+        sink(piece, stored)
+        done += piece.nbytes
+        if tell is not None:
+            tell(done)
+
+    if isinstance(strategy, Staging):
+        spans = checkpoint.tensors.spans(np.arange(len(sizes)))
+        for tensor in np.flatnonzero(sizes == 0).tolist():
+            show(Piece(tensor, 0, 0), np.empty(0, np.uint8))
+        answer = strategy.stream(
+            spans,
+            lambda tensor, start, chunk: show(Piece(tensor, start, chunk.nbytes), chunk),
+            block_nbytes=[checkpoint.array_type(i)[1].itemsize for i in range(len(sizes))],
+        )
+        return None if answer.ok else checkpoint.blame.batch(answer, (max(answer.index, 0),))
+    with Windows(checkpoint, window_nbytes) as reader:
+        failure = reader.opened or _drain(reader, sizes, window_nbytes, show)
+    return failure or reader.released
+
+
+def _drain(
+    reader: Windows, sizes: NDArray[np.int64], window_nbytes: int, sink: OnPiece
+) -> Failure | None:
+    for pieces in windows(sizes, window_nbytes):
+        seen = reader.read(pieces)
+        if isinstance(seen, Failure):
+            return seen
+        for piece, stored in zip(pieces, seen, strict=True):
+            sink(piece, stored)
+        del seen
+        reader.give_back(pieces)
+    return None

@@ -89,7 +89,7 @@ class Reading:
 
     def matters(self, call: int) -> bool:
         """Whether the call can still change what is told: there is no failure, or one behind it."""
-        worst = self.worst
+        worst = self.worst if self.failures else None
         return worst is None or (self.calls.foremost[call], self.calls.start[call]) < worst[:2]
 
     def read(self, call: int, room: Room) -> int:
@@ -100,7 +100,7 @@ class Reading:
         source = self.sources[file]
         nbytes = calls.stop[call] - calls.start[call]
         if source.direct == -1 or file in self.refused or nbytes < self.limits.direct:
-            end = self._read(source, calls.start[call], self._buffers(call, room))
+            end = self._read(source, calls.start[call], self._buffers(call, room), nbytes)
         else:
             end = self._read_direct(call, source, room)
         if end.outcome is not StretchOutcome.OK:
@@ -124,8 +124,11 @@ class Reading:
             got=max(end.offset - offset, 0),
         )
 
-    def _read(self, source: Source, start: int, buffers: list[memoryview]) -> End:
-        nbytes = sum(map(len, buffers))
+    def _read(
+        self, source: Source, start: int, buffers: list[memoryview], nbytes: int = -1
+    ) -> End:
+        """Read a stretch of a file, of `nbytes` bytes if they are counted already."""
+        nbytes = sum(map(len, buffers)) if nbytes < 0 else nbytes
         stretch = Stretch(self.port, source.descriptor, start, buffers, nbytes)
         outcome = read_fully(stretch)
         return End(outcome, stretch.offset, stretch.error)
@@ -143,7 +146,12 @@ class Reading:
 
     def _buffers(self, call: int, room: Room) -> list[memoryview]:
         calls, views, scratch = self.calls, self.places.views, room.scratch
-        at = slice(calls.first[call], calls.first[call + 1])
+        first, last = calls.first[call], calls.first[call + 1]
+        if last - first == 1:  # most calls, and there may be one for each row of a matrix
+            offset = calls.segment_offset[first]
+            view = views[calls.segment_buffer[first]]
+            return [view[offset : offset + calls.segment_nbytes[first]]]
+        at = slice(first, last)
         columns = calls.segment_buffer[at], calls.segment_offset[at], calls.segment_nbytes[at]
         return [
             scratch[:nbytes] if buffer < 0 else views[buffer][offset : offset + nbytes]

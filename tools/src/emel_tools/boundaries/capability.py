@@ -53,7 +53,7 @@ class Capability(Checked):
 
     def _finding(self, subject: Subject, use: Use, capability: str, owners: Owners) -> Finding:
         what = f"{subject.name} {_DOES[capability]}: {spelled(use.target)}"
-        return self.finding(subject, use, what, str(owners))
+        return self.finding(subject, use, what, owners.beside(subject))
 
 
 def _needing(tree: Tree, subject: Subject, capability: str) -> Callable[[], list[Use]]:

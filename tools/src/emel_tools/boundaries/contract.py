@@ -71,8 +71,10 @@ class Owners:
     def __init__(self, entries: Sequence[str]) -> None:
         self.entries = tuple(entries)
 
-    def __str__(self) -> str:
-        return ", ".join(self.entries) or "nobody"
+    def beside(self, subject: Subject) -> str:
+        """Name the owners that a file could have been: of tests for a test, else of modules."""
+        alike = [entry for entry in self.entries if entry.startswith(TESTS) == subject.is_test]
+        return ", ".join(alike) or "nobody"
 
     def include(self, subject: Subject) -> bool:
         """Whether a file belongs to one of the owners."""

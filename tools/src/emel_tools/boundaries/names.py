@@ -9,6 +9,7 @@ from itertools import product
 from typing import Final, Protocol
 
 from emel_tools.boundaries import calls
+from emel_tools.boundaries.powers import CATALOGUE, powers_of
 from emel_tools.boundaries.scopes import Binding, Scope, Scopes
 from emel_tools.boundaries.values import (
     UNKNOWN,
@@ -30,6 +31,13 @@ from emel_tools.boundaries.values import (
 
 BUILTINS: Final = frozenset(dir(builtins))
 PATHS: Final = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath"})
+SYSTEM: Final = frozenset(
+    {"os", "sys", "io", "builtins", "mmap", "ctypes", "socket", "subprocess", "threading", "pickle",
+     "importlib", "_io", "posix", "_thread", "codecs", "shutil", "tempfile", "pathlib", "linecache",
+     "tokenize", "zipfile", "marshal", "_os", "_sys", "_builtins"}
+)  # fmt: skip
+"""Modules that other modules hold under their own names."""
+PRIVATE: Final = ("_os", "_sys", "_builtins")
 _MOST_TEXTS: Final = 64
 
 
@@ -38,6 +46,14 @@ class World(Protocol):
 
     def member(self, path: str, name: str) -> Value | None:
         """Say what `name` is in the module of ours at `path`; None if there is no such module."""
+        ...
+
+    def offers(self, path: str, name: str) -> bool:
+        """Whether a star import of the module at `path` may bring `name`."""
+        ...
+
+    def is_ours(self, path: str) -> bool:
+        """Whether a dotted name lies in one of our packages."""
         ...
 
 
@@ -118,10 +134,16 @@ class Names:
             value |= {Reference(f"builtins.{name}")}
         elif may_be_builtin and name in ("__builtins__", "__loader__", "__spec__"):
             value |= {Reference("builtins" if name == "__builtins__" else f"dunder.{name}")}
-        if may_be_builtin or not found:
+        if may_be_builtin and name not in BUILTINS:
             for star in scope.module.stars:
-                value |= self._member(star, name)
+                value |= self._starred(star, name)
         return value
+
+    def _starred(self, module: str, name: str) -> Value:
+        """Say what `name` is if `from module import *` brings it."""
+        if name.startswith("_") or not self.world.offers(module, name):
+            return UNKNOWN
+        return self._member(module, name)
 
     def _bound(self, binding: Binding) -> Value:
         node = binding.node
@@ -339,7 +361,13 @@ class Names:
 
     def _member(self, path: str, name: str) -> Value:
         found = self.world.member(path, name)
-        return frozenset({Reference(f"{path}.{name}")}) if found is None else found
+        if found is not None:
+            return found
+        dotted = f"{path}.{name}"
+        held = name in SYSTEM and dotted not in CATALOGUE and not powers_of(path)
+        if held and not self.world.is_ours(path):
+            return frozenset({Reference(name.lstrip("_") if name in PRIVATE else name)})  # logging.os is os
+        return frozenset({Reference(dotted)})
 
     def _apply(self, atom: Atom, arguments: list[Value], named: dict[str, Value]) -> Value:
         match atom:

@@ -11,7 +11,7 @@ from typing import Final
 
 _ENTRIES: Final = {
     "files": """
-        builtins.open io.open io.open_code io.FileIO io.OpenWrapper io.* _io posix.* nt.* _pyio os.*
+        builtins.open io.open io.open_code io.FileIO io.OpenWrapper io.* _io posix nt _pyio os.*
         pathlib.Path.* pathlib.PosixPath.* pathlib.WindowsPath.* pathlib.*
         tempfile shutil glob fileinput linecache codecs.open codecs.EncodedFile
         gzip bz2 lzma zipfile tarfile zipimport zipapp sqlite3 dbm tokenize.open filecmp
@@ -67,7 +67,6 @@ _ENTRIES: Final = {
         sys.path_importer_cache sys._getframe sys._current_frames sys.addaudithook inspect.currentframe
         inspect.stack inspect.trace inspect.getmodule inspect.getclosurevars gc.get_objects
         gc.get_referents gc.get_referrers site sysconfig.get_path
-        builtins.globals.*
         ?.__globals__ ?.f_globals ?.f_builtins ?.f_locals ?.__subclasses__ ?.__builtins__ ?.__loader__
         ?.tb_frame ?.gi_frame ?.cr_frame ?.ag_frame ?.f_back ?.__closure__ ?.cell_contents
         ?.import_module ?.__import__ ?.load_module ?.exec_module ?.resolve_name
@@ -142,7 +141,7 @@ _PREFIXES: Final = {
 """`os.exec*`: names that begin so."""
 _WHOLE: Final = {
     "os": ("files",), "posix": ("files",), "nt": ("files",), "io": ("files",), "pathlib": ("files",),
-    "builtins": ("imports",), "sys": ("imports",), "numpy": ("files",), "codecs": ("files",),
+    "builtins": ("imports",), "builtins.globals": ("imports",), "sys": ("imports",), "numpy": ("files",), "codecs": ("files",),
     "tokenize": ("files",), "logging": ("files",), "pathlib.Path": ("files",),
     "numpy.ndarray": ("files",), "urllib": ("network",),
 }  # fmt: skip

@@ -157,6 +157,18 @@ class Tree:
             found = set()
         return frozenset({own, *found})
 
+    def offers(self, path: str, name: str) -> bool:
+        """Whether a star import of the module at `path` may bring `name`."""
+        subject = self.modules.get(path)
+        if subject is None:
+            return not self.is_ours(path)
+        listed = self.all_of(subject)
+        return name in (listed or self.names(subject).scopes.module.bindings)
+
+    def is_ours(self, path: str) -> bool:
+        """Whether a dotted name lies in one of our packages."""
+        return path.partition(".")[0] in self.roots
+
     def exports(self, package: str) -> frozenset[str]:
         """List the names in a package's `__all__`."""
         subject = self.modules.get(package)
@@ -164,6 +176,9 @@ class Tree:
 
     def all_of(self, subject: Subject) -> frozenset[str]:
         """List the names in the `__all__` of one module."""
+        return self.remember(subject, "all", lambda: self._all_of(subject))
+
+    def _all_of(self, subject: Subject) -> frozenset[str]:
         names = self.names(subject)
         if "__all__" not in names.scopes.module.bindings:
             return frozenset()

@@ -10,7 +10,7 @@ from importlinter import fields
 
 from emel_tools.boundaries.contract import Checked, Owners
 from emel_tools.boundaries.interface import defined
-from emel_tools.boundaries.tree import Subject, Tree
+from emel_tools.boundaries.tree import TESTS, Subject, Tree
 from emel_tools.boundaries.uses import Use
 from emel_tools.boundaries.values import texts
 
@@ -48,8 +48,9 @@ class Vocabulary(Checked):
                     use = Use(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, word)
                     if (use.line, word) not in seen:
                         seen.add((use.line, word))
-                        what = f"{subject.name} says {word}, a word of {owners}"
-                        yield self.finding(subject, use, what, str(owners))
+                        coined = ", ".join(e for e in owners.entries if not e.startswith(TESTS))
+                        what = f"{subject.name} says {word}, a word of {coined}"
+                        yield self.finding(subject, use, what, coined)
 
     @staticmethod
     def _spoken(

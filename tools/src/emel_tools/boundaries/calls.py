@@ -117,6 +117,8 @@ def answer(  # noqa: C901, PLR0911, PLR0912 - one case a function, and no more t
             if len(arguments) > 1:
                 found |= names.attribute(first, word)
         return found
+    if (found := names.world.returned(path)) is not None:
+        return found or frozenset({Instance(path)})  # something of ours
     if name[:1].isupper():
         return frozenset({Instance(path)})
     return UNKNOWN

@@ -52,6 +52,10 @@ class World(Protocol):
         """Whether a star import of the module at `path` may bring `name`."""
         ...
 
+    def returned(self, path: str) -> Value | None:
+        """Say what a call of something of ours answers with; None if it isn't ours."""
+        ...
+
     def is_ours(self, path: str) -> bool:
         """Whether a dotted name lies in one of our packages."""
         ...
@@ -157,6 +161,8 @@ class Names:
                 return frozenset({self._defined(node, binding.scope)})
             case "annotation" if isinstance(node, ast.expr):
                 return self.annotated(node)
+            case "annotations" if isinstance(node, ast.expr):
+                return frozenset({Items(self.annotated(node))})
             case "parameter" if isinstance(node, ast.arg):
                 return self._parameter(node, binding.scope)
             case "value" if isinstance(node, ast.expr):

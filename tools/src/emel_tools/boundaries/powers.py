@@ -30,9 +30,8 @@ _ENTRIES: Final = {
         wave aifc sunau chunk mailbox netrc plistlib.load mimetypes.init aiofiles
         pandas h5py pyarrow torch.load torch.save
         ?.read_bytes ?.read_text ?.write_bytes ?.write_text ?.iterdir ?.rglob ?.hardlink_to
-        ?.symlink_to ?.tofile ?.fromfile ?.loadtxt ?.genfromtxt ?.savetxt ?.savez ?.preadv ?.pread
-        ?.is_file ?.is_dir ?.is_symlink ?.touch ?.lstat ?.fstat ?.scandir ?.listdir ?.open_code
-        ?.FileIO ?.pwrite ?.pwritev ?.readv ?.writev ?.sendfile ?.mkfifo ?.rmdir ?.mkdir
+        ?.symlink_to ?.tofile ?.fromfile ?.loadtxt ?.genfromtxt ?.savetxt ?.savez ?.is_file ?.is_dir
+        ?.is_symlink ?.mkdir
     """,
     "mapping": """
         mmap numpy.memmap numpy.lib.format.open_memmap ?.memmap ?.open_memmap ?.madvise
@@ -40,7 +39,7 @@ _ENTRIES: Final = {
     """,
     "threads": """
         threading _thread concurrent asyncio multiprocessing.pool multiprocessing.dummy
-        _threading_local queue sched contextvars.copy_context trio anyio greenlet gevent
+        _threading_local queue sched trio anyio greenlet gevent
         signal.set_wakeup_fd signal.pthread_kill signal.setitimer signal.alarm
         dummy_threading _dummy_thread
     """,
@@ -52,7 +51,7 @@ _ENTRIES: Final = {
         asyncio.create_subprocess_shell asyncio.subprocess concurrent.futures.ProcessPoolExecutor
         concurrent.futures.process posix.fork posix.system posix.exec* posix.spawn* posix.posix_spawn
         signal.raise_signal webbrowser typer.launch click.launch click.edit typer.edit psutil
-        pexpect sh plumbum ?.posix_spawn ?.check_output ?.Popen
+        pexpect sh plumbum
     """,
     "network": """
         socket _socket ssl _ssl http urllib.request urllib.robotparser urllib.error ftplib smtplib
@@ -70,12 +69,12 @@ _ENTRIES: Final = {
         ?.__globals__ ?.f_globals ?.f_builtins ?.f_locals ?.__subclasses__ ?.__builtins__ ?.__loader__
         ?.tb_frame ?.gi_frame ?.cr_frame ?.ag_frame ?.f_back ?.__closure__ ?.cell_contents
         ?.import_module ?.__import__ ?.load_module ?.exec_module ?.resolve_name
-        ?.__reduce__ ?.__reduce_ex__ ?.__mro__ ?.__base__
+        ?.__reduce__ ?.__reduce_ex__
         dunder.__builtins__ dunder.__loader__ dunder.__spec__
     """,
     "native": """
         ctypes _ctypes cffi _cffi_backend numpy.ctypeslib numpy.f2py numba cython pyximport
-        ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
+        ?.ctypes ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
         numpy.ndarray.ctypes cppyy pybind11
     """,
     "pickle": """
@@ -85,8 +84,8 @@ _ENTRIES: Final = {
     """,
     "evaluate": """
         builtins.eval builtins.exec builtins.compile code codeop types.FunctionType() types.CodeType()
-        types.LambdaType() timeit ast.literal_eval() pdb bdb doctest trace cProfile profile
-        inspect.getsource() typing.get_type_hints() ?.__code__ builtins.breakpoint sys.breakpointhook
+        types.LambdaType() timeit pdb bdb doctest trace cProfile profile
+        ?.__code__ builtins.breakpoint sys.breakpointhook
     """,
 }
 """Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""
@@ -107,7 +106,6 @@ _INNOCENT: Final = """
     multiprocessing.cpu_count urllib.error urllib.parse numpy.lib.stride_tricks numpy.lib.NumpyVersion
     numpy.lib.mixins numpy.lib.recfunctions numpy.lib.scimath numpy.lib.array_utils
     queue.Empty queue.Full http.HTTPStatus asyncio.iscoroutinefunction
-    typing.get_type_hints ast.literal_eval sys.path.* ?.path
 """
 _PURE_PATH: Final = """
     joinpath with_name with_suffix with_stem name stem suffix suffixes parent parents parts as_posix

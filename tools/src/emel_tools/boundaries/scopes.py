@@ -26,7 +26,7 @@ class Binding(NamedTuple):
     """One way in which a name gets its value."""
 
     how: str
-    """`value`, `item` (of a container), `import`, `define`, `annotation`, `parameter`, `unknown`."""
+    """`value`, `item` (of a container), `import`, `define`, `annotation`, `annotations`, `parameter`, `unknown`."""
     node: ast.AST | None
     scope: Scope
     """Where `node` is to be read."""
@@ -194,8 +194,9 @@ class Scopes:
             inner.certain.add(argument.arg)
             if argument.annotation is not None:
                 self._expression(argument.annotation, scope)
-                note = Binding("annotation", argument.annotation, scope)
-                inner.bind(argument.arg, note)
+                many = argument in (node.args.vararg, node.args.kwarg)
+                how = "annotations" if many else "annotation"
+                inner.bind(argument.arg, Binding(how, argument.annotation, scope))
             if default is not None:
                 self._expression(default, scope)
                 inner.bind(argument.arg, Binding("value", default, scope))

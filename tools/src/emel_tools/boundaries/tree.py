@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeVar, cast
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.scopes import Binding
 from emel_tools.boundaries.uses import Use, uses
-from emel_tools.boundaries.values import Reference, Value, items, texts
+from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
 from emel_tools.workspace import Package, shards
 
 T = TypeVar("T")
@@ -164,6 +164,21 @@ class Tree:
             return not self.is_ours(path)
         listed = self.all_of(subject)
         return name in (listed or self.names(subject).scopes.module.bindings)
+
+    def returned(self, path: str) -> Value | None:
+        """Say what a call of something of ours answers with; None if it isn't ours."""
+        if not self.is_ours(path):
+            return None
+        module, _, name = path.rpartition(".")
+        subject = self.modules.get(module)
+        if subject is None:
+            return frozenset()
+        names = self.names(subject)
+        found: set[Atom] = set()
+        for binding in names.scopes.module.bindings.get(name, []):
+            if isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found |= names.returned(binding.node)
+        return portable(frozenset(found))
 
     def is_ours(self, path: str) -> bool:
         """Whether a dotted name lies in one of our packages."""

@@ -85,6 +85,8 @@ class _Walk:
             case ast.Import(names=aliases):
                 for alias in aliases:
                     self._note(node, alias.name)
+                    if alias.asname is None:  # `import a.b` binds a
+                        self._note(node, alias.name.partition(".")[0])
             case ast.ImportFrom():
                 self._import_from(node)
             case ast.Name(ctx=ast.Load()):
@@ -99,6 +101,8 @@ class _Walk:
                 self._escape(parts)
             case ast.Dict(values=parts):
                 self._escape(parts)
+            case ast.Match(subject=subject):
+                self._escape([subject])
             case ast.Return(value=ast.expr() as value) | ast.Yield(value=ast.expr() as value):
                 self._escape([value])
             case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.GeneratorExp(elt=part):
@@ -200,6 +204,10 @@ class _Walk:
                 self._known_call(node, atom.path)
             elif isinstance(atom, Getter | Partial | Method):
                 self._note_all(node, self.names.value(node))
+                if isinstance(atom, Method) and atom.name == "__getattribute__":
+                    for argument in node.args:
+                        for text in texts(self.names.value(argument)):
+                            self._note(node, f"?.{text}")
                 if isinstance(atom, Method) and isinstance(atom.owner, Namespace):
                     if not any(texts(self.names.value(argument)) for argument in node.args):
                         self._whole(node, atom.owner.path)
@@ -221,7 +229,7 @@ class _Walk:
             self._note_all(node, self.names.value(node))
             named = texts(second) or (texts(first) if path not in GETATTRS else [])
             for text in named:
-                if not first:
+                if not first or text.startswith("__"):
                     self._note(node, f"?.{text}")
             if not named:
                 self._wholes(node, first)
@@ -269,7 +277,7 @@ class _Walk:
 
     def _wholes(self, node: ast.AST, value: Value) -> None:
         for atom in value:
-            if isinstance(atom, Reference) and (
+            if isinstance(atom, Reference | Instance) and (
                 self._is_module(atom.path) or is_sensitive(atom.path)
             ):
                 self._whole(node, atom.path)

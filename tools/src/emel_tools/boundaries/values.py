@@ -106,3 +106,14 @@ def texts(value: Value) -> list[str]:
 def items(value: Value) -> Value:
     """Say what may be in a container."""
     return frozenset(inner for atom in value if isinstance(atom, Items) for inner in atom.values)
+
+
+def portable(value: Value) -> Value:
+    """Leave out what means something only in the file that it comes from."""
+    found: set[Atom] = set()
+    for atom in value:
+        if isinstance(atom, Items):
+            found.add(Items(portable(atom.values)))
+        elif isinstance(atom, Reference | Instance | Text):
+            found.add(atom)
+    return frozenset(found)

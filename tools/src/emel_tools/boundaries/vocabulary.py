@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from importlinter import fields
 
 from emel_tools.boundaries.contract import Checked, Owners
 from emel_tools.boundaries.interface import defined
+from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.tree import TESTS, Subject, Tree
 from emel_tools.boundaries.uses import Use
 from emel_tools.boundaries.values import texts
@@ -23,8 +25,8 @@ class Vocabulary(Checked):
     """Only the owners of a word name it, by a name, an attribute or a string.
 
     A word is written as the owner's enumeration has it, in capitals. What is found elsewhere: the
-    capitals as a name or an attribute; the word as a whole string, in any case, with hyphens or
-    underscores; and its lower case as an attribute, a keyword or a name in a class or module,
+    capitals as a name, an attribute or in a string; the word as a whole string, in any case, with
+    hyphens or underscores, and a compound one anywhere in a string; and its lower case as an attribute, a keyword or a name in a class or module,
     unless it is `everyday`. Docstrings and comments may say what they like, and so may locals.
 
     Options: `words`, `everyday`, `owners` (who coin them), `speakers` (who may repeat them).
@@ -100,12 +102,28 @@ def spoken(
             case ast.arg(arg=name) | ast.MatchAs(name=str(name)) if name in words:
                 yield node, name
             case ast.Constant() | ast.BinOp() | ast.JoinedStr() | ast.Call() if node not in silent:
-                for text in texts(names.value(node)):
-                    word = text.upper().replace("-", "_")
-                    if word in words:
-                        yield node, text
+                for text in said(node, names):
+                    if (word := word_in(text, words)) is not None:
+                        yield node, word
             case _:
                 pass
+
+
+def said(node: ast.expr, names: Names) -> list[str]:
+    """List the strings that an expression may be."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+        return [node.value.decode("utf-8", "replace")]
+    return texts(names.value(node))
+
+
+def word_in(text: str, words: frozenset[str]) -> str | None:
+    """Find a word in a string: a single word as the whole of it, a compound one anywhere."""
+    parts = re.findall(r"[\w-]+", text)
+    for part in parts:
+        word = part.upper().replace("-", "_")
+        if word in words and (len(parts) == 1 or "_" in word or part == word):
+            return part
+    return None
 
 
 def docstrings(tree: ast.Module) -> Iterator[ast.AST]:

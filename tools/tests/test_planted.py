@@ -7,10 +7,12 @@ contracts it breaks, and marks the lines with `# <<`. They are laid over the tre
 go through the real commands, over a copy.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +39,9 @@ def plant(path):
     head, _, code = path.read_text("utf-8").partition("\n---\n")
     options = dict(line.split(": ", 1) for line in head.splitlines())
     where = options.get("append") or options["new"]
-    before = (ROOT / where).read_text("utf-8").rstrip("\n") + "\n\n\n" if "append" in options else ""
+    before = ""
+    if "append" in options:
+        before = (ROOT / where).read_text("utf-8").rstrip("\n") + "\n\n\n"
     assert ("new" in options) != (ROOT / where).exists(), where
     marked = [line for line, text in enumerate((before + code).splitlines(), 1) if "# <<" in text]
     breaks = frozenset(options.get("breaks", "").split(", ")) - {""}
@@ -80,3 +84,91 @@ def test_a_violation_breaks_its_contracts_and_no_other(tree, planted):
 def test_what_only_looks_like_a_violation_stays_green(tree, planted):
     found = contracts(tree.over({planted.path: planted.text}))
     assert [str(finding) for finding in found] == []
+
+
+@pytest.mark.behaviour("BND-09")
+def test_every_contract_has_three_ways_to_break_and_there_is_enough_of_each():
+    ways = Counter(rule for planted in VIOLATIONS for rule in planted.breaks)
+    assert {contract.id for contract in table.read(ROOT).contracts} == ways.keys()
+    assert min(ways.values()) >= 3
+    assert min(len(VIOLATIONS), len(INNOCENT)) >= 60
+
+
+@pytest.mark.behaviour("BND-09")
+def test_violations_are_planted_in_every_package_in_the_tools_and_in_tests():
+    source = {planted.path.rpartition("/src/")[0] for planted in VIOLATIONS}
+    tests = {planted.path.rpartition("/tests/")[0] for planted in VIOLATIONS}
+    shards = {package.folder.relative_to(ROOT).as_posix() for package in tree_at(ROOT).packages}
+    assert shards <= source
+    assert len(shards & tests) >= 6
+
+
+@pytest.mark.behaviour("BND-11")
+def test_the_graph_is_the_one_that_grimp_builds(tree):
+    built = grimp.build_graph(*tree.roots, include_external_packages=True, cache_dir=None)
+    ours = graph_of(tree)
+    assert ours.modules == built.modules
+    for module in sorted(built.modules):
+        assert ours.find_modules_directly_imported_by(
+            module
+        ) == built.find_modules_directly_imported_by(module), module
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Copy what the gate looks at, without environments and caches."""
+    skip = shutil.ignore_patterns(".*cache*", "__pycache__", ".nox", ".git", "planted")
+    for name in ("packages", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=skip)
+    for name in (".importlinter", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def run(copy, *words):
+    """Run a command in the copy, with the packages of the copy."""
+    sources = [str(package.source.parent) for package in tree_at(copy).packages]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sources), "COLUMNS": "200"}
+    command = (sys.executable, *words)
+    return subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+CHOSEN = (
+    "files-through-another-module",
+    "interface-getattr",
+    "layers-sideways",
+    "residency-f-string",
+)
+
+
+@pytest.mark.behaviour("BND-11")
+def test_the_command_and_lint_imports_find_what_is_planted_in_a_copy(copy):
+    lint = ("-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-logo")
+    lint = (*lint, "--no-cache")
+    green = run(copy, "-m", "emel_tools.boundaries")
+    assert green.returncode == 0, green.stderr
+    answer = run(copy, *lint)
+    assert answer.returncode == 0, answer.stdout
+    assert f"{len(table.read(ROOT).contracts)} kept, 0 broken" in answer.stdout
+
+    chosen = [planted for planted in VIOLATIONS if planted.name in CHOSEN]
+    assert len(chosen) == len(CHOSEN)
+    for planted in chosen:
+        (copy / planted.path).write_text(planted.text, "utf-8")
+    found = run(ROOT, "-m", "emel_tools.boundaries", "--json", str(copy))
+    assert found.returncode == 1
+    heard = json.loads(found.stdout)["findings"]
+    assert {(f["rule"], f["file"], f["line"]) for f in heard} == {
+        (rule, planted.path, line)
+        for planted in chosen
+        for rule in (*planted.breaks, *(["dependencies"] if "layers" in planted.breaks else []))
+        for line in planted.lines
+    }
+    answer = run(copy, *lint)
+    assert answer.returncode == 1
+    assert f"{len(chosen)} broken" in answer.stdout
+    for planted in chosen:
+        if "layers" not in planted.breaks:
+            assert all(f"{planted.path}:{line}" in answer.stdout for line in planted.lines)

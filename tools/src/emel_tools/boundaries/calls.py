@@ -71,7 +71,9 @@ def answer(  # noqa: C901, PLR0911, PLR0912 - one case a function, and no more t
             found |= names.attribute(first, name)
         return found | (arguments[2] if len(arguments) > 2 else UNKNOWN)
     if path in IMPORTERS:
-        return imported(first or named.get("name", UNKNOWN), second or named.get("package", UNKNOWN))
+        return imported(
+            first or named.get("name", UNKNOWN), second or named.get("package", UNKNOWN)
+        )
     if path in NAMESPACES:
         if not arguments:
             return frozenset({Namespace(names.module)})
@@ -165,7 +167,13 @@ def method(names: Names, owner: Atom, name: str, arguments: list[Value]) -> Valu
     """Say what a method of a value other than a module answers with."""
     first = arguments[0] if arguments else UNKNOWN
     match owner:
-        case Namespace() | Items() if name in ("get", "pop", "setdefault", "__getitem__", "__next__"):
+        case Namespace() | Items() if name in (
+            "get",
+            "pop",
+            "setdefault",
+            "__getitem__",
+            "__next__",
+        ):
             default = arguments[1] if len(arguments) > 1 else UNKNOWN
             return member(names, owner, first) | default
         case Items() if name in ("values", "items", "copy", "__iter__", "popleft"):

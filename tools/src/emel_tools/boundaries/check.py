@@ -12,6 +12,7 @@ from importlinter import Contract, ContractCheck
 from importlinter.application import use_cases
 from importlinter.configuration import configure
 from importlinter.domain.contract import InvalidContractOptions, NoSuchContractType, registry
+from importlinter.domain.helpers import MissingImport
 
 from emel_tools.boundaries import rules, table
 from emel_tools.boundaries.contract import TREE, Checked
@@ -19,6 +20,9 @@ from emel_tools.boundaries.graph import graph_of
 from emel_tools.boundaries.house import Forbidden, Layers, Protected
 from emel_tools.boundaries.tree import Tree
 from emel_tools.findings import Finding
+
+_UNCHECKABLE = (InvalidContractOptions, NoSuchContractType, MissingImport, ValueError, KeyError)
+"""What import-linter raises about a contract instead of judging it."""
 
 
 def check(tree: Tree) -> list[Finding]:
@@ -45,7 +49,7 @@ def _one(
     try:
         made = registry.get_contract_class(given["type"])(given["name"], dict(session), given)
         answer = made.check(deepcopy(graph), verbose=False)
-    except (InvalidContractOptions, NoSuchContractType, ValueError, KeyError) as error:
+    except _UNCHECKABLE as error:
         errors = getattr(error, "errors", None) or {"": str(error)}
         what = "; ".join(f"{key} {text}".strip() for key, text in sorted(errors.items()))
         fix = "correct the contract; nothing holds to it until then"

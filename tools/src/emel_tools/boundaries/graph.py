@@ -7,7 +7,7 @@ another one; a test compares it with the graph that grimp builds itself.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from grimp import ImportGraph
 
@@ -17,24 +17,27 @@ from emel_tools.boundaries.tree import Subject, Tree
 def graph_of(tree: Tree) -> ImportGraph:
     """Build the graph of all that is installed; what lies outside is one module a package."""
     graph = ImportGraph()
-    for subject in tree.subjects:
-        if not subject.is_test:
-            graph.add_module(subject.name)
-    for subject in tree.subjects:
-        if subject.is_test:
-            continue
-        lines = tree.text(subject.path).splitlines()
-        every = tree.remember(subject, "imports", lambda s=subject: list(imports(tree, s)))
-        for imported, line in every:
-            if imported not in tree.modules and imported not in graph.modules:
+    installed = [subject for subject in tree.subjects if not subject.is_test]
+    known = {subject.name for subject in installed}
+    for name in known:
+        graph.add_module(name)
+    for subject in installed:
+        for imported, line, text in tree.remember(subject, "imports", _imports(tree, subject)):
+            if imported not in known:
+                known.add(imported)
                 graph.add_module(imported, is_squashed=True)
             graph.add_import(
-                importer=subject.name,
-                imported=imported,
-                line_number=line,
-                line_contents=lines[line - 1].strip(),
+                importer=subject.name, imported=imported, line_number=line, line_contents=text
             )
     return graph
+
+
+def _imports(tree: Tree, subject: Subject) -> Callable[[], list[tuple[str, int, str]]]:
+    def find() -> list[tuple[str, int, str]]:
+        lines = tree.text(subject.path).splitlines()
+        return [(name, n, lines[n - 1].strip()) for name, n in imports(tree, subject)]
+
+    return find
 
 
 def imports(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:

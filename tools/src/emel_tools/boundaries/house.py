@@ -54,7 +54,9 @@ class Layers(LayersContract):
     ) -> None:
         given = contract_options.get("layers", [])
         names = given if isinstance(given, list) else [given]
-        self.order = [packages_in(session_options, each.strip()) for each in cast("list[str]", names)]
+        self.order = [
+            packages_in(session_options, each.strip()) for each in cast("list[str]", names)
+        ]
         options = {**contract_options, "layers": [" | ".join(layer) for layer in self.order]}
         super().__init__(name, session_options, options)
 
@@ -118,5 +120,3 @@ class Forbidden(ForbiddenContract):
     ) -> None:
         options = expanded(session_options, contract_options, self.naming)
         super().__init__(name, session_options, options)
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from emel_tools.boundaries.contract import Checked
@@ -30,12 +30,18 @@ class Interface(Checked):
     def findings(self, tree: Tree) -> Iterator[Finding]:
         """List who reaches past the front door of another package."""
         for subject in tree.subjects:
-            seen: set[tuple[int, str]] = set()
+            for use, what, owner in tree.remember(subject, "interface", self._of(tree, subject)):
+                yield self.finding(subject, use, what, owner)
+
+    def _of(self, tree: Tree, subject: Subject) -> Callable[[], list[tuple[Use, str, str]]]:
+        def find() -> list[tuple[Use, str, str]]:
+            found: dict[tuple[int, str], tuple[Use, str, str]] = {}
             for use in tree.uses(subject):
-                what = self._broken(tree, subject, use)
-                if what is not None and (use.line, what) not in seen:
-                    seen.add((use.line, what))
-                    yield self.finding(subject, use, *what)
+                if (broken := self._broken(tree, subject, use)) is not None:
+                    found.setdefault((use.line, broken[0]), (use, *broken))
+            return list(found.values())
+
+        return find
 
     def _broken(self, tree: Tree, subject: Subject, use: Use) -> tuple[str, str] | None:
         root, _, rest = use.target.removesuffix("()").partition(".")
@@ -46,7 +52,11 @@ class Interface(Checked):
         if use.base.partition(".")[0] == root and self._reason(tree, subject, use.base):
             return None  # found where the base was reached
         reason = self._reason(tree, subject, use.target.removesuffix("()"))
-        return (f"{subject.name} reaches {use.target.removesuffix('.*')}, {reason}", root) if reason else None
+        return (
+            (f"{subject.name} reaches {use.target.removesuffix('.*')}, {reason}", root)
+            if reason
+            else None
+        )
 
     def _reason(self, tree: Tree, subject: Subject, target: str) -> str:
         """Say why a target in another package is out of reach; nothing if it isn't."""
@@ -65,9 +75,7 @@ class Interface(Checked):
                 return f"where {part} is private to {root}"
         return ""
 
-    def _reason_of_testing(
-        self, tree: Tree, subject: Subject, root: str, deeper: list[str]
-    ) -> str:
+    def _reason_of_testing(self, tree: Tree, subject: Subject, root: str, deeper: list[str]) -> str:
         if not subject.is_test and not subject.name.endswith(f".{TESTING}"):
             return f"which is for tests: {subject.name} is none"
         for part in deeper:
@@ -127,7 +135,11 @@ def defined(tree: ast.Module) -> Iterator[str]:
     """Name what a file binds: functions, classes, names and attributes that it assigns."""
     for node in ast.walk(tree):
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 yield name
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield name

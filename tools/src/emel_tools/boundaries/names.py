@@ -157,7 +157,9 @@ class Names:
                 if isinstance(node, ast.ImportFrom):
                     return self._member(module, name)
                 return frozenset({Reference(binding.path)})
-            case "define" if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            case "define" if isinstance(
+                node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            ):
                 return frozenset({self._defined(node, binding.scope)})
             case "annotation" if isinstance(node, ast.expr):
                 return self.annotated(node)
@@ -275,7 +277,9 @@ class Names:
                 return self._combined(self.value(left), op, self.value(right))
             case ast.JoinedStr(values=parts):
                 return concatenated([self.value(part) for part in parts])
-            case ast.FormattedValue(value=inner) | ast.Await(value=inner) | ast.Starred(value=inner):
+            case (
+                ast.FormattedValue(value=inner) | ast.Await(value=inner) | ast.Starred(value=inner)
+            ):
                 return self.value(inner)
             case ast.IfExp(body=body, orelse=other):
                 return self.value(body) | self.value(other)
@@ -284,7 +288,9 @@ class Names:
             case ast.NamedExpr(value=inner):
                 return self.value(inner)
             case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-                spread = (items(self.value(part)) for part in parts if isinstance(part, ast.Starred))
+                spread = (
+                    items(self.value(part)) for part in parts if isinstance(part, ast.Starred)
+                )
                 return frozenset({Items(join(map(self.value, parts)) | join(spread))})
             case ast.Dict(values=parts, keys=keys):
                 spread = (
@@ -372,7 +378,9 @@ class Names:
         dotted = f"{path}.{name}"
         held = name in SYSTEM and dotted not in CATALOGUE and not powers_of(path)
         if held and not self.world.is_ours(path):
-            return frozenset({Reference(name.lstrip("_") if name in PRIVATE else name)})  # logging.os is os
+            return frozenset(
+                {Reference(name.lstrip("_") if name in PRIVATE else name)}
+            )  # logging.os is os
         return frozenset({Reference(dotted)})
 
     def _apply(self, atom: Atom, arguments: list[Value], named: dict[str, Value]) -> Value:
@@ -429,5 +437,3 @@ def concatenated(parts: list[Value]) -> Value:
         if len(found) >= _MOST_TEXTS:
             break
     return frozenset(found)
-
-

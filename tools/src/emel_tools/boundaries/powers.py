@@ -133,7 +133,9 @@ NAMES: Final = tuple(_ENTRIES)
 """The capabilities that a contract may name."""
 CATALOGUE: Final = _catalogue()
 _PREFIXES: Final = {
-    name.removesuffix("*"): found for name, found in CATALOGUE.items() if name[-2:-1] not in ".*"
+    name.removesuffix("*"): found
+    for name, found in CATALOGUE.items()
+    if name[-2:-1] not in ".*"
     if name.endswith("*")
 }
 """`os.exec*`: names that begin so."""

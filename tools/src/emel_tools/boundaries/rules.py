@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from configparser import ConfigParser
 from typing import Any, Final
 
+from importlinter.domain.contract import InvalidContractOptions
+
 from emel_tools.boundaries import table
 from emel_tools.boundaries.contract import owns
 from emel_tools.boundaries.dependencies import imports_are_declared, read_toml
@@ -69,6 +71,15 @@ def folders_are_packages(tree: Tree) -> Iterator[Finding]:
             yield Finding(subject.path, 0, 0, TABLE, what, "move it into src or tests")
 
 
+def files_are_python(tree: Tree) -> Iterator[Finding]:
+    """Every file can be read: what can't be parsed can't be judged."""
+    for subject in tree.subjects:
+        tree.parsed(subject)
+    for path, error in sorted(tree.broken.items()):
+        what = f"it is no Python: {error.msg}"
+        yield Finding(path, error.lineno or 0, error.offset or 0, "syntax", what, "correct it")
+
+
 def names_exist(tree: Tree) -> Iterator[Finding]:
     """Every module, test and layer that a contract names exists: a misspelt one binds nobody."""
     read = table.read(tree.root)
@@ -94,8 +105,13 @@ def words_exist(tree: Tree) -> Iterator[Finding]:
     read = table.read(tree.root)
     for contract in read.contracts:
         if contract.type == "vocabulary":
-            options: dict[str, Any] = {"id": contract.id, **contract.options}
-            made = Vocabulary(contract.id, {}, {k: list(v) for k, v in options.items() if k in _WORDS})
+            options: dict[str, Any] = {
+                k: list(v) for k, v in contract.options.items() if k in _WORDS
+            }
+            try:
+                made = Vocabulary(contract.id, {}, options)
+            except InvalidContractOptions:
+                continue  # which is found when the contract is checked
             for word in made.unknown_words(tree):
                 what = f"{contract.id} lists {word}, and no owner defines it"
                 yield _at(tree, word, what, "correct the word, or remove it")
@@ -196,6 +212,7 @@ def _at(tree: Tree, word: str, what: str, fix: str) -> Finding:
 RULES: Final[tuple[Callable[[Tree], Iterator[Finding]], ...]] = (
     packages_have_a_layer,
     folders_are_packages,
+    files_are_python,
     names_exist,
     words_exist,
     grants_have_reasons,

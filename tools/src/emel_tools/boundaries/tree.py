@@ -64,6 +64,8 @@ class Tree:
         self.packages = below.packages if below is not None else shards(root)
         self.roots = frozenset(package.module for package in self.packages)
         self._parsed: dict[str, ast.Module] = {}
+        self.broken: dict[str, SyntaxError] = {}
+        """Files that are no Python, once they have been looked at."""
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
 
@@ -104,7 +106,12 @@ class Tree:
         if self.below is not None and subject.path not in self.changes:
             return self.below.parsed(subject)
         if subject.path not in self._parsed:
-            self._parsed[subject.path] = ast.parse(self.text(subject.path), subject.path)
+            try:
+                parsed = ast.parse(self.text(subject.path), subject.path)
+            except SyntaxError as error:
+                self.broken[subject.path] = error
+                parsed = ast.Module([], [])
+            self._parsed[subject.path] = parsed
         return self._parsed[subject.path]
 
     def names(self, subject: Subject) -> Names:
@@ -255,4 +262,3 @@ def _mentioned(parsed: ast.Module) -> frozenset[str]:
 def is_module_name(path: str) -> bool:
     """Whether a dotted name outside the repository is a module, as far as it matters here."""
     return path in sys.stdlib_module_names or path in ("os.path", "numpy")
-

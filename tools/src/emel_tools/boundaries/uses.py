@@ -121,8 +121,10 @@ class _Walk:
         self, node: ast.arg | ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign
     ) -> None:
         """Go on below `node`, but for an annotation that only names types."""
-        note = node.returns if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else (
-            node.annotation
+        note = (
+            node.returns
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            else (node.annotation)
         )
         plain = note is not None and all(isinstance(part, _PLAIN) for part in ast.walk(note))
         for child in ast.iter_child_nodes(node):
@@ -146,7 +148,9 @@ class _Walk:
         module = self.names.scopes.imported(node)
         for alias in node.names:
             if alias.name != "*":
-                self._note_all(node, self.names.attribute(frozenset({Reference(module)}), alias.name))
+                self._note_all(
+                    node, self.names.attribute(frozenset({Reference(module)}), alias.name)
+                )
             elif module not in self.roots:
                 self._note(node, f"{module}.*")
 
@@ -270,9 +274,9 @@ class _Walk:
         """Note modules that go where they can't be followed."""
         for expression in given:
             for atom in self.names.value(expression):
-                if isinstance(atom, Reference) and self._is_module(atom.path):
-                    self._whole(expression, atom.path)
-                elif isinstance(atom, Namespace):
+                if (isinstance(atom, Reference) and self._is_module(atom.path)) or isinstance(
+                    atom, Namespace
+                ):
                     self._whole(expression, atom.path)
 
     def _wholes(self, node: ast.AST, value: Value) -> None:

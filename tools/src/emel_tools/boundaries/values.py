@@ -92,7 +92,17 @@ class Made:
 
 
 Atom: TypeAlias = (
-    Reference | Instance | Text | Namespace | Items | Getter | Partial | Method | Function | Class | Made
+    Reference
+    | Instance
+    | Text
+    | Namespace
+    | Items
+    | Getter
+    | Partial
+    | Method
+    | Function
+    | Class
+    | Made
 )
 Value: TypeAlias = frozenset[Atom]
 UNKNOWN: Value = frozenset()

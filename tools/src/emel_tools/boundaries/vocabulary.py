@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from emel_tools.findings import Finding
 
 
-
 class Vocabulary(Checked):
     """Only the owners of a word name it, by a name, an attribute or a string.
 
@@ -96,7 +95,11 @@ def spoken(
             case ast.alias(name=name, asname=other):
                 for word in {name, other} & words:
                     yield node, str(word)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 if name in words:
                     yield node, name
             case ast.arg(arg=name) | ast.MatchAs(name=str(name)) if name in words:

@@ -96,13 +96,18 @@ def test_sarif_is_a_log_of_one_run_with_rules_levels_and_regions(capsys):
     assert places[1]["region"] == {"startLine": 3, "startColumn": 5}
 
 
+_SLY = (
+    "::error file=a%2Cb%3Ac.py,line=3,col=5,title=boundaries capability-files"
+    "::100 %25%0Aof it%0Aowner: nobody%0Afix: ask a strategy"
+)
+
+
 @pytest.mark.behaviour("GATE-07")
 def test_github_gets_one_escaped_command_a_finding(capsys):
     sly = OPEN._replace(file="a,b:c.py", what="100 %\nof it")
     report("boundaries", [sly, STALE], "2 files", "github")
     assert capsys.readouterr().out.splitlines() == [
-        "::error file=a%2Cb%3Ac.py,line=3,col=5,title=boundaries capability-files"
-        "::100 %25%0Aof it%0Aowner: nobody%0Afix: ask a strategy",
+        _SLY,
         "::error file=docs/a.mmd,title=boundaries::the drawing is stale%0Afix: nox -s docs",
         "boundaries: 2 to fix (2 files)",
     ]

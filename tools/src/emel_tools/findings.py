@@ -1,4 +1,4 @@
-"""What a gate finds, and how it says so: what is wrong, where, whose it is, and what to do about it.
+"""What a gate finds, and how it says so: what is wrong, where, whose it is, and what to do.
 
 Every gate hands out the same findings, in the same order for the same tree; `emel_tools.reports`
 writes them for people, scripts, code scanning and pull requests.
@@ -57,7 +57,7 @@ class Finding(NamedTuple):
 
 
 def in_order(gate: str, findings: Iterable[Finding]) -> list[Finding]:
-    """Put findings in order, each once: errors first, then by file, line, column, rule and words."""
+    """Put findings in order, each once: errors first, then by file, line, column and rule."""
     named = {finding._replace(gate=finding.gate or gate) for finding in findings}
     return sorted(named, key=lambda finding: (finding.severity != "error", finding))
 

@@ -18,6 +18,7 @@ from emel_tools.boundaries.values import (
     Text,
     Value,
     items,
+    join,
     texts,
 )
 
@@ -32,11 +33,24 @@ GETATTRS: Final = frozenset(
 IMPORTERS: Final = frozenset(
     {"builtins.__import__", "importlib.import_module", "importlib.__import__",
      "importlib.reload", "pkgutil.resolve_name", "importlib.util.find_spec", "pkgutil.get_loader",
-     "importlib.find_loader", "runpy.run_module", "pytest.importorskip", "_pytest.outcomes.importorskip"}
+     "importlib.find_loader", "runpy.run_module", "pytest.importorskip"}
 )  # fmt: skip
 """Import a module by its name."""
 NAMESPACES: Final = frozenset({"builtins.globals", "builtins.locals", "builtins.vars"})
 FETCHERS: Final = GETATTRS | IMPORTERS | NAMESPACES
+PATCHERS: Final = frozenset(
+    {"setattr", "delattr", "patch", "object", "multiple", "dict", "spy", "stub", "importorskip",
+     "import_module", "find_spec", "resolve_name", "run_module", "syspath_prepend", "delitem",
+     "setitem"}
+)  # fmt: skip
+"""Methods that take the dotted name of what they look up or replace."""
+HARMLESS: Final = FETCHERS | {
+    "builtins.hasattr", "builtins.isinstance", "builtins.issubclass", "builtins.repr",
+    "builtins.str", "builtins.id", "builtins.bool", "builtins.print", "builtins.type",
+    "builtins.dir", "operator.getitem", "importlib.reload", "importlib.resources.files",
+    "functools.partial", "typing.cast",
+}  # fmt: skip
+"""What may be handed a module: it takes nothing out of it that isn't seen here."""
 _THROUGH: Final = frozenset(
     {"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.iter",
      "builtins.sorted", "builtins.reversed", "builtins.dict", "itertools.chain", "itertools.cycle",
@@ -59,9 +73,7 @@ _CASES: Final = {
 _SAME: Final = ("typing.cast", "typing.assert_type")
 
 
-def answer(  # noqa: C901, PLR0911, PLR0912 - one case a function, and no more to say of each
-    names: Names, path: str, arguments: list[Value], named: dict[str, Value]
-) -> Value:
+def answer(names: Names, path: str, arguments: list[Value], named: dict[str, Value]) -> Value:
     """Say what the function at `path` answers with."""
     first = arguments[0] if arguments else UNKNOWN
     second = arguments[1] if len(arguments) > 1 else UNKNOWN
@@ -84,17 +96,16 @@ def answer(  # noqa: C901, PLR0911, PLR0912 - one case a function, and no more t
         every = arguments if path.endswith("attrgetter") else arguments[:1]
         return frozenset({Getter(tuple(name for value in every for name in texts(value)))})
     if path == "operator.getitem":
-        return frozenset().union(*(member(names, atom, second) for atom in first))
+        return join(member(names, atom, second) for atom in first)
     if path in ("builtins.next", "builtins.max", "builtins.min", "random.choice"):
         return items(first) | (second if path == "builtins.next" else UNKNOWN)
     if path in _THROUGH:
-        inside = frozenset[Atom]().union(*map(items, arguments), *named.values())
+        inside = join([*map(items, arguments), *named.values()])
         if path in ("builtins.zip", "builtins.enumerate"):
             inside |= {Items(inside)}
         if path in ("builtins.list", "builtins.tuple", "builtins.dict", "builtins.iter"):
-            inside |= frozenset().union(
-                *(member(names, atom, UNKNOWN) for atom in first if isinstance(atom, Namespace))
-            )
+            spaces = (atom for atom in first if isinstance(atom, Namespace))
+            inside |= join(member(names, atom, UNKNOWN) for atom in spaces)
         return frozenset({Items(inside)}) | (first if path.startswith("copy.") else UNKNOWN)
     if path == "builtins.map":
         given = [items(value) for value in arguments[1:]]

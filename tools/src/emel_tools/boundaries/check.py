@@ -62,22 +62,27 @@ def _one(
 def _broken(
     tree: Tree, contract: Contract, answer: ContractCheck, identity: str
 ) -> Iterator[Finding]:
-    metadata = answer.metadata
     if isinstance(contract, Checked):
-        yield from cast("list[Finding]", metadata["findings"])
+        yield from cast("list[Finding]", answer.metadata["findings"])
     elif isinstance(contract, Layers):
-        yield from cast("list[Finding]", metadata["tests"])
-        for found in metadata["invalid_dependencies"]:
-            for route in found["routes"]:
-                yield from _links(tree, contract, identity, _firsts(route), route["chain"])
+        yield from cast("list[Finding]", answer.metadata["tests"])
+    for firsts, chain in _chains(contract, answer.metadata):
+        yield from _links(tree, contract, identity, firsts, chain)
+
+
+def _chains(
+    contract: Contract, metadata: dict[str, Any]
+) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """List the chains of imports that import-linter found, each with all imports it begins with."""
+    if isinstance(contract, Layers):
+        routes = [route for found in metadata["invalid_dependencies"] for route in found["routes"]]
+        yield from ((_firsts(route), route["chain"]) for route in routes)
     elif isinstance(contract, Forbidden):
-        for found in metadata["invalid_chains"]:
-            for route in found["chains"]:
-                yield from _links(tree, contract, identity, [route[0]], route)
+        chains = [chain for found in metadata["invalid_chains"] for chain in found["chains"]]
+        yield from ((chain[:1], chain) for chain in chains)
     elif isinstance(contract, Protected):
-        for found in metadata["illegal_imports"]:
-            for link in found.illegal_links:
-                yield from _links(tree, contract, identity, [link], [link])
+        links = [link for found in metadata["illegal_imports"] for link in found.illegal_links]
+        yield from (([link], [link]) for link in links)
 
 
 def _firsts(route: dict[str, Any]) -> list[dict[str, Any]]:

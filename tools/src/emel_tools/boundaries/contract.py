@@ -66,7 +66,7 @@ class Checked(Contract):
 
 
 class Owners:
-    """Who may: modules, modules below one (`emel_tools.bench.*`), or tests (`tests:emel_io_mmap`)."""
+    """Who may: modules, packages (`emel_tools.bench.*`), or tests (`tests:emel_io_mmap`)."""
 
     def __init__(self, entries: Sequence[str]) -> None:
         self.entries = tuple(entries)

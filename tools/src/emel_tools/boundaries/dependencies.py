@@ -17,7 +17,7 @@ RULE = "dependencies"
 
 
 def imports_are_declared(tree: Tree) -> Iterator[Finding]:
-    """A package declares what it imports and imports what it declares; its tests use no more of us."""
+    """A package declares what it imports and imports what it declares, tests' siblings included."""
     for package in tree.packages:
         if package.folder.name == "tools":
             continue

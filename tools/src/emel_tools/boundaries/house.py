@@ -25,8 +25,12 @@ from emel_tools.findings import Finding
 def packages_in(session_options: dict[str, Any], layer: str) -> list[str]:
     """List the packages that a layer holds; the word itself if it is no layer's name."""
     found = session_options.get(layer, layer)
-    lines = found if isinstance(found, list) else [found]
-    return [line.strip() for line in cast("list[str]", lines) if line.strip()]
+    return [line.strip() for line in listed(found) if line.strip()]
+
+
+def listed(option: object) -> list[str]:
+    """List the entries of an option, of which import-linter makes a string if there is one."""
+    return cast("list[str]", option if isinstance(option, list) else [option])
 
 
 def expanded(
@@ -36,27 +40,22 @@ def expanded(
     changed = dict(options)
     for option in naming:
         if option in options:
-            given = options[option]
-            entries = given if isinstance(given, list) else [given]
             changed[option] = [
                 package
-                for entry in cast("list[str]", entries)
+                for entry in listed(options[option])
                 for package in packages_in(session_options, entry.strip())
             ]
     return changed
 
 
 class Layers(LayersContract):
-    """Each layer imports from below it, in the packages and in their tests; side by side, nobody."""
+    """Each layer imports from below it, also in tests; what stands side by side stays apart."""
 
     def __init__(
         self, name: str, session_options: dict[str, Any], contract_options: dict[str, Any]
     ) -> None:
-        given = contract_options.get("layers", [])
-        names = given if isinstance(given, list) else [given]
-        self.order = [
-            packages_in(session_options, each.strip()) for each in cast("list[str]", names)
-        ]
+        names = listed(contract_options.get("layers", []))
+        self.order = [packages_in(session_options, each.strip()) for each in names]
         options = {**contract_options, "layers": [" | ".join(layer) for layer in self.order]}
         super().__init__(name, session_options, options)
 

@@ -1,17 +1,18 @@
-"""What each expression of a file stands for: names resolved through every way of passing them on."""
+"""What each expression of a file stands for, however its names have been passed on."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable
-from itertools import product
-from typing import Final, Protocol
+from typing import Final
 
 from emel_tools.boundaries import calls
+from emel_tools.boundaries.annotations import annotated
 from emel_tools.boundaries.powers import CATALOGUE, powers_of
+from emel_tools.boundaries.received import Received, received
 from emel_tools.boundaries.scopes import Binding, Scope, Scopes
 from emel_tools.boundaries.values import (
+    PATHS,
     UNKNOWN,
     Atom,
     Class,
@@ -25,12 +26,14 @@ from emel_tools.boundaries.values import (
     Reference,
     Text,
     Value,
+    combined,
+    concatenated,
     items,
-    texts,
+    join,
 )
+from emel_tools.boundaries.world import World
 
 BUILTINS: Final = frozenset(dir(builtins))
-PATHS: Final = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath"})
 SYSTEM: Final = frozenset(
     {"os", "sys", "io", "builtins", "mmap", "ctypes", "socket", "subprocess", "threading", "pickle",
      "importlib", "_io", "posix", "_thread", "codecs", "shutil", "tempfile", "pathlib", "linecache",
@@ -38,27 +41,6 @@ SYSTEM: Final = frozenset(
 )  # fmt: skip
 """Modules that other modules hold under their own names."""
 PRIVATE: Final = ("_os", "_sys", "_builtins")
-_MOST_TEXTS: Final = 64
-
-
-class World(Protocol):
-    """The other files."""
-
-    def member(self, path: str, name: str) -> Value | None:
-        """Say what `name` is in the module of ours at `path`; None if there is no such module."""
-        ...
-
-    def offers(self, path: str, name: str) -> bool:
-        """Whether a star import of the module at `path` may bring `name`."""
-        ...
-
-    def returned(self, path: str) -> Value | None:
-        """Say what a call of something of ours answers with; None if it isn't ours."""
-        ...
-
-    def is_ours(self, path: str) -> bool:
-        """Whether a dotted name lies in one of our packages."""
-        ...
 
 
 class Names:
@@ -80,12 +62,11 @@ class Names:
         self.module = module
         self.world = world
         self.scopes = Scopes(tree, tuple(package.split(".")))
-        self.received: dict[ast.AST, list[tuple[int | str | None, ast.expr]]] = {}
-        """What local functions are called with, where that can be seen: parameter and argument."""
+        self.received: dict[ast.AST, list[Received]] = {}
         self._values: dict[ast.AST, Value] = {}
         self._looked_up: dict[tuple[int, str], Value] = {}
         self._functions: dict[ast.AST, Function | Class] = {}
-        self._collect_arguments(tree)
+        self.received = received(self, tree)
 
     def value(self, node: ast.expr | None) -> Value:
         """Say what an expression may stand for."""
@@ -160,7 +141,7 @@ class Names:
             case "define" if isinstance(
                 node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             ):
-                return frozenset({self._defined(node, binding.scope)})
+                return frozenset({self._defined(node)})
             case "annotation" if isinstance(node, ast.expr):
                 return self.annotated(node)
             case "annotations" if isinstance(node, ast.expr):
@@ -178,13 +159,12 @@ class Names:
                 return UNKNOWN
 
     def _defined(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda, scope: Scope
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
     ) -> Atom:
         if node not in self._functions:
             inner = self.scopes.inner[node]
             made = Class(node, inner) if isinstance(node, ast.ClassDef) else Function(node, inner)
             self._functions[node] = made
-        del scope
         return self._functions[node]
 
     def _parameter(self, node: ast.arg, scope: Scope) -> Value:
@@ -195,7 +175,7 @@ class Names:
             at = arguments.index(node) if node in arguments else None
             within = scope.parent
             if at == 0 and within is not None and isinstance(within.owner, ast.ClassDef):
-                defined = self._defined(within.owner, within)
+                defined = self._defined(within.owner)
                 if isinstance(defined, Class):
                     value |= {Made(defined), defined}
             for slot, argument in self.received.get(owner, []):
@@ -205,61 +185,9 @@ class Names:
                     value |= self.value(argument)
         return value
 
-    def _collect_arguments(self, tree: ast.Module) -> None:
-        """Note what local functions and lambdas are called with."""
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
-                continue
-            for function in self._local_functions(node.func):
-                received = self.received.setdefault(function, [])
-                received += enumerate(node.args)
-                received += ((keyword.arg, keyword.value) for keyword in node.keywords)
-            given = [*node.args, *(keyword.value for keyword in node.keywords)]
-            for argument in given:
-                for function in self._local_functions(argument):
-                    others = [(None, other) for other in given if other is not argument]
-                    self.received.setdefault(function, []).extend(others)
-
-    def _local_functions(self, node: ast.expr) -> list[ast.AST]:
-        if isinstance(node, ast.Lambda):
-            return [node]
-        if isinstance(node, ast.Name) and node in self.scopes.of:
-            found = self.bindings(node.id, self.scopes.of[node])
-            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-            return [binding.node for binding in found if isinstance(binding.node, kinds)]
-        return []
-
     def annotated(self, node: ast.expr) -> Value:
         """Say what a variable with this annotation holds."""
-        match node:
-            case ast.Constant(value=str(text)):
-                try:
-                    parsed = ast.parse(text, mode="eval").body
-                except SyntaxError:
-                    return UNKNOWN
-                for inner in ast.walk(parsed):
-                    self.scopes.of[inner] = self.scopes.of.get(node, self.scopes.module)
-                return self.annotated(parsed)
-            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-                return self.annotated(left) | self.annotated(right)
-            case ast.Subscript(value=outer, slice=inner):
-                made = {atom.path for atom in self.value(outer) if isinstance(atom, Reference)}
-                if made & {"typing.Optional", "typing.Union", "typing.Annotated", "typing.Final"}:
-                    parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-                    return join(self.annotated(part) for part in parts)
-                if made & {"builtins.type", "typing.Type"}:
-                    return UNKNOWN
-                parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-                within = join(self.annotated(part) for part in parts)
-                return self.annotated(outer) | frozenset({Items(within)})
-            case ast.Name() | ast.Attribute():
-                return frozenset(
-                    made
-                    for atom in self.value(node)
-                    if (made := instance(atom)) is not None and made != Instance("typing.Any")
-                )
-            case _:
-                return UNKNOWN
+        return annotated(self, node)
 
     def _evaluate(self, node: ast.expr) -> Value:
         match node:
@@ -274,7 +202,7 @@ class Names:
             case ast.Subscript(value=owner, slice=key):
                 return join(calls.member(self, atom, self.value(key)) for atom in self.value(owner))
             case ast.BinOp(left=left, op=op, right=right):
-                return self._combined(self.value(left), op, self.value(right))
+                return combined(self.value(left), op, self.value(right))
             case ast.JoinedStr(values=parts):
                 return concatenated([self.value(part) for part in parts])
             case (
@@ -304,7 +232,7 @@ class Names:
             case ast.DictComp(value=part):
                 return frozenset({Items(self.value(part))})
             case ast.Lambda():
-                return frozenset({self._defined(node, self.scopes.of[node])})
+                return frozenset({self._defined(node)})
             case _:
                 return UNKNOWN
 
@@ -316,24 +244,6 @@ class Names:
         named = {word.arg or "**": self.value(word.value) for word in node.keywords}
         return self.call(self.value(node.func), arguments, named)
 
-    def _combined(self, left: Value, op: ast.operator, right: Value) -> Value:
-        match op:
-            case ast.Add():
-                return concatenated([left, right]) | (left | right if items(left) else UNKNOWN)
-            case ast.Mod():
-                return frozenset(
-                    Text(template.replace("%s", word))
-                    for template, word in product(texts(left), texts(right) + texts(items(right)))
-                )
-            case ast.Div():
-                return frozenset(
-                    atom
-                    for atom in left | right
-                    if isinstance(atom, Instance) and atom.path in PATHS
-                )
-            case _:
-                return UNKNOWN
-
     def _attribute(self, atom: Atom, name: str) -> Value:
         match atom:
             case Reference(path=path):
@@ -344,23 +254,20 @@ class Names:
                 if path in PATHS and name in ("parent", "parents"):
                     return frozenset({Instance(path)})
                 return frozenset({Reference(f"{path}.{name}")})
-            case Class(scope=scope):
-                return self._of_class(atom, name, scope.bindings, scope)
+            case Class():
+                return self._of_class(atom, name)
             case Made(of=made):
                 inner = made.scope
                 own = join(self._bound(binding) for binding in inner.attributes.get(name, []))
-                return own | self._of_class(made, name, inner.bindings, inner)
+                return own | self._of_class(made, name)
             case Function():
                 return frozenset({Method(atom, name)})
             case _:
                 return frozenset({Method(atom, name)})
 
-    def _of_class(
-        self, made: Class, name: str, bindings: dict[str, list[Binding]], scope: Scope
-    ) -> Value:
-        del scope
-        if name in bindings:
-            return join(self._bound(binding) for binding in bindings[name])
+    def _of_class(self, made: Class, name: str) -> Value:
+        if name in made.scope.bindings:
+            return join(self._bound(binding) for binding in made.scope.bindings[name])
         bases = join(self.value(base) for base in made.node.bases)
         return self.attribute(bases, name)
 
@@ -408,32 +315,3 @@ class Names:
             if isinstance(inside, ast.Return) and self.scopes.of.get(inside) is inner:
                 found |= self.value(inside.value)
         return found
-
-
-def instance(atom: Atom) -> Atom | None:
-    """Say what the class `atom` makes."""
-    match atom:
-        case Reference(path=path):
-            return Instance(path)
-        case Class():
-            return Made(atom)
-        case _:
-            return None
-
-
-def join(values: Iterable[Value]) -> Value:
-    """Unite what something may be."""
-    return frozenset().union(*values)
-
-
-def concatenated(parts: list[Value]) -> Value:
-    """Join strings that are known; nothing is known of the whole if one part isn't."""
-    choices = [texts(part) for part in parts]
-    if not all(choices):
-        return UNKNOWN
-    found: set[Atom] = set()
-    for words in product(*choices):
-        found.add(Text("".join(words)))
-        if len(found) >= _MOST_TEXTS:
-            break
-    return frozenset(found)

@@ -86,7 +86,8 @@ def names_exist(tree: Tree) -> Iterator[Finding]:
     layers = set(read.layers)
     for entry in read.names():
         if not _exists(tree, entry.text, layers):
-            what = f"{entry.option} of {entry.contract} names {entry.text}, and there is no such module"
+            whose = f"{entry.option} of {entry.contract}"
+            what = f"{whose} names {entry.text}, and there is no such module"
             fix = "correct the name, or remove the entry if the module is gone"
             yield Finding(table.FILE, entry.line, 0, TABLE, what, fix)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 Owner: TypeAlias = (
     ast.Module
@@ -26,7 +26,8 @@ class Binding(NamedTuple):
     """One way in which a name gets its value."""
 
     how: str
-    """`value`, `item` (of a container), `import`, `define`, `annotation`, `annotations`, `parameter`, `unknown`."""
+    """`value`, `item` and `deep` (in a container, in one of its items), `import`, `define`,
+    `annotation`, `annotations` (of the items), `parameter`, `unknown`."""
     node: ast.AST | None
     scope: Scope
     """Where `node` is to be read."""
@@ -140,7 +141,8 @@ class Scopes:
     def _inside(self, node: ast.AST, scope: Scope, *, typing_only: bool = False) -> None:
         """Go on below `node`, which binds nothing itself."""
         for field, found in ast.iter_fields(node):
-            for child in found if isinstance(found, list) else [found]:
+            children = cast("list[object]", found if isinstance(found, list) else [found])
+            for child in children:
                 if isinstance(child, ast.stmt):
                     if typing_only and field == "body":
                         self.typing_only.add(child)

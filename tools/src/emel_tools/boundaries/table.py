@@ -99,9 +99,10 @@ def read(root: Path) -> Table:
         for section in parser.sections()
         if section.startswith(_PREFIX)
     )
+    options = dict(parser.items(SECTION)) if parser.has_section(SECTION) else {}
     session = {
         key: value if "\n" not in value else list(entries_of(value))
-        for key, value in (parser[SECTION] if SECTION in parser else {}).items()
+        for key, value in options.items()
     }
     return Table(session, contracts, tuple(entry for entry in _lines(text) if entry.option))
 

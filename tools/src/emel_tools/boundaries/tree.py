@@ -213,11 +213,12 @@ class Tree:
     def _importing(self) -> frozenset[str]:
         """Paths of the files that import what has changed, as far as a glance shows it."""
         changed = frozenset(s.name for s in self.subjects if s.path in self.changes)
-        return frozenset(s.path for s in self.subjects if changed & self._mentions(s))
+        return frozenset(s.path for s in self.subjects if changed & self.mentions(s))
 
-    def _mentions(self, subject: Subject) -> frozenset[str]:
+    def mentions(self, subject: Subject) -> frozenset[str]:
+        """Name the modules that a file imports, or imports from."""
         if self.below is not None and subject.path not in self.changes:
-            return self.below._mentions(subject)
+            return self.below.mentions(subject)
         key = (subject.path, "mentions")
         if key not in self._remembered:
             self._remembered[key] = _mentioned(self.parsed(subject))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from emel_tools.boundaries.calls import FETCHERS, GETATTRS, IMPORTERS, NAMESPACES
+from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
 from emel_tools.boundaries.scopes import is_typing_only
@@ -26,24 +26,14 @@ from emel_tools.boundaries.values import (
     texts,
 )
 
-_PATCHERS: Final = frozenset(
-    {"setattr", "delattr", "patch", "object", "multiple", "dict", "spy", "stub", "importorskip",
-     "import_module", "find_spec", "resolve_name", "run_module", "syspath_prepend", "delitem",
-     "setitem"}
-)  # fmt: skip
-"""Methods that take the dotted name of what they look up or replace."""
-_HARMLESS: Final = FETCHERS | {
-    "builtins.hasattr", "builtins.isinstance", "builtins.issubclass", "builtins.repr",
-    "builtins.str", "builtins.id", "builtins.bool", "builtins.print", "builtins.type",
-    "builtins.dir", "operator.getitem", "importlib.reload", "importlib.resources.files",
-    "functools.partial", "typing.cast",
-}  # fmt: skip
-"""What may be handed a module: it takes nothing out of it that isn't seen here."""
 _PLAIN: Final = (
     ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.BitOr, ast.Tuple, ast.List,
     ast.Load, ast.Starred,
 )  # fmt: skip
 _DUNDERS: Final = frozenset({"__builtins__", "__loader__", "__spec__"})
+
+
+_TYPE_CHECKING: Final[Value] = frozenset({Reference("typing.TYPE_CHECKING")})
 
 
 class Use(NamedTuple):
@@ -133,7 +123,7 @@ class _Walk:
 
     def _is_for_typing(self, node: ast.If) -> bool:
         found = self.names.value(node.test)
-        return is_typing_only(node) and found == {Reference("typing.TYPE_CHECKING")}
+        return is_typing_only(node) and found == _TYPE_CHECKING
 
     def _note(self, node: ast.AST, target: str, base: str = "") -> None:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
@@ -206,22 +196,26 @@ class _Walk:
         for atom in function:
             if isinstance(atom, Reference):
                 self._known_call(node, atom.path)
-            elif isinstance(atom, Getter | Partial | Method):
+            elif isinstance(atom, Getter | Partial):
                 self._note_all(node, self.names.value(node))
-                if isinstance(atom, Method) and atom.name == "__getattribute__":
-                    for argument in node.args:
-                        for text in texts(self.names.value(argument)):
-                            self._note(node, f"?.{text}")
-                if isinstance(atom, Method) and isinstance(atom.owner, Namespace):
-                    if not any(texts(self.names.value(argument)) for argument in node.args):
-                        self._whole(node, atom.owner.path)
+            elif isinstance(atom, Method):
+                self._method_call(node, atom)
         for word in node.keywords:
             if word.arg == "allow_pickle" and not _is_false(word.value):
                 self._note(node, "?.load(allow_pickle)")
         self._patched(node, function)
-        if not any(isinstance(a, Reference) and a.path in _HARMLESS for a in function):
-            if not (isinstance(node.func, ast.Attribute) and node.func.attr in _PATCHERS):
-                self._escape([*node.args, *(word.value for word in node.keywords)])
+        harmless = any(isinstance(a, Reference) and a.path in HARMLESS for a in function)
+        if not harmless and not _patches(node.func):
+            self._escape([*node.args, *(word.value for word in node.keywords)])
+
+    def _method_call(self, node: ast.Call, method: Method) -> None:
+        self._note_all(node, self.names.value(node))
+        named = [text for argument in node.args for text in texts(self.names.value(argument))]
+        if method.name == "__getattribute__":
+            for text in named:
+                self._note(node, f"?.{text}")
+        if isinstance(method.owner, Namespace) and not named:
+            self._whole(node, method.owner.path)
 
     def _known_call(self, node: ast.Call, path: str) -> None:
         self._note(node, f"{path}()", path)
@@ -239,8 +233,6 @@ class _Walk:
                 self._wholes(node, first)
                 if path not in GETATTRS:
                     self._whole(node, path.rpartition(".")[0])
-        elif path in NAMESPACES:
-            pass
         elif path in ("operator.attrgetter", "operator.methodcaller"):
             for argument in node.args[: None if path.endswith("attrgetter") else 1]:
                 for text in texts(self.names.value(argument)):
@@ -255,14 +247,15 @@ class _Walk:
 
     def _patched(self, node: ast.Call, function: Value) -> None:
         """Look at `monkeypatch.setattr("pkg._x.y", ...)` and `mock.patch.object(pkg, "_x")`."""
-        by_name = isinstance(node.func, ast.Attribute) and node.func.attr in _PATCHERS
-        if not node.args or not (by_name or Reference("unittest.mock.patch") in function):
+        if not node.args or not (
+            _patches(node.func) or Reference("unittest.mock.patch") in function
+        ):
             return
         first = self.names.value(node.args[0])
         for text in texts(first):
-            if text.partition(".")[0] in self.roots or text.partition(".")[0] in _STDLIB:
-                if "." in text or text in self.roots:
-                    self._note(node, text.replace(":", "."))
+            known = text.partition(".")[0] in self.roots | _STDLIB
+            if known and ("." in text or text in self.roots):
+                self._note(node, text.replace(":", "."))
         if len(node.args) > 1:
             for text in texts(self.names.value(node.args[1])):
                 for atom in first:
@@ -302,3 +295,7 @@ _MODULES: Final = _STDLIB | {"numpy"}
 
 def _is_false(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is False
+
+
+def _patches(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and function.attr in PATCHERS

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import product
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from emel_tools.boundaries.scopes import Scope
@@ -106,6 +108,9 @@ Atom: TypeAlias = (
 )
 Value: TypeAlias = frozenset[Atom]
 UNKNOWN: Value = frozenset()
+PATHS: Final = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath"})
+MOST_TEXTS: Final = 64
+"""No more strings than this are put together out of parts that may be several."""
 
 
 def texts(value: Value) -> list[str]:
@@ -127,3 +132,47 @@ def portable(value: Value) -> Value:
         elif isinstance(atom, Reference | Instance | Text):
             found.add(atom)
     return frozenset(found)
+
+
+def instance(atom: Atom) -> Atom | None:
+    """Say what the class `atom` makes."""
+    match atom:
+        case Reference(path=path):
+            return Instance(path)
+        case Class():
+            return Made(atom)
+        case _:
+            return None
+
+
+def join(values: Iterable[Value]) -> Value:
+    """Unite what something may be."""
+    return frozenset[Atom]().union(*values)
+
+
+def concatenated(parts: list[Value]) -> Value:
+    """Join strings that are known; nothing is known of the whole if one part isn't."""
+    choices = [texts(part) for part in parts]
+    if not all(choices):
+        return UNKNOWN
+    found: set[Atom] = set()
+    for words in product(*choices):
+        found.add(Text("".join(words)))
+        if len(found) >= MOST_TEXTS:
+            break
+    return frozenset(found)
+
+
+def combined(left: Value, op: ast.operator, right: Value) -> Value:
+    """Say what an operator makes of strings, containers and paths."""
+    match op:
+        case ast.Add():
+            return concatenated([left, right]) | (left | right if items(left) else UNKNOWN)
+        case ast.Mod():
+            words = [*texts(right), *texts(items(right))]
+            whole = (template.replace("%s", word) for template in texts(left) for word in words)
+            return frozenset(map(Text, whole))
+        case ast.Div():
+            return frozenset(a for a in left | right if isinstance(a, Instance) and a.path in PATHS)
+        case _:
+            return UNKNOWN

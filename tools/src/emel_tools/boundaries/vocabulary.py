@@ -25,8 +25,9 @@ class Vocabulary(Checked):
 
     A word is written as the owner's enumeration has it, in capitals. What is found elsewhere: the
     capitals as a name, an attribute or in a string; the word as a whole string, in any case, with
-    hyphens or underscores, and a compound one anywhere in a string; and its lower case as an attribute, a keyword or a name in a class or module,
-    unless it is `everyday`. Docstrings and comments may say what they like, and so may locals.
+    hyphens or underscores, and a compound one anywhere in a string; and its lower case as an
+    attribute, a keyword or a name in a class or module, unless it is `everyday`. Docstrings and
+    comments may say what they like, and so may locals.
 
     Options: `words`, `everyday`, `owners` (who coin them), `speakers` (who may repeat them).
     """

@@ -72,13 +72,19 @@ class Owners:
         self.entries = tuple(entries)
 
     def beside(self, subject: Subject) -> str:
-        """Name the owners that a file could have been: of tests for a test, else of modules."""
-        alike = [entry for entry in self.entries if entry.startswith(TESTS) == subject.is_test]
+        """Name the owners of a file's own kind: tests, tools or packages."""
+        alike = [entry for entry in self.entries if _kind(entry) == _kind(subject.name)]
         return ", ".join(alike) or "nobody"
 
     def include(self, subject: Subject) -> bool:
         """Whether a file belongs to one of the owners."""
         return any(owns(entry, subject) for entry in self.entries)
+
+
+def _kind(name: str) -> str:
+    if name.startswith(TESTS):
+        return "tests"
+    return "tools" if name.startswith("emel_tools") else "packages"
 
 
 def owns(entry: str, subject: Subject) -> bool:

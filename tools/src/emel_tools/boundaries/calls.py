@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from emel_tools.boundaries.values import (
     Reference,
     Text,
     Value,
+    instance,
     items,
     join,
     texts,
@@ -111,7 +113,10 @@ def answer(names: Names, path: str, arguments: list[Value], named: dict[str, Val
         given = [items(value) for value in arguments[1:]]
         return frozenset({Items(names.call(first, given, {}))})
     if path in _SAME:
-        return second
+        target = first if path.endswith("cast") else second
+        typed = join(names.annotated(ast.Constant(text)) for text in texts(target))
+        named_types = frozenset(a for atom in target if (a := instance(atom)) is not None)
+        return typed | named_types | (second if path.endswith("cast") else first)
     if path == "builtins.type" and len(arguments) == 1:
         return frozenset(Reference(a.path) for a in first if isinstance(a, Instance))
     if path in ("builtins.str", "os.fspath"):
@@ -132,6 +137,8 @@ def answer(names: Names, path: str, arguments: list[Value], named: dict[str, Val
         return found
     if (found := names.world.returned(path)) is not None:
         return found or frozenset({Instance(path)})  # something of ours
+    if owner.partition(".")[0] == "numpy" and name[:1].islower():
+        return frozenset({Instance("numpy.ndarray")})
     if name[:1].isupper():
         return frozenset({Instance(path)})
     return UNKNOWN

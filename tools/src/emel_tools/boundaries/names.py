@@ -28,6 +28,7 @@ from emel_tools.boundaries.values import (
     Value,
     combined,
     concatenated,
+    instance,
     items,
     join,
 )
@@ -144,6 +145,9 @@ class Names:
                 return frozenset({self._defined(node)})
             case "annotation" if isinstance(node, ast.expr):
                 return self.annotated(node)
+            case "narrowed" if isinstance(node, ast.expr):
+                kinds = self.value(node) | items(self.value(node))
+                return frozenset(made for kind in kinds if (made := instance(kind)) is not None)
             case "annotations" if isinstance(node, ast.expr):
                 return frozenset({Items(self.annotated(node))})
             case "parameter" if isinstance(node, ast.arg):
@@ -249,6 +253,8 @@ class Names:
             case Reference(path=path):
                 if name == "__dict__":
                     return frozenset({Namespace(path)})
+                if name == "__self__" and path.startswith("builtins."):
+                    return frozenset({Reference("builtins")})  # print.__self__
                 return self._member(path, name)
             case Instance(path=path):
                 if path in PATHS and name in ("parent", "parents"):

@@ -31,7 +31,8 @@ _ENTRIES: Final = {
         netrc plistlib.load mimetypes.init aiofiles pandas h5py pyarrow torch.load torch.save
         ?.read_bytes ?.read_text ?.write_bytes ?.write_text ?.iterdir ?.rglob ?.hardlink_to
         ?.symlink_to ?.tofile ?.fromfile ?.loadtxt ?.genfromtxt ?.savetxt ?.savez ?.is_file
-        ?.is_dir ?.is_symlink ?.mkdir
+        ?.is_dir ?.is_symlink ?.mkdir numpy.core numpy._core inspect.getsource
+        inspect.getsourcelines inspect.findsource
     """,
     "mapping": """
         mmap numpy.memmap numpy.lib.format.open_memmap ?.memmap ?.open_memmap ?.madvise
@@ -39,7 +40,7 @@ _ENTRIES: Final = {
     """,
     "threads": """
         threading _thread concurrent asyncio multiprocessing.pool multiprocessing.dummy
-        _threading_local queue sched trio anyio greenlet gevent signal.set_wakeup_fd
+        _threading_local  sched trio anyio greenlet gevent signal.set_wakeup_fd
         signal.pthread_kill signal.setitimer signal.alarm dummy_threading _dummy_thread
     """,
     "processes": """
@@ -104,7 +105,7 @@ _INNOCENT: Final = """
     importlib.abc importlib.machinery.ModuleSpec importlib.metadata.PackageNotFoundError
     multiprocessing.cpu_count urllib.error urllib.parse numpy.lib.stride_tricks
     numpy.lib.NumpyVersion numpy.lib.mixins numpy.lib.recfunctions numpy.lib.scimath
-    numpy.lib.array_utils queue.Empty queue.Full http.HTTPStatus asyncio.iscoroutinefunction
+    numpy.lib.array_utils http.HTTPStatus asyncio.iscoroutinefunction
 """
 _PURE_PATH: Final = """
     joinpath with_name with_suffix with_stem name stem suffix suffixes parent parents parts

@@ -27,7 +27,7 @@ class Binding(NamedTuple):
 
     how: str
     """`value`, `item` and `deep` (in a container, in one of its items), `import`, `define`,
-    `annotation`, `annotations` (of the items), `parameter`, `unknown`."""
+    `annotation`, `annotations` (of the items), `narrowed`, `parameter`, `unknown`."""
     node: ast.AST | None
     scope: Scope
     """Where `node` is to be read."""
@@ -166,6 +166,8 @@ class Scopes:
                     while isinstance(at.owner, _COMPREHENSIONS) and at.parent is not None:
                         at = at.parent
                     at.bind(target.id, Binding("value", value, scope))
+                case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
+                    scope.bind(name, Binding("narrowed", kinds, scope))
                 case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                     scope.bind(name, Binding("unknown", None, scope))
                 case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):

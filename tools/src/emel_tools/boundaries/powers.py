@@ -73,8 +73,9 @@ _ENTRIES: Final = {
     """,
     "native": """
         ctypes _ctypes cffi _cffi_backend numpy.ctypeslib numpy.f2py numba cython pyximport
-        ?.ctypes ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
-        numpy.ndarray.ctypes cppyy pybind11
+        ?.data_as ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
+        numpy.ndarray.ctypes.data_as numpy.ndarray.ctypes.shape_as
+        numpy.ndarray.ctypes.strides_as cppyy pybind11
     """,
     "pickle": """
         pickle _pickle cPickle pickletools marshal shelve dill cloudpickle joblib jsonpickle
@@ -90,6 +91,7 @@ _ENTRIES: Final = {
 """Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""
 
 _INNOCENT: Final = """
+    os.O_* os.SEEK_* os.W* os.POSIX_* os.EX_*
     os.path os.PathLike os.fspath os.sep os.altsep os.extsep os.pathsep os.linesep os.curdir
     os.pardir os.name os.devnull os.defpath os.environ os.environb os.getenv os.getenvb
     os.fsencode os.fsdecode os.strerror os.cpu_count os.process_cpu_count os.sched_getaffinity

@@ -46,7 +46,7 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
 
 def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
     """List the packages that a file imports, neither its own nor Python's, each with its line."""
-    for node in ast.walk(tree.parsed(subject)):
+    for node in tree.nodes(subject):
         match node:
             case ast.Import(names=aliases):
                 named = [alias.name for alias in aliases]

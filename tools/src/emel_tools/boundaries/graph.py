@@ -43,7 +43,7 @@ def _imports(tree: Tree, subject: Subject) -> Callable[[], list[tuple[str, int, 
 def imports(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
     """List the modules that a file imports, each with its line."""
     scopes = tree.names(subject).scopes
-    for node in ast.walk(tree.parsed(subject)):
+    for node in tree.nodes(subject):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

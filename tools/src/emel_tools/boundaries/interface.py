@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from emel_tools.boundaries.contract import Checked
@@ -118,7 +118,7 @@ def private_names(tree: Tree) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
         for subject in base.subjects:
             if not subject.is_test:
-                for name in {*defined(base.parsed(subject)), subject.name.rpartition(".")[2]}:
+                for name in {*defined(base.nodes(subject)), subject.name.rpartition(".")[2]}:
                     if is_private(name):
                         found.setdefault(name, set()).add(subject.package)
         _CACHE.clear()
@@ -128,12 +128,12 @@ def private_names(tree: Tree) -> dict[str, frozenset[str]]:
 
 def own_names(tree: Tree, subject: Subject) -> frozenset[str]:
     """Name all that a file defines itself."""
-    return frozenset(defined(tree.parsed(subject)))
+    return frozenset(defined(tree.nodes(subject)))
 
 
-def defined(tree: ast.Module) -> Iterator[str]:
+def defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Name what a file binds: functions, classes, names and attributes that it assigns."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case (
                 ast.FunctionDef(name=name)

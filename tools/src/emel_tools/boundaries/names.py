@@ -67,7 +67,7 @@ class Names:
         self._values: dict[ast.AST, Value] = {}
         self._looked_up: dict[tuple[int, str], Value] = {}
         self._functions: dict[ast.AST, Function | Class] = {}
-        self.received = received(self, tree)
+        self.received = received(self)
 
     def value(self, node: ast.expr | None) -> Value:
         """Say what an expression may stand for."""

@@ -14,10 +14,10 @@ Received: TypeAlias = tuple[int | str | None, ast.expr]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-def received(names: Names, tree: ast.Module) -> dict[ast.AST, list[Received]]:
+def received(names: Names) -> dict[ast.AST, list[Received]]:
     """Collect what local functions and lambdas are called with, by the function's node."""
     found: defaultdict[ast.AST, list[Received]] = defaultdict(list)
-    for node in ast.walk(tree):
+    for node in list(names.scopes.of):
         if not isinstance(node, ast.Call):
             continue
         for function in _local(names, node.func):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar, cast
@@ -19,6 +19,7 @@ from emel_tools.boundaries.uses import Use, uses
 from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
 from emel_tools.workspace import Package, shards
 
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 T = TypeVar("T")
 TESTS: Final = "tests:"
 """How the name of a test file begins: `tests:emel_io_mmap.test_leases`."""
@@ -66,6 +67,7 @@ class Tree:
         self._parsed: dict[str, ast.Module] = {}
         self.broken: dict[str, SyntaxError] = {}
         """Files that are no Python, once they have been looked at."""
+        self._nodes: dict[str, tuple[ast.AST, ...]] = {}
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
 
@@ -130,6 +132,16 @@ class Tree:
             return uses(self.names(subject), self.parsed(subject), self.roots)
 
         return self.remember(subject, "uses", make)
+
+    def nodes(self, subject: Subject) -> tuple[ast.AST, ...]:
+        """List the nodes of a file, parents first, but for the marks on names and operators."""
+        if self.below is not None and subject.path not in self.changes:
+            return self.below.nodes(subject)
+        if subject.path not in self._nodes:
+            every = ast.walk(self.parsed(subject))
+            kept = tuple(node for node in every if not isinstance(node, _MARKS))
+            self._nodes[subject.path] = kept
+        return self._nodes[subject.path]
 
     def remember(self, subject: Subject, key: object, make: Callable[[], T]) -> T:
         """Make something of a file once, and again only for a tree that changes it."""
@@ -221,7 +233,7 @@ class Tree:
             return self.below.mentions(subject)
         key = (subject.path, "mentions")
         if key not in self._remembered:
-            self._remembered[key] = _mentioned(self.parsed(subject))
+            self._remembered[key] = _mentioned(self.nodes(subject))
         return cast("frozenset[str]", self._remembered[key])
 
     def _subject(self, path: str) -> Subject | None:
@@ -247,9 +259,9 @@ class Tree:
         return None
 
 
-def _mentioned(parsed: ast.Module) -> frozenset[str]:
+def _mentioned(nodes: Iterable[ast.AST]) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(parsed):
+    for node in nodes:
         match node:
             case ast.Import(names=aliases):
                 found |= {alias.name for alias in aliases}

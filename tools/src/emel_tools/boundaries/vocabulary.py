@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from importlinter import fields
@@ -68,7 +68,7 @@ class Vocabulary(Checked):
             name
             for subject in tree.subjects
             if owners.include(subject)
-            for name in defined(tree.parsed(subject))
+            for name in defined(tree.nodes(subject))
         }
         named = (*self.entries("words"), *self.entries("everyday"))
         return [word for word in named if word not in coined]
@@ -79,9 +79,8 @@ def spoken(
 ) -> Iterator[tuple[ast.AST, str]]:
     """Find the words that a file says, each with its node."""
     names = tree.names(subject)
-    parsed = tree.parsed(subject)
-    silent = set(docstrings(parsed))
-    for node in ast.walk(parsed):
+    silent = set(docstrings(tree.nodes(subject)))
+    for node in tree.nodes(subject):
         match node:
             case ast.Name(id=name) if name in words:
                 yield node, name
@@ -130,8 +129,8 @@ def word_in(text: str, words: frozenset[str]) -> str | None:
     return None
 
 
-def docstrings(tree: ast.Module) -> Iterator[ast.AST]:
+def docstrings(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """List the strings that are statements of their own: docstrings, of attributes too."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value

@@ -51,8 +51,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def boundaries(session: nox.Session) -> None:
-    """Hold the imports to .importlinter, and .importlinter to the packages."""
-    run(session, "python -m emel_tools.boundaries", "lint-imports --no-cache --no-logo")
+    """Hold every file to the table in .importlinter; `-- --json`, `--sarif` or `--github`."""
+    run(session, "python -m emel_tools.boundaries", options=session.posargs)
 
 
 @nox.session

@@ -1,65 +1,103 @@
-"""Each rule over the boundaries sees its violation, planted in a small repository."""
+"""Each rule over the table itself sees what it is there for, in a small repository."""
 
 import pytest
 
-from emel_tools.boundaries import check
+from emel_tools.boundaries import table
+from emel_tools.boundaries.__main__ import main
+from emel_tools.boundaries.check import check, tree_at
+from emel_tools.boundaries.powers import NAMES
 
-CONTRACTS = """
+CAPABILITIES = "\n".join(
+    f"""
+[importlinter:contract:capability-{name}]
+name = {name}
+type = capability
+capability = {name}
+broken_contract_guidance = don't
+"""
+    for name in NAMES
+    if name != "files"
+)
+TABLE = f"""
 [importlinter]
-root_packages =
+top =
+    emel_tools
     emel
+disks =
     emel_disk
+root_packages = %(top)s%(disks)s
 include_external_packages = True
+contract_types =
+    layers: emel_tools.boundaries.house.Layers
+    forbidden: emel_tools.boundaries.house.Forbidden
+    capability: emel_tools.boundaries.capability.Capability
+    interface: emel_tools.boundaries.interface.Interface
+    vocabulary: emel_tools.boundaries.vocabulary.Vocabulary
 
 [importlinter:contract:layers]
 name = layers
 type = layers
 layers =
-    emel
-    emel_disk | (emel_tape)
-
-[importlinter:contract:door-emel]
-name = door
-type = protected
-protected_modules = emel.*
-allowed_importers = emel
-
-[importlinter:contract:door-disk]
-name = door
-type = protected
-protected_modules = emel_disk.*
-allowed_importers = emel_disk
-
-[importlinter:contract:os]
-name = os
-type = protected
-protected_modules = os
-allowed_importers = emel_disk._platform
+    top
+    disks
+broken_contract_guidance = look down
 
 [importlinter:contract:system]
 name = system
 type = forbidden
 source_modules =
-    emel
-    emel_disk
+    disks
 forbidden_modules =
     mmap
     socket
+broken_contract_guidance = don't
+
+[importlinter:contract:interface]
+name = doors
+type = interface
+broken_contract_guidance = use the door
+
+[importlinter:contract:words]
+name = words
+type = vocabulary
+words =
+    SPINNING
+owners =
+    # it spins
+    emel_disk.*
+broken_contract_guidance = ask the disk
+
+[importlinter:contract:capability-files]
+name = files
+type = capability
+capability = files
+owners =
+    # the disk is a file
+    emel_disk._platform
+broken_contract_guidance = ask the disk
+{CAPABILITIES}
 """
 PYPROJECT = '[tool.uv.workspace]\nmembers = ["packages/disk", "packages/emel", "tools"]\n'
+DISK = '[project]\nname = "emel-disk"\ndependencies = []\n'
 
 
 @pytest.fixture
 def repo(tmp_path):
     files = {
-        ".importlinter": CONTRACTS,
+        ".importlinter": TABLE,
         "pyproject.toml": PYPROJECT,
         "packages/emel/pyproject.toml": '[project]\nname = "emel"\ndependencies = ["emel-disk"]\n',
         "packages/emel/src/emel/__init__.py": "from emel_disk import spin\n",
         "packages/emel/src/emel/face.py": "def open(path):\n    return path\n\n\nopen('x')\n",
-        "packages/disk/pyproject.toml": '[project]\nname = "emel-disk"\ndependencies = []\n',
-        "packages/disk/src/emel_disk/__init__.py": "from emel_disk._platform import spin\n",
-        "packages/disk/src/emel_disk/_platform.py": "import os\n\nspin = open(os.devnull)\n",
+        "packages/disk/pyproject.toml": DISK,
+        "packages/disk/src/emel_disk/__init__.py": (
+            "from emel_disk._platform import spin\n\n__all__ = ['spin']\n"
+        ),
+        "packages/disk/src/emel_disk/_platform.py": (
+            "import os\n\nSPINNING = 1\nspin = open(os.devnull)\n"
+        ),
+        "tools/pyproject.toml": "[project]\nname = 'emel-tools'\n",
+        "tools/src/emel_tools/__init__.py": "",
     }
     for name, text in files.items():
         write(tmp_path, name, text)
@@ -76,13 +114,18 @@ def edit(root, name, old, new):
     path = root / name
     text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def heard(root):
-    findings = check(root)
+    findings = check(tree_at(root))
     assert all(finding.fix for finding in findings)
     return [(finding.where, finding.what) for finding in findings]
+
+
+def line_of(root, text):
+    lines = (root / ".importlinter").read_text("utf-8").splitlines()
+    return f".importlinter:{lines.index(text) + 1}"
 
 
 @pytest.mark.behaviour("BND-01", "BND-02", "BND-03", "BND-04", "BND-05", "BND-06", "BND-07")
@@ -90,67 +133,134 @@ def test_a_whole_repository_is_green(repo):
     assert heard(repo) == []
 
 
-@pytest.mark.behaviour("BND-01")
-def test_a_package_that_is_no_root_is_found(repo):
-    edit(repo, ".importlinter", "    emel_disk\ninclude", "include")
-    assert ("packages/disk", "emel_disk is no root package, so nothing in it is linted") in heard(
-        repo
+@pytest.mark.behaviour("BND-01", "BND-12")
+def test_a_package_without_its_line_is_found_and_the_line_is_all_that_it_takes(repo):
+    write(repo, "packages/tape/pyproject.toml", DISK.replace("disk", "tape"))
+    write(repo, "packages/tape/src/emel_tape/__init__.py", "__all__ = []\n")
+    edit(repo, "pyproject.toml", '"tools"', '"packages/tape", "tools"')
+    (finding,) = check(tree_at(repo))
+    assert finding.file == "packages/tape"
+    assert finding.what == "emel_tape stands in no layer, so nothing holds for it"
+    assert finding.fix == "write emel_tape into its layer in .importlinter: that one line is all"
+
+    edit(repo, ".importlinter", "    emel_disk\n", "    emel_disk\n    emel_tape\n")
+    assert heard(repo) == []
+    write(
+        repo, "packages/tape/src/emel_tape/_reel.py", "import emel\nimport emel_disk\nopen('x')\n"
     )
+    assert {finding.rule for finding in check(tree_at(repo))} == {
+        "layers",
+        "dependencies",
+        "capability-files",
+    }
 
 
 @pytest.mark.behaviour("BND-01")
 def test_a_root_without_a_folder_is_found(repo):
-    edit(repo, ".importlinter", "    emel_disk\ninclude", "    emel_disk\n    emel_dsik\ninclude")
-    assert (".importlinter", "root package emel_dsik has no folder in packages/") in heard(repo)
+    edit(repo, ".importlinter", "    emel_disk\n", "    emel_disk\n    emel_dsik\n")
+    assert (line_of(repo, "    emel_dsik"), "emel_dsik has no folder in packages/") in heard(repo)
+
+
+@pytest.mark.behaviour("BND-01")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("root_packages = %(top)s%(disks)s", "root_packages =\n    emel_tools\n    emel"),
+        ("    top\n    disks\nbroken", "    top\nbroken"),
+    ],
+)
+def test_roots_that_are_not_put_together_from_all_layers_are_found(repo, old, new):
+    edit(repo, ".importlinter", old, new)
+    what = "emel_disk is in root_packages and in no layer, or the other way round"
+    assert what in [what for _, what in heard(repo)]
 
 
 @pytest.mark.behaviour("BND-01")
 def test_a_folder_whose_module_has_another_name_is_found(repo):
     (repo / "packages/disk/src/emel_disk").rename(repo / "packages/disk/src/disk")
-    assert ("packages/disk", "it has no src/emel_disk") in heard(repo)
+    assert ("packages/disk", "it has no src/emel_disk/__init__.py") in heard(repo)
 
 
 @pytest.mark.behaviour("BND-02")
 @pytest.mark.parametrize("module", ["inner/rogue.py", "inner/deeper/rogue.py"])
 def test_a_folder_of_modules_without_init_is_found(repo, module):
     write(repo, f"packages/disk/src/emel_disk/{module}", "import socket\n")
-    what = "it holds modules and has no __init__.py, so they aren't linted"
+    what = "it holds modules and has no __init__.py, so import-linter skips them"
     assert ("packages/disk/src/emel_disk/inner", what) in heard(repo)
 
 
 @pytest.mark.behaviour("BND-02")
-def test_a_module_beside_the_package_is_found(repo):
-    write(repo, "packages/disk/src/rogue.py", "")
-    what = "a module beside the package is installed and not linted"
-    assert heard(repo) == [("packages/disk/src/rogue.py", what)]
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("src/rogue.py", "a module beside the package is installed and no part of it"),
+        ("rogue.py", "a module outside src and tests belongs to nobody"),
+        ("scripts/rogue.py", "a module outside src and tests belongs to nobody"),
+    ],
+)
+def test_a_module_where_nothing_looks_is_found(repo, path, what):
+    write(repo, f"packages/disk/{path}", "")
+    assert heard(repo) == [(f"packages/disk/{path}", what)]
 
 
 @pytest.mark.behaviour("BND-03")
 @pytest.mark.parametrize(
-    ("old", "new", "where", "what"),
+    ("old", "new", "what"),
     [
-        ("    socket", "    sokcet", "system", "forbidden_modules names sokcet"),
-        ("emel_disk._platform", "emel_disk._platfrom", "os", "allowed_importers names"),
-        ("emel_disk.*", "emel_dsik.*", "door-disk", "protected_modules names emel_dsik.*"),
-        ("    emel\n    emel_disk |", "    emle\n    emel_disk |", "layers", "layers names emle"),
+        ("    socket", "    sokcet", "forbidden_modules of system names sokcet"),
+        ("    emel_disk._platform", "    emel_disk._platfrom", "owners of capability-files names"),
+        ("    emel_disk.*", "    emel_dsik.*", "owners of words names emel_dsik.*"),
+        ("    disks\nforbidden", "    disk\nforbidden", "source_modules of system names disk"),
+        (
+            "    emel_disk._platform",
+            "    tests:emel_disk",
+            "owners of capability-files names tests",
+        ),
     ],
 )
-def test_a_misspelt_name_is_found(repo, old, new, where, what):
+def test_a_misspelt_name_is_found_with_its_line(repo, old, new, what):
     edit(repo, ".importlinter", old, new)
-    assert any(w == f".importlinter [{where}]" and t.startswith(what) for w, t in heard(repo))
+    where = line_of(repo, new.partition("\n")[0])
+    assert any(w == where and t.startswith(what) for w, t in heard(repo))
 
 
 @pytest.mark.behaviour("BND-03")
 def test_a_misspelt_name_on_either_side_of_an_ignored_import_is_found(repo):
-    edit(repo, ".importlinter", "    mmap", "    mmap\nignore_imports = emel.fcae -> emel_disk.*")
-    what = "ignore_imports names emel.fcae, and there is no such module"
-    assert heard(repo) == [(".importlinter [system]", what)]
+    ignored = "ignore_imports =\n    # it did so before\n    emel.fcae -> emel_disk.*\n"
+    edit(repo, ".importlinter", "    socket\n", f"    socket\n{ignored}")
+    told = [what for _, what in heard(repo)]
+    assert "ignore_imports of system names emel.fcae, and there is no such module" in told
 
 
 @pytest.mark.behaviour("BND-03")
-def test_a_protected_module_that_nobody_imports_is_found(repo):
-    write(repo, "packages/disk/src/emel_disk/_platform.py", "spin = 0\n")
-    assert heard(repo) == [(".importlinter [os]", "os is protected, and no package imports it")]
+def test_an_ignored_import_that_is_gone_is_found_and_the_other_contracts_still_hold(repo):
+    ignored = "ignore_imports =\n    # it did so before\n    emel_disk._platform -> socket\n"
+    edit(repo, ".importlinter", "    socket\n", f"    socket\n{ignored}")
+    write(repo, "packages/disk/src/emel_disk/sly.py", "open('x')\n")
+    rules = {finding.rule: finding.what for finding in check(tree_at(repo))}
+    assert rules.keys() == {"system", "capability-files"}
+    assert "No matches for ignored import emel_disk._platform -> socket" in rules["system"]
+
+
+@pytest.mark.behaviour("BND-03")
+def test_a_word_that_no_owner_defines_is_found(repo):
+    edit(repo, ".importlinter", "    SPINNING", "    SPINING")
+    what = "words lists SPINING, and no owner defines it"
+    assert heard(repo) == [(line_of(repo, "    SPINING"), what)]
+
+
+@pytest.mark.behaviour("BND-03")
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "what"),
+    [
+        ("capability = files", "capability = fiels", "capability-files", "no such capability"),
+        ("type = interface", "type = interfaec", "interface", "can't be checked: interfaec"),
+        ("words =\n", "wrods =\n", "words", "Did you mean 'words'?"),
+    ],
+)
+def test_a_contract_that_can_not_be_checked_is_found(repo, old, new, rule, what):
+    edit(repo, ".importlinter", old, new)
+    assert any(f.rule == rule and what in f.what for f in check(tree_at(repo)))
 
 
 @pytest.mark.behaviour("BND-04")
@@ -158,8 +268,10 @@ def test_a_protected_module_that_nobody_imports_is_found(repo):
     ("name", "text"),
     [
         ("setup.cfg", "[importlinter]\nroot_package = emel\n"),
+        ("packages/emel/setup.cfg", "[importlinter]\nroot_package = emel\n"),
+        ("packages/emel/.importlinter", "[importlinter]\nroot_package = emel\n"),
         ("pyproject.toml", PYPROJECT + "[tool.importlinter]\nroot_package = 'emel'\n"),
-        ("packages/emel/pyproject.toml", "[tool.importlinter]\nroot_package = 'emel'\n"),
+        ("tools/pyproject.toml", "[tool.importlinter]\nroot_package = 'emel'\n"),
     ],
 )
 def test_a_second_configuration_is_found(repo, name, text):
@@ -183,43 +295,72 @@ def test_a_wildcard_among_the_members_is_found(repo):
 
 
 @pytest.mark.behaviour("BND-06")
-def test_a_package_outside_the_layers_is_found(repo):
-    edit(repo, ".importlinter", "    emel_disk | (emel_tape)", "    (emel_tape)")
-    assert heard(repo) == [(".importlinter [layers]", "emel_disk is absent in the layers")]
+@pytest.mark.parametrize("kind", ["layers", "interface", "vocabulary"])
+def test_a_kind_of_contract_that_has_gone_is_found(repo, kind):
+    text = (repo / ".importlinter").read_text("utf-8")
+    head, _, rest = text.partition(f"\ntype = {kind}\n")
+    start = head.rindex("[importlinter:contract:")
+    end = rest.find("[importlinter:contract:")
+    write(repo, ".importlinter", head[:start] + rest[end:])
+    told = [what for _, what in heard(repo)]
+    assert f"there are fewer than 1 contracts of type {kind}" in told
 
 
 @pytest.mark.behaviour("BND-06")
-def test_a_package_that_exists_and_is_optional_is_found(repo):
-    edit(repo, ".importlinter", "emel_disk | (emel_tape)", "(emel_disk)")
-    assert heard(repo) == [(".importlinter [layers]", "emel_disk is optional in the layers")]
+def test_a_capability_that_no_contract_speaks_of_is_found(repo):
+    edit(repo, ".importlinter", "capability = pickle", "capability = native")
+    told = [what for _, what in heard(repo)]
+    assert "0 contracts say who has the capability pickle" in told
+    assert "2 contracts say who has the capability native" in told
 
 
 @pytest.mark.behaviour("BND-06")
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("emel_disk.*", "emel_disk._platform"), ("importers = emel_disk\n", "importers = emel\n")],
-)
-def test_a_package_whose_modules_others_may_import_is_found(repo, old, new):
-    edit(repo, ".importlinter", old, new)
-    what = "others may import its private modules: nothing protects emel_disk.*"
-    assert heard(repo) == [("packages/disk", what)]
+def test_a_contract_that_does_not_say_what_to_do_or_is_softened_is_found(repo):
+    edit(repo, ".importlinter", "broken_contract_guidance = look down\n",
+         "unmatched_ignore_imports_alerting = none\n")  # fmt: skip
+    told = [what for _, what in heard(repo)]
+    assert "layers doesn't say what to do instead" in told
+    assert "layers doesn't mind ignored imports that are gone" in told
+
+
+@pytest.mark.behaviour("BND-13")
+@pytest.mark.parametrize("new", ["    emel_disk._platform\n", "\n    emel_disk._platform\n"])
+def test_an_owner_without_a_reason_right_above_it_is_found(repo, new):
+    edit(repo, ".importlinter", "    # the disk is a file\n    emel_disk._platform\n", new)
+    what = "owners of capability-files lists emel_disk._platform without a reason"
+    assert heard(repo) == [(line_of(repo, "    emel_disk._platform"), what)]
+
+
+@pytest.mark.behaviour("BND-13")
+def test_one_reason_is_not_enough_for_two_owners(repo):
+    edit(
+        repo,
+        ".importlinter",
+        "    emel_disk._platform\n",
+        "    emel_disk._platform\n    emel.face\n",
+    )
+    what = "owners of capability-files lists emel.face without a reason"
+    assert heard(repo) == [(line_of(repo, "    emel.face"), what)]
 
 
 @pytest.mark.behaviour("BND-07")
 @pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        ("open('x')", "open"),
-        ("def f(how=open): ...", "open"),
-        ("import numpy as np\nnp.memmap('x')", "memmap"),
-        ("__import__('os')", "__import__"),
-        ("exec('import os')", "exec"),
-        ("import emel_disk\nemel_disk.spin.__globals__", "__globals__"),
-    ],
+    "owner",
+    ["emel_disk.sly", "emel_disk.*", "tests:emel_disk", "tests:*", "tests:emel_disk.test_a"],
 )
-def test_a_way_around_the_ports_is_found(repo, code, name):
-    write(repo, "packages/disk/src/emel_disk/sly.py", code)
-    assert name in [what.split()[0] for _, what in heard(repo) if "reaches around" in what]
+def test_an_owner_may_be_a_module_a_package_or_tests(repo, owner):
+    write(repo, "packages/disk/src/emel_disk/sly.py", "open('x')\n")
+    write(repo, "packages/disk/tests/test_a.py", "open('x')\n")
+    before = {where.partition(":")[0] for where, _ in heard(repo)}
+    assert before == {"packages/disk/src/emel_disk/sly.py", "packages/disk/tests/test_a.py"}
+    edit(
+        repo,
+        ".importlinter",
+        "    # the disk is a file\n",
+        f"    # so be it\n    {owner}\n    # x\n",
+    )
+    (left,) = before - {where.partition(":")[0] for where, _ in heard(repo)}
+    assert ("tests" in left) is owner.startswith("tests:")
 
 
 @pytest.mark.behaviour("BND-08")
@@ -227,10 +368,17 @@ def test_an_import_that_is_not_declared_is_found(repo):
     write(
         repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    import emel\n    import yaml\n"
     )
-    assert heard(repo) == [
-        ("packages/disk/src/emel_disk/sly.py:2", "emel is imported and not declared"),
-        ("packages/disk/src/emel_disk/sly.py:3", "yaml is imported and not declared"),
-    ]
+    told = heard(repo)
+    assert ("packages/disk/src/emel_disk/sly.py:2", "emel is imported and not declared") in told
+    assert ("packages/disk/src/emel_disk/sly.py:3", "yaml is imported and not declared") in told
+
+
+@pytest.mark.behaviour("BND-08")
+def test_a_sibling_that_only_a_test_imports_has_to_be_declared_too(repo):
+    write(repo, "packages/disk/tests/test_a.py", "import pytest\nimport emel\n")
+    told = [what for _, what in heard(repo)]
+    assert "emel is imported and not declared" in told
+    assert "pytest is imported and not declared" not in told
 
 
 @pytest.mark.behaviour("BND-08")
@@ -247,3 +395,28 @@ def test_a_dependency_that_nothing_imports_is_found(repo):
     edit(repo, "packages/disk/pyproject.toml", "[]", "[\"Ml-Dtypes[all] >=0.5; os_name == 'x'\"]")
     what = "ml_dtypes is declared and never imported"
     assert heard(repo) == [("packages/disk/pyproject.toml", what)]
+
+
+@pytest.mark.behaviour("BND-11")
+def test_a_file_that_is_no_python_is_found(repo):
+    write(repo, "packages/disk/src/emel_disk/broken.py", "def f(:\n")
+    (finding,) = check(tree_at(repo))
+    assert (finding.where, finding.rule) == ("packages/disk/src/emel_disk/broken.py:1:7", "syntax")
+
+
+@pytest.mark.behaviour("BND-11")
+@pytest.mark.parametrize("form", ["--json", "--sarif", "--github", None])
+def test_the_command_answers_in_every_form(repo, capsys, form):
+    write(repo, "packages/disk/src/emel_disk/sly.py", "open('x')\n")
+    words = [form] if form else []
+    assert main([*words, str(repo)]) == 1
+    printed = capsys.readouterr()
+    assert "packages/disk/src/emel_disk/sly.py" in printed.out + printed.err
+    assert "capability-files" in printed.out + printed.err
+    (repo / "packages/disk/src/emel_disk/sly.py").unlink()
+    assert main([*words, str(repo)]) == 0
+
+
+@pytest.mark.behaviour("BND-01")
+def test_the_layers_are_read_from_the_top_down(repo):
+    assert table.read(repo).layers == {"top": ("emel_tools", "emel"), "disks": ("emel_disk",)}

@@ -9,10 +9,10 @@ from emel_machine import ILLEGAL, ColumnRow, ColumnTable, UnexpectedEventError, 
 
 
 class State(IntEnum):
-    UNBOUND = 0
+    EMPTY = 0
     BOUND = 1
-    RESIDENT = 2
-    EVICTED = 3
+    LOADED = 2
+    GONE = 3
 
 
 class Event(IntEnum):
@@ -49,7 +49,7 @@ def table_of(*rows):
         states=State,
         events=Event,
         outcomes=Outcome,
-        initial=State.UNBOUND,
+        initial=State.EMPTY,
         rows=rows,
     )
 
@@ -58,11 +58,11 @@ def small():
     """A table with one guarded row, and its guard."""
     pinned = Guard(0)
     return pinned, table_of(
-        ColumnRow(State.UNBOUND, Event.BIND, always_column, State.BOUND, Outcome.OK),
-        ColumnRow(State.BOUND, Event.LOAD, always_column, State.RESIDENT, Outcome.OK),
-        ColumnRow(State.RESIDENT, Event.EVICT, pinned, State.RESIDENT, Outcome.PINNED),
-        ColumnRow(State.RESIDENT, Event.EVICT, always_column, State.EVICTED, Outcome.OK),
-        ColumnRow(State.EVICTED, Event.EVICT, always_column, State.EVICTED, Outcome.REFUSED),
+        ColumnRow(State.EMPTY, Event.BIND, always_column, State.BOUND, Outcome.OK),
+        ColumnRow(State.BOUND, Event.LOAD, always_column, State.LOADED, Outcome.OK),
+        ColumnRow(State.LOADED, Event.EVICT, pinned, State.LOADED, Outcome.PINNED),
+        ColumnRow(State.LOADED, Event.EVICT, always_column, State.GONE, Outcome.OK),
+        ColumnRow(State.GONE, Event.EVICT, always_column, State.GONE, Outcome.REFUSED),
     )
 
 
@@ -132,17 +132,17 @@ def test_a_column_moves_as_its_elements_would_one_at_a_time(rows, column, event)
 @pytest.mark.behaviour("MACH-05")
 def test_the_matrices_hold_the_last_row_of_each_group_and_255_elsewhere():
     _, table = small()
-    bound, resident, evicted = State.BOUND, State.RESIDENT, State.EVICTED
+    bound, loaded, gone = State.BOUND, State.LOADED, State.GONE
 
     assert table.next.dtype == np.uint8
     assert table.next.tolist() == [
         [bound, ILLEGAL, ILLEGAL],
-        [ILLEGAL, resident, ILLEGAL],
-        [ILLEGAL, ILLEGAL, evicted],
-        [ILLEGAL, ILLEGAL, evicted],
+        [ILLEGAL, loaded, ILLEGAL],
+        [ILLEGAL, ILLEGAL, gone],
+        [ILLEGAL, ILLEGAL, gone],
     ]
-    assert table.outcome[State.RESIDENT, Event.EVICT] == Outcome.OK
-    assert table.outcome[State.EVICTED, Event.EVICT] == Outcome.REFUSED
+    assert table.outcome[State.LOADED, Event.EVICT] == Outcome.OK
+    assert table.outcome[State.GONE, Event.EVICT] == Outcome.REFUSED
 
 
 @pytest.mark.behaviour("MACH-05")
@@ -157,50 +157,50 @@ def test_nobody_writes_to_the_matrices(matrix):
 @pytest.mark.behaviour("MACH-04")
 def test_the_first_of_two_guards_that_hold_wins():
     table = table_of(
-        ColumnRow(State.BOUND, Event.LOAD, Guard(0), State.UNBOUND, Outcome.REFUSED),
-        ColumnRow(State.BOUND, Event.LOAD, Guard(1), State.EVICTED, Outcome.PINNED),
-        ColumnRow(State.BOUND, Event.LOAD, always_column, State.RESIDENT, Outcome.OK),
+        ColumnRow(State.BOUND, Event.LOAD, Guard(0), State.EMPTY, Outcome.REFUSED),
+        ColumnRow(State.BOUND, Event.LOAD, Guard(1), State.GONE, Outcome.PINNED),
+        ColumnRow(State.BOUND, Event.LOAD, always_column, State.LOADED, Outcome.OK),
     )
     facts = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]], np.bool_)
 
     target, outcome = table.step(np.full(3, State.BOUND, np.uint8), Event.LOAD, facts, np.arange(3))
 
-    assert target.tolist() == [State.UNBOUND, State.EVICTED, State.RESIDENT]
+    assert target.tolist() == [State.EMPTY, State.GONE, State.LOADED]
     assert outcome.tolist() == [Outcome.REFUSED, Outcome.PINNED, Outcome.OK]
 
 
 @pytest.mark.behaviour("MACH-06")
 def test_one_illegal_element_refuses_the_step_by_name_before_any_guard():
     pinned, table = small()
-    states = np.array([State.RESIDENT, State.BOUND], np.uint8)
+    states = np.array([State.LOADED, State.BOUND], np.uint8)
 
     with pytest.raises(UnexpectedEventError, match=r"^tensors: EVICT in BOUND$"):
         table.step(states, Event.EVICT, np.ones((2, GUARDS), np.bool_), np.arange(2))
 
     assert pinned.asked == 0
-    assert states.tolist() == [State.RESIDENT, State.BOUND]
+    assert states.tolist() == [State.LOADED, State.BOUND]
 
 
 @pytest.mark.behaviour("MACH-06")
 def test_an_illegal_element_outside_the_index_is_nobodys_business():
     _, table = small()
-    states = np.array([State.RESIDENT, State.BOUND], np.uint8)
+    states = np.array([State.LOADED, State.BOUND], np.uint8)
 
     target, _ = table.step(states, Event.EVICT, np.zeros((2, GUARDS), np.bool_), np.array([0]))
 
-    assert target.tolist() == [State.EVICTED]
+    assert target.tolist() == [State.GONE]
 
 
 @pytest.mark.behaviour("MACH-06")
 def test_writing_to_the_answer_changes_neither_the_column_nor_the_table():
     _, table = small()
-    states = np.array([State.UNBOUND], np.uint8)
+    states = np.array([State.EMPTY], np.uint8)
     target, outcome = table.step(states, Event.BIND, np.zeros((1, GUARDS)), np.array([0]))
 
     target[:] = outcome[:] = 77
 
-    assert states.tolist() == [State.UNBOUND]
-    assert table.next[State.UNBOUND, Event.BIND] == State.BOUND
+    assert states.tolist() == [State.EMPTY]
+    assert table.next[State.EMPTY, Event.BIND] == State.BOUND
 
 
 @pytest.mark.behaviour("MACH-04")
@@ -220,7 +220,7 @@ def test_a_guard_is_asked_once_however_many_elements_there_are(n):
     pinned, table = small()
 
     table.step(
-        np.full(n, State.RESIDENT, np.uint8),
+        np.full(n, State.LOADED, np.uint8),
         Event.EVICT,
         np.zeros((n, GUARDS), np.bool_),
         np.arange(n),

@@ -13,7 +13,7 @@ from emel_model_format.testing import (
     gguf_bytes,
     safetensors_bytes,
 )
-from emel_model_loader import Digest, Failure, digest
+from emel_model_loader import Digest, Failure, digest, windows
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 # GGUF's number and safetensors' name of a type, and some of its values
@@ -97,7 +97,7 @@ def test_the_definition_stays_what_it_was(opened):
 @pytest.mark.behaviour("LOADER-06")
 @pytest.mark.parametrize("step", [8, 16, 24])
 def test_the_steps_play_no_part(opened, monkeypatch, step):
-    monkeypatch.setattr("emel_model_loader.windows.STEP_NBYTES", step)
+    monkeypatch.setattr(windows, "STEP_NBYTES", step)
 
     assert digest(opened(LAYOUTS["gguf, big-endian"]).checkpoint).model == by_hand()[0]
 

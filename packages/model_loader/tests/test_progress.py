@@ -1,13 +1,12 @@
 """LOAD-06: what a callback hears of long work."""
 
-import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from emel_model_format.testing import GGUFTensor, gguf_bytes
-from emel_model_loader import Digest, digest
+from emel_model_loader import Digest, digest, mapped, windows
 
 SIZES = (10, 0, 100, 16, 0)
 DATA = gguf_bytes(
@@ -30,8 +29,8 @@ def add_up(checkpoint, progress):
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch):
-    for module in ("mapped", "windows"):
-        monkeypatch.setattr(sys.modules[f"emel_model_loader.{module}"], "STEP_NBYTES", 16)
+    for module in (mapped, windows):
+        monkeypatch.setattr(module, "STEP_NBYTES", 16)
 
 
 @pytest.mark.behaviour("LOAD-06")

@@ -30,11 +30,11 @@ def compare(root: Path, expected: dict[Path, str]) -> list[Finding]:
     findings: list[Finding] = []
     for path, text in sorted(expected.items()):
         if not path.exists():
-            findings.append(Finding(_spell(root, path), "the drawing is missing", _FIX))
+            findings.append(Finding.at(_spell(root, path), "the drawing is missing", _FIX))
         elif path.read_text(encoding="utf-8") != text:
-            findings.append(Finding(_spell(root, path), "the drawing is stale", _FIX))
+            findings.append(Finding.at(_spell(root, path), "the drawing is stale", _FIX))
     findings += (
-        Finding(_spell(root, path), "no table has this name", _FIX)
+        Finding.at(_spell(root, path), "no table has this name", _FIX)
         for path in _present(root)
         if path not in expected
     )

@@ -1,24 +1,68 @@
-"""What a gate finds, and how it says so: what is wrong, where, and what to do about it."""
+"""What a gate finds, and how it says so: what is wrong, where, whose it is, and what to do.
+
+Every gate hands out the same findings, in the same order for the same tree; `emel_tools.reports`
+writes them for people, scripts, code scanning and pull requests.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from emel_tools import reports
+
+Severity: TypeAlias = Literal["error", "warning"]
 
 
 class Finding(NamedTuple):
     """One thing that is wrong."""
 
-    where: str
+    file: str
+    """Path from the root of the repository, with slashes; a folder where no file is meant."""
+    line: int
+    """From 1; 0 where the whole file is meant."""
+    column: int
+    """From 1; 0 where the whole line is meant."""
+    rule: str
+    """Contract or rule that is broken, as the gate names it."""
     what: str
+    """What is wrong, in one clause."""
     fix: str
+    """What to do instead."""
+    owner: str = ""
+    """Who may do it: modules, or nobody; empty where it isn't a question of who."""
+    gate: str = ""
+    """The gate that found it, as `nox -s` knows it."""
+    severity: Severity = "error"
+
+    @classmethod
+    def at(cls, where: str, what: str, fix: str, rule: str = "") -> Finding:
+        """Make one of a place like `path`, `path:line` or `path [section]`."""
+        found = re.fullmatch(r"(.*?)(?: \[([\w-]+)\])?(?::(\d+))?", where)
+        file, section, line = found.groups() if found else (where, None, None)
+        return cls(file, int(line or 0), 0, section or rule, what, fix)
+
+    @property
+    def where(self) -> str:
+        """File, line and column, as far as they are known."""
+        return ":".join((self.file, *(str(n) for n in (self.line, self.column) if n)))
 
     def __str__(self) -> str:
-        return f"FAIL {self.where}: {self.what}\n     fix: {self.fix}"
+        rule = f" [{self.rule}]" if self.rule else ""
+        owner = f"\n     owner: {self.owner}" if self.owner else ""
+        fail = "FAIL" if self.severity == "error" else "WARN"
+        return f"{fail} {self.where}:{rule} {self.what}{owner}\n     fix: {self.fix}"
 
 
-def report(gate: str, findings: Sequence[Finding], checked: str) -> int:
+def in_order(gate: str, findings: Iterable[Finding]) -> list[Finding]:
+    """Put findings in order, each once: errors first, then by file, line, column and rule."""
+    named = {finding._replace(gate=finding.gate or gate) for finding in findings}
+    return sorted(named, key=lambda finding: (finding.severity != "error", finding))
+
+
+def report(gate: str, findings: Sequence[Finding], checked: str, form: str = "console") -> int:
     """Print what a gate found.
 
     Parameters
@@ -29,14 +73,19 @@ def report(gate: str, findings: Sequence[Finding], checked: str) -> int:
         What is wrong; empty if the gate is green.
     checked
         What was looked at, with its count, so that a gate that looked at nothing shows.
+    form
+        `console` (findings on stderr, the verdict on stdout), `json`, `sarif` or `github`.
 
     Returns
     -------
     int
-        The exit code: 1 if anything was found.
+        The exit code: 1 if there is an error among the findings.
     """
-    for finding in findings:
-        print(finding, file=sys.stderr)
-    verdict = f"{len(findings)} to fix" if findings else "ok"
-    print(f"{gate}: {verdict} ({checked})", flush=True)
-    return 1 if findings else 0
+    ordered = in_order(gate, findings)
+    if form == "console":
+        for finding in ordered:
+            print(finding, file=sys.stderr)
+        print(reports.verdict(gate, ordered, checked), flush=True)
+    else:
+        print(reports.FORMS[form](gate, ordered, checked), flush=True)
+    return int(any(finding.severity == "error" for finding in ordered))

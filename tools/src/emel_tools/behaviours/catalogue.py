@@ -36,13 +36,13 @@ def read_catalogues(root: Path) -> tuple[list[Promise], list[Finding]]:
         where = path.relative_to(root).as_posix()
         if not path.exists():
             findings.append(
-                Finding(where, "the package promises nothing", "write a [ID] with its promise")
+                Finding.at(where, "the package promises nothing", "write a [ID] with its promise")
             )
             continue
         try:
             entries = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:  # which is also how an id given twice shows
-            findings.append(Finding(where, f"it is no TOML: {error}", "correct it there"))
+            findings.append(Finding.at(where, f"it is no TOML: {error}", "correct it there"))
             continue
         findings += _misformed(where, entries)
         promises += (Promise(name, where) for name in entries)
@@ -52,7 +52,7 @@ def read_catalogues(root: Path) -> tuple[list[Promise], list[Finding]]:
 def _misformed(where: str, entries: dict[str, Any]) -> Iterator[Finding]:
     for name, entry in entries.items():
         if not ID.fullmatch(name):
-            yield Finding(where, f"[{name}] is no id", "spell it like [MAP-01]")
+            yield Finding.at(where, f"[{name}] is no id", "spell it like [MAP-01]")
         promise = cast("dict[str, Any]", entry).get("promise") if isinstance(entry, dict) else None
         if not isinstance(promise, str) or not promise.strip():
-            yield Finding(where, f"[{name}] promises nothing", 'write promise = "..." below it')
+            yield Finding.at(where, f"[{name}] promises nothing", 'write promise = "..." below it')

@@ -27,11 +27,11 @@ def check(root: Path) -> tuple[list[Finding], str]:
     for name, owners in catalogues.items():
         if len(owners) > 1:
             findings.append(
-                Finding(owners[1], f"{name} is promised in {owners[0]} too", "give it a new id")
+                Finding.at(owners[1], f"{name} is promised in {owners[0]} too", "give it a new id")
             )
         if name not in proved:
             findings.append(
-                Finding(
+                Finding.at(
                     owners[0],
                     f"no test of the gate names {name}",
                     f'write a test that proves it, under @pytest.mark.behaviour("{name}")',
@@ -44,7 +44,7 @@ def check(root: Path) -> tuple[list[Finding], str]:
     for name, places in unknown.items():
         times = f" ({len(places)} times)" if len(places) > 1 else ""
         findings.append(
-            Finding(
+            Finding.at(
                 places[0],
                 f"{name} is no id of any behaviours.toml{times}",
                 "correct the id, or write its promise into the package's behaviours.toml",

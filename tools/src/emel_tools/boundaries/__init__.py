@@ -1,31 +1,7 @@
-"""What import-linter can't see: whether it is told everything, and what goes around imports.
+"""The boundaries of the house: one table, `.importlinter`, and what holds the sources to it.
 
-`lint-imports` is green about a package that is missing from its roots, a folder without
-`__init__.py`, an outside module whose name is misspelt, a second configuration. These rules aren't.
+import-linter sees imports between modules, and is green about a package that is missing from its
+roots, a folder without `__init__.py`, a misspelt name, a second configuration, and everything that
+is reached without an import statement. `rules` look at the first; our own types of contract
+(`capability`, `interface`, `vocabulary`), which import-linter runs itself, at the last.
 """
-
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-from emel_tools.boundaries import configuration, sources
-from emel_tools.boundaries.facts import Facts
-from emel_tools.findings import Finding
-
-RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-    configuration.roots_are_packages,
-    configuration.folders_are_packages,
-    configuration.names_exist,
-    configuration.configuration_is_single,
-    configuration.members_are_packages,
-    configuration.roots_are_layered,
-    configuration.doors_are_closed,
-    sources.protected_are_imported,
-    sources.imports_are_declared,
-    sources.ports_are_used,
-)
-
-
-def check(root: Path) -> list[Finding]:
-    """Hold the repository at `root` to every rule."""
-    facts = Facts(root)
-    return [finding for rule in RULES for finding in rule(facts)]

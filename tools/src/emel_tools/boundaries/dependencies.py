@@ -1,0 +1,72 @@
+"""Rule over what a package declares: it imports that and nothing else, or it can't stand alone."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emel_tools.boundaries.tree import Subject, Tree
+from emel_tools.findings import Finding
+
+RULE = "dependencies"
+
+
+def imports_are_declared(tree: Tree) -> Iterator[Finding]:
+    """A package declares what it imports (extras too), and imports what it declares."""
+    for package in tree.packages:
+        if package.folder.name == "tools":
+            continue
+        path = package.folder / "pyproject.toml"
+        where = path.relative_to(tree.root).as_posix()
+        if not path.exists():
+            yield Finding(where, 0, 0, RULE, "the package has none", "write it: see a neighbour's")
+            continue
+        project = read_toml(path).get("project", {})
+        extras = project.get("optional-dependencies", {}).values()
+        needs = (project.get("dependencies", []), *extras)
+        declared = {_module(text) for texts in needs for text in texts}
+        imported: dict[str, tuple[Subject, int]] = {}
+        for subject in tree.subjects:
+            if subject.package == package.module:
+                for top, line in _foreign(tree, subject):
+                    if not subject.is_test or top in tree.roots:
+                        imported.setdefault(top, (subject, line))
+        for top in sorted(imported.keys() - declared):
+            subject, line = imported[top]
+            what = f"{top} is imported and not declared"
+            fix = f"add it to the dependencies in {where}, if it may be one"
+            yield Finding(subject.path, line, 0, RULE, what, fix)
+        for top in sorted(declared - imported.keys()):
+            what = f"{top} is declared and never imported"
+            yield Finding(where, 0, 0, RULE, what, "remove it from the dependencies")
+
+
+def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
+    """List the packages that a file imports, neither its own nor Python's, each with its line."""
+    for node in tree.nodes(subject):
+        match node:
+            case ast.Import(names=aliases):
+                named = [alias.name for alias in aliases]
+            case ast.ImportFrom(module=str(module), level=0):
+                named = [module]
+            case _:
+                continue
+        for name in named:
+            top = name.partition(".")[0]
+            if top not in sys.stdlib_module_names and top != subject.package:
+                yield top, node.lineno
+
+
+def _module(requirement: str) -> str:
+    """Guess what a requirement is imported as: its name, with underscores."""
+    return re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0].lower().replace("-", "_")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))

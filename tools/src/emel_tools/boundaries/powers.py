@@ -1,0 +1,190 @@
+"""What each name of Python and of the libraries lets a module do: the catalogue of capabilities.
+
+An entry is a dotted name. `os.open` covers what lies below it as well, `os.*` all members of `os`
+that no longer entry covers, but not the bare module: whoever passes it on is judged by `os.*`.
+A name that begins with `?.` is a member of a value that nothing is known of.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+_ENTRIES: Final = {
+    "files": """
+        builtins.open io.open io.open_code io.FileIO io.OpenWrapper io.* _io posix nt _pyio os.*
+        pathlib.Path.* pathlib.PosixPath.* pathlib.WindowsPath.* pathlib.* tempfile shutil glob
+        fileinput linecache codecs.open codecs.EncodedFile gzip bz2 lzma zipfile tarfile zipimport
+        zipapp sqlite3 dbm tokenize.open filecmp logging.FileHandler logging.handlers
+        logging.config logging.basicConfig numpy.fromfile numpy.load numpy.loadtxt
+        numpy.genfromtxt numpy.fromregex numpy.save numpy.savez numpy.savez_compressed
+        numpy.savetxt numpy.DataSource numpy.lib.* numpy.ndarray.tofile numpy.ndarray.dump numpy.*
+        rich.progress.open rich.progress.wrap_file rich.console.Console.save_text typer.open_file
+        click.open_file typer.FileText typer.FileTextWrite typer.FileBinaryRead
+        typer.FileBinaryWrite configparser.ConfigParser.read configparser.RawConfigParser.read
+        fcntl select selectors resource.prlimit importlib.resources importlib.metadata.PackagePath
+        email.message_from_file os.path.exists os.path.lexists os.path.isfile os.path.isdir
+        os.path.islink os.path.ismount os.path.getsize os.path.getmtime os.path.getatime
+        os.path.getctime os.path.samefile os.path.realpath genericpath gguf.GGUFReader
+        gguf.GGUFWriter gguf.gguf_reader gguf.gguf_writer posixpath ntpath safetensors.safe_open
+        safetensors.numpy.save_file safetensors.numpy.load_file wave aifc sunau chunk mailbox
+        netrc plistlib.load mimetypes.init aiofiles pandas h5py pyarrow torch.load torch.save
+        ?.read_bytes ?.read_text ?.write_bytes ?.write_text ?.iterdir ?.rglob ?.hardlink_to
+        ?.symlink_to ?.tofile ?.fromfile ?.loadtxt ?.genfromtxt ?.savetxt ?.savez ?.is_file
+        ?.is_dir ?.is_symlink ?.mkdir numpy.core numpy._core inspect.getsource
+        inspect.getsourcelines inspect.findsource
+    """,
+    "mapping": """
+        mmap numpy.memmap numpy.lib.format.open_memmap ?.memmap ?.open_memmap ?.madvise
+        multiprocessing.shared_memory _posixshmem
+    """,
+    "threads": """
+        threading _thread concurrent asyncio multiprocessing.pool multiprocessing.dummy
+        _threading_local  sched trio anyio greenlet gevent signal.set_wakeup_fd
+        signal.pthread_kill signal.setitimer signal.alarm dummy_threading _dummy_thread
+    """,
+    "processes": """
+        subprocess _posixsubprocess multiprocessing _multiprocessing pty popen2 os.system os.popen
+        os.fork os.forkpty os.exec* os.spawn* os.posix_spawn os.posix_spawnp os.startfile os.kill
+        os.killpg os.wait os.waitpid os.wait3 os.wait4 os.waitid os.waitstatus_to_exitcode
+        os.abort os._exit os.pidfd_open os.setsid os.nice asyncio.create_subprocess_exec
+        asyncio.create_subprocess_shell asyncio.subprocess concurrent.futures.ProcessPoolExecutor
+        concurrent.futures.process posix.fork posix.system posix.exec* posix.spawn*
+        posix.posix_spawn signal.raise_signal webbrowser typer.launch click.launch click.edit
+        typer.edit psutil pexpect sh plumbum
+    """,
+    "network": """
+        socket _socket ssl _ssl http urllib.request urllib.robotparser urllib.error ftplib smtplib
+        poplib imaplib nntplib telnetlib socketserver xmlrpc wsgiref cgi asyncore asynchat
+        asyncio.open_connection asyncio.start_server asyncio.open_unix_connection
+        asyncio.start_unix_server asyncio.streams requests httpx aiohttp urllib3 httpcore
+        websockets paramiko fsspec s3fs boto3 botocore huggingface_hub
+    """,
+    "imports": """
+        importlib imp _imp _frozen_importlib _frozen_importlib_external pkgutil runpy zipimport
+        modulefinder builtins.__import__ sys.modules sys.path sys.meta_path sys.path_hooks
+        sys.path_importer_cache sys._getframe sys._current_frames sys.addaudithook
+        inspect.currentframe inspect.stack inspect.trace inspect.getmodule inspect.getclosurevars
+        gc.get_objects gc.get_referents gc.get_referrers site sysconfig.get_path ?.__globals__
+        ?.f_globals ?.f_builtins ?.f_locals ?.__subclasses__ ?.__builtins__ ?.__loader__
+        ?.tb_frame ?.gi_frame ?.cr_frame ?.ag_frame ?.f_back ?.__closure__ ?.cell_contents
+        ?.import_module ?.__import__ ?.load_module ?.exec_module ?.resolve_name ?.__reduce__
+        ?.__reduce_ex__ dunder.__builtins__ dunder.__loader__ dunder.__spec__
+    """,
+    "native": """
+        ctypes _ctypes cffi _cffi_backend numpy.ctypeslib numpy.f2py numba cython pyximport
+        ?.data_as ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
+        numpy.ndarray.ctypes.data_as numpy.ndarray.ctypes.shape_as
+        numpy.ndarray.ctypes.strides_as cppyy pybind11
+    """,
+    "pickle": """
+        pickle _pickle cPickle pickletools marshal shelve dill cloudpickle joblib jsonpickle
+        copyreg numpy.load(allow_pickle) ?.load(allow_pickle) numpy.ndarray.dumps
+        pandas.read_pickle yaml.load yaml.unsafe_load xdrlib
+    """,
+    "evaluate": """
+        builtins.eval builtins.exec builtins.compile code codeop types.FunctionType()
+        types.CodeType() types.LambdaType() timeit pdb bdb doctest trace cProfile profile
+        ?.__code__ builtins.breakpoint sys.breakpointhook
+    """,
+}
+"""Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""
+
+_INNOCENT: Final = """
+    os.O_* os.SEEK_* os.W* os.POSIX_* os.EX_*
+    os.path os.PathLike os.fspath os.sep os.altsep os.extsep os.pathsep os.linesep os.curdir
+    os.pardir os.name os.devnull os.defpath os.environ os.environb os.getenv os.getenvb
+    os.fsencode os.fsdecode os.strerror os.cpu_count os.process_cpu_count os.sched_getaffinity
+    os.getpid os.getppid os.error os.urandom os.get_terminal_size os.terminal_size os.stat_result
+    os.sysconf os.sysconf_names os.uname os.times os.getloadavg os.supports_follow_symlinks
+    os.getuid os.geteuid os.get_exec_path os.__name__ os.__doc__ os.getcwd os.sched_yield
+    os.isatty io.BytesIO io.StringIO io.SEEK_SET io.SEEK_CUR io.SEEK_END io.IOBase io.RawIOBase
+    io.BufferedIOBase io.TextIOBase io.UnsupportedOperation io.DEFAULT_BUFFER_SIZE
+    io.BufferedReader io.BufferedWriter io.BufferedRandom io.BufferedRWPair io.TextIOWrapper
+    io.IncrementalNewlineDecoder io.text_encoding io.__name__ io.__doc__
+    logging.handlers.QueueHandler pathlib.PurePath pathlib.PurePosixPath pathlib.PureWindowsPath
+    pathlib.Path pathlib.PosixPath pathlib.WindowsPath pathlib.__name__ importlib.metadata.version
+    importlib.abc importlib.machinery.ModuleSpec importlib.metadata.PackageNotFoundError
+    multiprocessing.cpu_count urllib.error urllib.parse numpy.lib.stride_tricks
+    numpy.lib.NumpyVersion numpy.lib.mixins numpy.lib.recfunctions numpy.lib.scimath
+    numpy.lib.array_utils http.HTTPStatus asyncio.iscoroutinefunction
+"""
+_PURE_PATH: Final = """
+    joinpath with_name with_suffix with_stem name stem suffix suffixes parent parents parts
+    as_posix as_uri is_absolute relative_to is_relative_to match full_match anchor drive root
+    is_reserved with_segments absolute cwd home expanduser parser from_uri __fspath__ __truediv__
+    __rtruediv__ __str__ __name__ __class__ __doc__ __eq__ __hash__ __lt__
+"""
+_PATH_CLASSES: Final = ("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath")
+
+
+def _catalogue() -> dict[str, tuple[str, ...]]:
+    table: dict[str, tuple[str, ...]] = {}
+    for capability, names in _ENTRIES.items():
+        for name in names.split():
+            table[name] = (*table.get(name, ()), capability)
+    table |= dict.fromkeys(_INNOCENT.split(), ())
+    for owner in _PATH_CLASSES:
+        table |= {f"{owner}.{name}": () for name in _PURE_PATH.split()}
+    for name in ("builtins.*", "sys.*", "numpy.*", "pathlib.*", "sys.path.*"):
+        table.pop(name, None)
+    return table
+
+
+NAMES: Final = tuple(_ENTRIES)
+"""The capabilities that a contract may name."""
+CATALOGUE: Final = _catalogue()
+_PREFIXES: Final = {
+    name.removesuffix("*"): found
+    for name, found in CATALOGUE.items()
+    if name[-2:-1] not in ".*"
+    if name.endswith("*")
+}
+"""`os.exec*`: names that begin so."""
+_WHOLE: Final = {
+    **dict.fromkeys(("os", "posix", "nt", "io", "pathlib", "numpy", "codecs"), ("files",)),
+    **dict.fromkeys(("logging", "tokenize", "pathlib.Path", "numpy.ndarray"), ("files",)),
+    **dict.fromkeys(("builtins", "builtins.globals", "sys"), ("imports",)),
+    "urllib": ("network",),
+}
+"""What somebody may get at who has the whole module, to pick a member by a name nobody sees."""
+
+
+@cache
+def powers_of(target: str) -> tuple[str, ...]:
+    """Name the capabilities that `target` gives; none for an innocent one.
+
+    Parameters
+    ----------
+    target
+        A dotted name. `os.*` means the module as a whole, `f()` a call of `f`.
+    """
+    if target.endswith(".*"):
+        module = target[:-2]
+        return _WHOLE.get(module, powers_of(module))
+    for prefix, found in _PREFIXES.items():
+        if target.startswith(prefix):
+            return found
+    last = target.rpartition(".")[2]
+    if last.startswith("__") and (found := CATALOGUE.get(f"?.{last}")) is not None:
+        return found
+    if (found := CATALOGUE.get(target)) is not None:
+        return found
+    return _covering(target.removesuffix("()"))
+
+
+def _covering(name: str) -> tuple[str, ...]:
+    """Look for the longest entry that covers a name."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        head = ".".join(parts[:end])
+        if end < len(parts) and (found := CATALOGUE.get(f"{head}.*")) is not None:
+            return found
+        if (found := CATALOGUE.get(head)) is not None:
+            return found
+    return ()
+
+
+def is_sensitive(module: str) -> bool:
+    """Whether a module holds anything that a capability is needed for."""
+    return bool(powers_of(f"{module}.*"))

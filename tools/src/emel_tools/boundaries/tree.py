@@ -1,0 +1,277 @@
+"""The files of the repository, parsed once, and what each of them reaches for.
+
+A tree may lie over another one: it has other text in a few places, and shares all the rest. So a
+violation can be tried without copying the repository.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar, cast
+
+from emel_tools.boundaries.names import Names
+from emel_tools.boundaries.scopes import Binding
+from emel_tools.boundaries.uses import Use, uses
+from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
+from emel_tools.workspace import Package, shards
+
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+T = TypeVar("T")
+TESTS: Final = "tests:"
+"""How the name of a test file begins: `tests:emel_io_mmap.test_leases`."""
+
+
+class Subject(NamedTuple):
+    """One Python file that the boundaries hold for."""
+
+    path: str
+    """From the root, with slashes."""
+    name: str
+    """Its module, or `tests:` and the package that it tests, and its name."""
+    package: str
+    """The package that it belongs to, as it is imported."""
+    home: str
+    """Where its relative imports start."""
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is no part of what is installed."""
+        return self.name.startswith(TESTS)
+
+
+class Tree:
+    """The Python files of the packages and the tools.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    changes
+        Other text at some paths; a path that isn't there yet is added.
+    below
+        The tree that this one lies over.
+    """
+
+    def __init__(
+        self, root: Path, changes: Mapping[str, str] | None = None, below: Tree | None = None
+    ) -> None:
+        self.root = root
+        self.below = below
+        self.changes = dict(changes or {})
+        self.packages = below.packages if below is not None else shards(root)
+        self.roots = frozenset(package.module for package in self.packages)
+        self._parsed: dict[str, ast.Module] = {}
+        self.broken: dict[str, SyntaxError] = {}
+        """Files that are no Python, once they have been looked at."""
+        self._nodes: dict[str, tuple[ast.AST, ...]] = {}
+        self._names: dict[str, Names] = {}
+        self._remembered: dict[tuple[str, object], object] = {}
+
+    def over(self, changes: Mapping[str, str]) -> Tree:
+        """Lay other text over this tree."""
+        return Tree(self.root, changes, self)
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Every file, sorted by path."""
+        if self.below is None:
+            found = [
+                path.relative_to(self.root).as_posix()
+                for package in self.packages
+                for path in package.folder.rglob("*.py")
+                if not any(part.startswith(".") for part in path.relative_to(self.root).parts)
+            ]
+        else:
+            found = [subject.path for subject in self.below.subjects]
+        every = sorted({*found, *(path for path in self.changes if path.endswith(".py"))})
+        return tuple(subject for path in every if (subject := self._subject(path)) is not None)
+
+    @cached_property
+    def modules(self) -> dict[str, Subject]:
+        """Every file by its name."""
+        return {subject.name: subject for subject in self.subjects}
+
+    def text(self, path: str) -> str:
+        """Read a file."""
+        if path in self.changes:
+            return self.changes[path]
+        if self.below is not None:
+            return self.below.text(path)
+        return (self.root / path).read_text("utf-8")
+
+    def parsed(self, subject: Subject) -> ast.Module:
+        """Parse a file, once."""
+        if self.below is not None and subject.path not in self.changes:
+            return self.below.parsed(subject)
+        if subject.path not in self._parsed:
+            try:
+                parsed = ast.parse(self.text(subject.path), subject.path)
+            except SyntaxError as error:
+                self.broken[subject.path] = error
+                parsed = ast.Module([], [])
+            self._parsed[subject.path] = parsed
+        return self._parsed[subject.path]
+
+    def names(self, subject: Subject) -> Names:
+        """Resolve a file, on demand."""
+        if self.below is not None and not self._is_affected(subject):
+            return self.below.names(subject)
+        if subject.path not in self._names:
+            tree = self.parsed(subject)
+            self._names[subject.path] = Names(tree, subject.name, subject.home, self)
+        return self._names[subject.path]
+
+    def uses(self, subject: Subject) -> tuple[Use, ...]:
+        """List what a file reaches for, in the order of its lines."""
+
+        def make() -> tuple[Use, ...]:
+            return uses(self.names(subject), self.parsed(subject), self.roots)
+
+        return self.remember(subject, "uses", make)
+
+    def nodes(self, subject: Subject) -> tuple[ast.AST, ...]:
+        """List the nodes of a file, parents first, but for the marks on names and operators."""
+        if self.below is not None and subject.path not in self.changes:
+            return self.below.nodes(subject)
+        if subject.path not in self._nodes:
+            every = ast.walk(self.parsed(subject))
+            kept = tuple(node for node in every if not isinstance(node, _MARKS))
+            self._nodes[subject.path] = kept
+        return self._nodes[subject.path]
+
+    def remember(self, subject: Subject, key: object, make: Callable[[], T]) -> T:
+        """Make something of a file once, and again only for a tree that changes it."""
+        if self.below is not None and not self._is_affected(subject):
+            return self.below.remember(subject, key, make)
+        if (subject.path, key) not in self._remembered:
+            self._remembered[subject.path, key] = make()
+        return cast("T", self._remembered[subject.path, key])
+
+    def member(self, path: str, name: str) -> Value | None:
+        """Say what `name` is in the module of ours at `path`; None if there is no such module.
+
+        A module that was imported there is seen through, and so is what was imported from
+        somebody else: `_platform.os` is `os`. What a module defines is its own.
+        """
+        own = Reference(f"{path}.{name}")
+        subject = self.modules.get(path)
+        if subject is None:
+            return None
+        names = self.names(subject)
+        found: set[Reference] = set()
+        if f"{path}.{name}" in self.modules and name not in names.scopes.module.bindings:
+            return frozenset({own})
+        bound: list[Binding] = names.scopes.module.bindings.get(name, [])
+        imported = any(binding.how == "import" and not binding.typing_only for binding in bound)
+        for atom in names.lookup(name, names.scopes.module) if bound else ():
+            if isinstance(atom, Reference) and atom.path.partition(".")[0] != subject.package:
+                is_module = atom.path in self.roots or is_module_name(atom.path)
+                if (imported or is_module) and not atom.path.startswith("builtins."):
+                    found.add(atom)
+        if name in self.exports(subject.package) and path == subject.package:
+            found = set()
+        return frozenset({own, *found})
+
+    def offers(self, path: str, name: str) -> bool:
+        """Whether a star import of the module at `path` may bring `name`."""
+        subject = self.modules.get(path)
+        if subject is None:
+            return not self.is_ours(path)
+        listed = self.all_of(subject)
+        return name in (listed or self.names(subject).scopes.module.bindings)
+
+    def returned(self, path: str) -> Value | None:
+        """Say what a call of something of ours answers with; None if it isn't ours."""
+        if not self.is_ours(path):
+            return None
+        module, _, name = path.rpartition(".")
+        subject = self.modules.get(module)
+        if subject is None:
+            return frozenset()
+        names = self.names(subject)
+        found: set[Atom] = set()
+        for binding in names.scopes.module.bindings.get(name, []):
+            if isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found |= names.returned(binding.node)
+        return portable(frozenset(found))
+
+    def is_ours(self, path: str) -> bool:
+        """Whether a dotted name lies in one of our packages."""
+        return path.partition(".")[0] in self.roots
+
+    def exports(self, package: str) -> frozenset[str]:
+        """List the names in a package's `__all__`."""
+        subject = self.modules.get(package)
+        return self.all_of(subject) if subject is not None else frozenset()
+
+    def all_of(self, subject: Subject) -> frozenset[str]:
+        """List the names in the `__all__` of one module."""
+        return self.remember(subject, "all", lambda: self._all_of(subject))
+
+    def _all_of(self, subject: Subject) -> frozenset[str]:
+        names = self.names(subject)
+        if "__all__" not in names.scopes.module.bindings:
+            return frozenset()
+        return frozenset(texts(items(names.lookup("__all__", names.scopes.module))))
+
+    def _is_affected(self, subject: Subject) -> bool:
+        return subject.path in self.changes or subject.path in self._importing
+
+    @cached_property
+    def _importing(self) -> frozenset[str]:
+        """Paths of the files that import what has changed, as far as a glance shows it."""
+        changed = frozenset(s.name for s in self.subjects if s.path in self.changes)
+        return frozenset(s.path for s in self.subjects if changed & self.mentions(s))
+
+    def mentions(self, subject: Subject) -> frozenset[str]:
+        """Name the modules that a file imports, or imports from."""
+        if self.below is not None and subject.path not in self.changes:
+            return self.below.mentions(subject)
+        key = (subject.path, "mentions")
+        if key not in self._remembered:
+            self._remembered[key] = _mentioned(self.nodes(subject))
+        return cast("frozenset[str]", self._remembered[key])
+
+    def _subject(self, path: str) -> Subject | None:
+        parts = path.removesuffix(".py").split("/")
+        package = self._package(path)
+        if package is None:
+            return None
+        within = parts[len(package.folder.relative_to(self.root).parts) :]
+        if within[0] == "src":
+            inner = within[1:]
+            is_package = inner[-1] == "__init__"
+            module = ".".join(inner[:-1] if is_package else inner)
+            home = module if is_package else module.rpartition(".")[0]
+            return Subject(path, module, package.module, home)
+        name = ".".join(within[1:] if within[0] == "tests" else within)
+        home = f"{TESTS}{package.module}"
+        return Subject(path, f"{home}.{name}", package.module, home)
+
+    def _package(self, path: str) -> Package | None:
+        for package in self.packages:
+            if path.startswith(f"{package.folder.relative_to(self.root).as_posix()}/"):
+                return package
+        return None
+
+
+def _mentioned(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    found: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Import(names=aliases):
+                found |= {alias.name for alias in aliases}
+            case ast.ImportFrom(module=str(module), names=aliases):
+                found |= {module, *(f"{module}.{alias.name}" for alias in aliases)}
+            case _:
+                pass
+    return frozenset(found)
+
+
+def is_module_name(path: str) -> bool:
+    """Whether a dotted name outside the repository is a module, as far as it matters here."""
+    return path in sys.stdlib_module_names or path in ("os.path", "numpy")

@@ -1,0 +1,136 @@
+"""Contract type `vocabulary`: words that one owner gives their meaning, and nobody else spells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from importlinter import fields
+
+from emel_tools.boundaries.contract import Checked, Owners
+from emel_tools.boundaries.interface import defined
+from emel_tools.boundaries.names import Names
+from emel_tools.boundaries.tree import TESTS, Subject, Tree
+from emel_tools.boundaries.uses import Use
+from emel_tools.boundaries.values import texts
+
+if TYPE_CHECKING:
+    from emel_tools.findings import Finding
+
+
+class Vocabulary(Checked):
+    """Only the owners of a word name it, by a name, an attribute or a string.
+
+    A word is written as the owner's enumeration has it, in capitals. What is found elsewhere: the
+    capitals as a name, an attribute or in a string; the word as a whole string, in any case, with
+    hyphens or underscores, and a compound one anywhere in a string; and its lower case as an
+    attribute, a keyword or a name in a class or module, unless it is `everyday`. Docstrings and
+    comments may say what they like, and so may locals.
+
+    Options: `words`, `everyday`, `owners` (who coin them), `speakers` (who may repeat them).
+    """
+
+    words = fields.ListField(subfield=fields.StringField())
+    everyday = fields.ListField(subfield=fields.StringField(), required=False)
+    owners = fields.ListField(subfield=fields.StringField())
+    speakers = fields.ListField(subfield=fields.StringField(), required=False)
+
+    def findings(self, tree: Tree) -> Iterator[Finding]:
+        """List who says a word that is somebody else's."""
+        owners = Owners(self.entries("owners"))
+        allowed = Owners((*owners.entries, *self.entries("speakers")))
+        words = frozenset(self.entries("words"))
+        lower = frozenset(word.lower() for word in words - frozenset(self.entries("everyday")))
+        for subject in tree.subjects:
+            if not allowed.include(subject):
+                seen: set[tuple[int, str]] = set()
+                for node, word in self._spoken(tree, subject, words, lower):
+                    use = Use(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, word)
+                    if (use.line, word) not in seen:
+                        seen.add((use.line, word))
+                        coined = ", ".join(e for e in owners.entries if not e.startswith(TESTS))
+                        what = f"{subject.name} says {word}, a word of {coined}"
+                        yield self.finding(subject, use, what, coined)
+
+    @staticmethod
+    def _spoken(
+        tree: Tree, subject: Subject, words: frozenset[str], lower: frozenset[str]
+    ) -> list[tuple[ast.AST, str]]:
+        key = ("spoken", words, lower)
+        return tree.remember(subject, key, lambda: list(spoken(tree, subject, words, lower)))
+
+    def unknown_words(self, tree: Tree) -> list[str]:
+        """List the words that no owner defines: a misspelt one binds nobody."""
+        owners = Owners(self.entries("owners"))
+        coined = {
+            name
+            for subject in tree.subjects
+            if owners.include(subject)
+            for name in defined(tree.nodes(subject))
+        }
+        named = (*self.entries("words"), *self.entries("everyday"))
+        return [word for word in named if word not in coined]
+
+
+def spoken(
+    tree: Tree, subject: Subject, words: frozenset[str], lower: frozenset[str]
+) -> Iterator[tuple[ast.AST, str]]:
+    """Find the words that a file says, each with its node."""
+    names = tree.names(subject)
+    silent = set(docstrings(tree.nodes(subject)))
+    for node in tree.nodes(subject):
+        match node:
+            case ast.Name(id=name) if name in words:
+                yield node, name
+            case ast.Name(id=name, ctx=ast.Store()) if name in lower:
+                scope = names.scopes.of.get(node, names.scopes.module)
+                if isinstance(scope.owner, (ast.Module, ast.ClassDef)):
+                    yield node, name
+            case ast.Attribute(attr=name) if name in words | lower:
+                yield node, name
+            case ast.keyword(arg=str(name)) if name in words | lower:
+                yield node, name
+            case ast.alias(name=name, asname=other):
+                for word in {name, other} & words:
+                    yield node, str(word)
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                if name in words:
+                    yield node, name
+            case ast.arg(arg=name) | ast.MatchAs(name=str(name)) if name in words:
+                yield node, name
+            case ast.Constant() | ast.BinOp() | ast.JoinedStr() | ast.Call() if node not in silent:
+                for text in said(node, names):
+                    if (word := word_in(text, words)) is not None:
+                        yield node, word
+            case _:
+                pass
+
+
+def said(node: ast.expr, names: Names) -> list[str]:
+    """List the strings that an expression may be."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+        return [node.value.decode("utf-8", "replace")]
+    return texts(names.value(node))
+
+
+def word_in(text: str, words: frozenset[str]) -> str | None:
+    """Find a word in a string: a single word as the whole of it, a compound one anywhere."""
+    parts = re.findall(r"[\w-]+", text)
+    for part in parts:
+        word = part.upper().replace("-", "_")
+        if word in words and (len(parts) == 1 or "_" in word or part == word):
+            return part
+    return None
+
+
+def docstrings(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """List the strings that are statements of their own: docstrings, of attributes too."""
+    for node in nodes:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value

@@ -10,6 +10,8 @@ from emel_tools.boundaries.witness.events import IMPORT, Use
 from emel_tools.boundaries.witness.places import Outside, Place, Places, Role
 
 _IMPORT_NAME: Final = dis.opmap["IMPORT_NAME"]
+# Functions of the import system that only look whether there is something to import.
+_LOOKING: Final = frozenset({"find_spec", "invalidate_caches"})
 _THROUGH_IMPORTS: Final = (Role.CONDUIT, Role.EVALUATOR)
 
 
@@ -60,9 +62,10 @@ def _what_caller_did(
     importers = [each.function for each in passed if each.outside.role is Role.IMPORTER]
     if importers or capability == "imports":
         # Whatever was opened, listed, unmarshalled or executed here was for an import.
-        if _is_import_of_caller(passed) and not _is_at_import_statement(frame):
-            return "imports", _spell_import([operation, *importers][-1])
-        return None
+        name = [operation, *importers][-1]
+        if name in _LOOKING or not _is_import_of_caller(passed) or _is_at_import_statement(frame):
+            return None
+        return "imports", _spell_import(name)
     if not _is_callers_doing(capability, passed):
         return None
     absorbed = [each.outside.absorbs for each in passed if each.outside.absorbs]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from inspect import currentframe
 from types import CodeType, FrameType
 from typing import Final
 
@@ -40,8 +39,7 @@ if sys.version_info >= (3, 12):
             watched = functions.get(id(function))
             if watched is None:
                 return disable  # this place, until `look_again`: that is what keeps it cheap
-            if frame := currentframe():
-                see(frame.f_back, watched[1], watched[2])
+            see(sys._getframe(1), watched[1], watched[2])  # noqa: SLF001
             return None
 
         monitoring.register_callback(_TOOL, monitoring.events.CALL, called)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from inspect import currentframe
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -49,8 +48,9 @@ class _Hook:
     def __call__(self, event: str, _arguments: tuple[object, ...]) -> None:
         if self.recorders and (capability := _OF_EVENT[event]):
             # Asking for a frame is audited as well, and comes back here: it is no capability.
-            frame = currentframe()
-            self.recorders[-1].see(frame and frame.f_back, capability, event)
+            # Not inspect.currentframe: a frame that holds itself would keep its callers' arrays.
+            caller = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            self.recorders[-1].see(caller, capability, event)
 
 
 _hook: Final = _Hook()

@@ -27,6 +27,7 @@ if sys.version_info >= (3, 12):
         monitoring = sys.monitoring
         if see is None:
             if monitoring.get_tool(_TOOL) == _NAME:
+                monitoring.set_events(_TOOL, monitoring.events.NO_EVENTS)
                 monitoring.free_tool_id(_TOOL)
             return
         if monitoring.get_tool(_TOOL) is None:
@@ -44,6 +45,7 @@ if sys.version_info >= (3, 12):
 
         monitoring.register_callback(_TOOL, monitoring.events.CALL, called)
         monitoring.set_events(_TOOL, monitoring.events.CALL)
+        look_again()  # what another recorder has let go
 
     def look_again() -> None:
         """Look at every place again: it may be given another function to call."""

@@ -1,7 +1,7 @@
 """Which capability an event or a call is the use of.
 
 Audit events are those of Python's own list ("Audit events table" in the library reference). The
-calls are the functions that raise none, and that only `sys.monitoring` shows.
+calls are functions that raise none, and that only `sys.monitoring` shows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 IMPORT: Final = "import"
 """The event of the import system itself, raised for statements and calls alike."""
+THREAD: Final = "_thread.start_new_thread"
+"""The event of a thread that starts: raised from 3.12, and from 3.13 under two names."""
 
 _EVENTS: Final = {
     "files": (
@@ -21,7 +23,7 @@ _EVENTS: Final = {
         "os.symlink", "os.truncate", "os.utime", "os.walk", "os.fwalk",
     ),
     "mapping": ("mmap.__new__",),
-    "threads": ("_thread.start_new_thread", "_thread.start_joinable_thread"),
+    "threads": (THREAD, "_thread.start_joinable_thread"),
     "processes": (
         "os.exec", "os.fork", "os.forkpty", "os.kill", "os.killpg", "os.posix_spawn", "os.spawn",
         "os.startfile", "os.startfile/2", "os.system", "pty.spawn", "subprocess.Popen",
@@ -94,6 +96,6 @@ def silent_calls() -> Iterator[tuple[object, str, str]]:
                 yield function, capability, name
 
 
-def raises_audit_event(operation: str) -> bool:
-    """Whether an operation is seen on every version of Python."""
-    return not any(operation in names for names in _CALLS.values())
+def is_seen_everywhere(operation: str) -> bool:
+    """Whether an operation is seen on every version of Python, from 3.11."""
+    return operation != THREAD and not any(operation in names for names in _CALLS.values())

@@ -21,7 +21,7 @@ from emel_tools.findings import Finding
 
 _OUTPUT: Final = "emel_witness"
 # Options that leave tests out without deselecting them.
-_NARROWING: Final = ("collectonly", "ignore", "ignore_glob")
+_NARROWING: Final = ("collectonly", "ignore", "ignore_glob", "lf")
 
 
 class _Node(Protocol):
@@ -122,7 +122,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     witness.findings = violations(read_table(witness.root), witness.recorder.uses)
     if exitstatus == pytest.ExitCode.OK:
         shard = shards.shard_of(witness.root, config.args, config.invocation_params.dir)
-        if shard and not (witness.narrowed or any(map(config.getoption, _NARROWING))):
+        left_out = any(getattr(config.option, name, None) for name in _NARROWING)
+        if shard and not (witness.narrowed or left_out):
             shards.write(witness.root, shard, witness.recorder.uses)
         if witness.findings:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

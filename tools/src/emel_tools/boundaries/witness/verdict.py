@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from emel_tools.boundaries.witness.events import Use, raises_audit_event
+from emel_tools.boundaries.witness.events import Use, is_seen_everywhere
 from emel_tools.boundaries.witness.shards import Witnessed
 from emel_tools.boundaries.witness.table import Rule, owns
 from emel_tools.findings import Finding
@@ -68,7 +68,7 @@ def unproved(
         seen |= {
             (fact.capability, fact.module)
             for fact in recorded
-            if not raises_audit_event(fact.operation)
+            if not is_seen_everywhere(fact.operation)
         }
     for rule in table.values():
         for owner in rule.owners:
@@ -108,7 +108,7 @@ def unrecorded(found: set[Fact], recorded: set[Fact], *, calls: bool) -> Iterato
     for fact in sorted(found - recorded):
         yield Finding(SNAPSHOT.as_posix(), f"{' '.join(fact)}: witnessed, not recorded", UPDATE)
     for fact in sorted(recorded - found):
-        if calls or raises_audit_event(fact.operation):
+        if calls or is_seen_everywhere(fact.operation):
             yield Finding(
                 SNAPSHOT.as_posix(), f"{' '.join(fact)}: recorded, no longer witnessed", UPDATE
             )
@@ -125,7 +125,7 @@ def write_snapshot(root: Path, found: set[Fact], *, calls: bool) -> None:
     """Record the facts; the calls that this Python doesn't show stay as they were recorded."""
     kept = set[Fact]()
     if not calls:
-        kept |= {fact for fact in read_snapshot(root) if not raises_audit_event(fact.operation)}
+        kept |= {fact for fact in read_snapshot(root) if not is_seen_everywhere(fact.operation)}
     path = root / SNAPSHOT
     path.parent.mkdir(exist_ok=True)
     lines = (" ".join(fact) + "\n" for fact in sorted(found | kept))

@@ -21,7 +21,7 @@ class Declared(NamedTuple):
     has_group: bool
     """Whether it says what its tests need."""
     requirements: tuple[str, ...]
-    """What its tests need beside it."""
+    """What its tests need beside the packages of the repository."""
     folders: tuple[Path, ...]
     """Its own and those of the siblings that it declares, and that these declare in turn."""
 
@@ -57,7 +57,8 @@ def _declared(
             for name in map(canonical, wanted)
             if (sibling := names.get(name)) and sibling not in found
         )
-    return Declared(package, GROUP in groups, requirements, tuple(each.folder for each in found))
+    outside = tuple(each for each in requirements if canonical(each) not in names)
+    return Declared(package, GROUP in groups, outside, tuple(each.folder for each in found))
 
 
 def _project(package: Package) -> dict[str, Any]:

@@ -21,9 +21,8 @@ class InstallError(Exception):
 
 def find_uv(python: str) -> tuple[str, ...]:
     """Spell the command of the uv that `python` has, if it has one."""
-    words = (python, "-m", "uv")
-    answer = subprocess.run((*words, "--version"), check=False, capture_output=True)
-    return words if answer.returncode == 0 else ()
+    looked = subprocess.run((python, "-c", "import uv"), check=False, capture_output=True)
+    return (python, "-m", "uv") if looked.returncode == 0 else ()
 
 
 def ensure(root: Path, declared: Declared, uv: tuple[str, ...]) -> Path:

@@ -104,8 +104,8 @@ def main() -> None:
     listener = Listener()
     try:
         pytest = importlib.import_module("pytest")
-    except ModuleNotFoundError:
-        problems.append((tests.as_posix(), "needs pytest"))
+    except ModuleNotFoundError as error:
+        problems.append((tests.as_posix(), f"can't run pytest: {error}"))
     else:
         quiet = ["-q", "--no-header", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
         pytest.main(

@@ -124,7 +124,6 @@ def test_what_subprocess_opens_and_starts_for_itself_is_all_of_processes(watched
         "from collections import namedtuple\nnamedtuple('A', 'b c')",
         "from typing import NamedTuple\nclass A(NamedTuple):\n    b: int",
         "import ast\nast.parse('1')",
-        "import importlib.util\nimportlib.util.find_spec('colorsys')",
         "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.format_exc()",
         "class Door:\n    def open(self):\n        return 1\nDoor().open()",
         "import os\nos.path.join('a', 'b'), os.getcwd(), os.getpid()",
@@ -190,15 +189,16 @@ def test_the_caller_is_the_user_through_any_code_that_isnt_ours(watched):
     [
         ("packages/disk/src/emel_disk/__init__.py", "emel_disk"),
         ("packages/disk/src/emel_disk/deep/part.py", "emel_disk.deep.part"),
-        ("packages/disk/tests/test_face.py", "tests:emel_disk"),
-        ("packages/disk/tests/conftest.py", "tests:emel_disk"),
-        ("packages/emel/tests/test_face.py", "tests:emel"),
+        ("packages/disk/tests/test_face.py", "tests:emel_disk.test_face"),
+        ("packages/disk/tests/conftest.py", "tests:emel_disk.conftest"),
+        ("packages/disk/tests/real/test_face.py", "tests:emel_disk.real.test_face"),
+        ("packages/emel/tests/test_face.py", "tests:emel.test_face"),
         ("tools/src/emel_tools/gate.py", "emel_tools.gate"),
-        ("tools/tests/test_gate.py", "tests:emel_tools"),
-        ("tools/parity/tests/test_gate.py", "tests:emel_tools"),
+        ("tools/tests/test_gate.py", "tests:emel_tools.test_gate"),
+        ("tools/parity/tests/test_gate.py", "tests:emel_tools.parity.tests.test_gate"),
     ],
 )
-def test_a_file_is_called_by_its_module_and_a_test_by_its_package(watched, path, module):
+def test_a_file_is_called_by_its_module_and_a_test_by_its_package_and_name(watched, path, module):
     watched.run("open(__file__).close()", path)
     assert {use[:2] for use in watched.recorder.uses} == {(module, path)}
 
@@ -223,6 +223,7 @@ def test_a_use_in_a_thread_is_its_functions(watched):
         ("import pathlib\npathlib.Path(__file__).lstat()", "files", "os.stat"),
         ("__import__('sys')", "imports", "__import__"),
         ("import importlib\nimportlib.import_module('sys')", "imports", "import_module"),
+        ("from importlib.util import find_spec\nfind_spec('nothing')", "imports", "find_spec"),
         ("import pickle\npickle.loads(pickle.dumps(1))", "pickle", "_pickle.loads"),
     ],
 )

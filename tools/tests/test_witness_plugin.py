@@ -116,7 +116,7 @@ def test_a_green_shard_is_written_down_whole(repo):
     assert test.startswith("packages/disk/tests/test_face.py::test_size[")
     assert {(use.module, use.capability) for use in witnessed.uses} == {
         ("emel_disk._platform", "files"),
-        ("tests:emel_disk", "files"),
+        ("tests:emel_disk.test_face", "files"),
     }
 
 

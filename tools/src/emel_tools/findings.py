@@ -14,6 +14,11 @@ class Finding(NamedTuple):
     what: str
     fix: str
 
+    @classmethod
+    def at(cls, where: str, what: str, fix: str) -> Finding:
+        """Make one of a place like `path` or `path:line`."""
+        return cls(where, what, fix)
+
     def __str__(self) -> str:
         return f"FAIL {self.where}: {self.what}\n     fix: {self.fix}"
 

@@ -58,7 +58,7 @@ def examine(
     answer = _probe(root, python, package, full=full)
     fix = f"declare it in {pyproject}, for tests under {GROUP}; or do without it"
     findings = [
-        Finding(where, f"where only what is declared is installed, it {what}", fix)
+        Finding.at(where, f"where only what is declared is installed, it {what}", fix)
         for where, what in answer.problems
     ]
     if not answer.tests and not findings:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emel_tools.boundaries.facts import read_toml
 from emel_tools.workspace import Package, packages
 
 GROUP = "test"
@@ -63,7 +63,7 @@ def _declared(
 
 def _project(package: Package) -> dict[str, Any]:
     path = package.folder / "pyproject.toml"
-    return read_toml(path) if path.exists() else {}
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _dependencies(project: dict[str, Any]) -> Iterable[str]:

@@ -10,7 +10,7 @@ from emel_tools.boundaries.witness.events import IMPORT, Use
 from emel_tools.boundaries.witness.places import Outside, Place, Places, Role
 
 _IMPORT_NAME: Final = dis.opmap["IMPORT_NAME"]
-# Functions of the import system that only look whether there is something to import.
+# What only looks for a module has events just when Python has to look again; the call is seen.
 _LOOKING: Final = frozenset({"find_spec", "invalidate_caches"})
 _THROUGH_IMPORTS: Final = (Role.CONDUIT, Role.EVALUATOR)
 

@@ -52,7 +52,7 @@ _CALLS: Final = {
     "processes": ("_posixsubprocess.fork_exec",),
     "imports": (
         "builtins.__import__", "importlib.__import__", "importlib.import_module",
-        "importlib.reload", "pkgutil.resolve_name",
+        "importlib.reload", "importlib.util.find_spec", "pkgutil.resolve_name",
     ),
     "pickle": ("_pickle.Unpickler", "_pickle.load", "_pickle.loads"),
 }  # fmt: skip
@@ -62,7 +62,7 @@ class Use(NamedTuple):
     """That one line uses a capability."""
 
     module: str
-    """A dotted name, or `tests:` and the module of the package whose test it is."""
+    """A dotted name; for a test `tests:`, the package that it tests, and its own name."""
     path: str
     """From the root of the repository."""
     line: int
@@ -97,5 +97,10 @@ def silent_calls() -> Iterator[tuple[object, str, str]]:
 
 
 def is_seen_everywhere(operation: str) -> bool:
-    """Whether an operation is seen on every version of Python, from 3.11."""
-    return operation != THREAD and not any(operation in names for names in _CALLS.values())
+    """Whether an operation is seen on every version of Python, from 3.11.
+
+    An import is an event only where the module isn't loaded yet.
+    """
+    imports = (name.rpartition(".")[2] for name in _CALLS["imports"])
+    silent = (THREAD, *(name for names in _CALLS.values() for name in names), *imports)
+    return operation not in silent

@@ -7,12 +7,14 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from emel_tools.boundaries.witness.table import TESTS
+
 
 class Place(NamedTuple):
     """A file of this repository."""
 
     module: str
-    """A dotted name, or `tests:` and the module of the package whose test it is."""
+    """A dotted name; for a test `tests:`, the package that it tests, and its own name."""
     path: str
     """From the root of the repository."""
 
@@ -102,15 +104,8 @@ class Places(dict[str, Place | Outside]):
             return None
         inside = path.relative_to(self._root)
         match inside.parts:
-            case ("packages", _, "src", *names) if names:
-                return Place(_dotted(names), inside.as_posix())
-            case ("tools", "src", *names) if names:
-                return Place(_dotted(names), inside.as_posix())
-            case ("packages", package, "tests", *_):
-                module = package if package == "emel" else f"emel_{package}"
-                return Place(f"tests:{module}", inside.as_posix())
-            case ("tools", *folders, _) if "tests" in folders:
-                return Place("tests:emel_tools", inside.as_posix())
+            case ("packages", folder, *within) | (("tools" as folder), *within) if within:
+                return Place(_module(folder, within), inside.as_posix())
             case _:
                 return None
 
@@ -122,6 +117,14 @@ class Places(dict[str, Place | Outside]):
             if path.is_relative_to(library):
                 return _dotted(path.relative_to(library).parts)
         return ""
+
+
+def _module(folder: str, within: list[str]) -> str:
+    """Name a file of a package by its place there; what isn't installed is there for tests."""
+    if within[0] == "src":
+        return _dotted(within[1:])
+    package = folder if folder == "emel" else f"emel_{folder}"
+    return f"{TESTS}{package}.{_dotted(within[within[0] == 'tests' :])}"
 
 
 def _outside(name: str) -> Outside:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+import configparser
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from emel_tools.boundaries import contracts
-
+FILE: Final = ".importlinter"
+TESTS: Final = "tests:"
+"""How the name of a test file begins: `tests:emel_io_mmap.test_leases`."""
 CAPABILITIES: Final = {
     "files": "open, read, list or look at files",
     "mapping": "map memory",
@@ -22,6 +22,11 @@ CAPABILITIES: Final = {
 }
 """Every capability, and what whoever has it may do."""
 
+_ADVICE: Final = (
+    "ask an owner to do it, or add the call to the port of a _platform module and name that module"
+    " as an owner"
+)
+
 
 class Rule(NamedTuple):
     """One capability, as the table has it."""
@@ -32,11 +37,6 @@ class Rule(NamedTuple):
     owners: tuple[str, ...]
     guidance: str
     """What to do instead of using it elsewhere."""
-
-    @property
-    def where(self) -> str:
-        """Where the rule stands."""
-        return f"{contracts.FILE} [{self.contract or 'capability-' + self.capability}]"
 
     def allows(self, module: str) -> bool:
         """Whether `module` is among the owners."""
@@ -51,26 +51,31 @@ def read_table(root: Path) -> dict[str, Rule]:
     FileNotFoundError
         There is no .importlinter.
     """
-    table = {name: Rule(name, "", (), _guidance(name, ())) for name in CAPABILITIES}
-    for contract in contracts.read(root).contracts:
-        if contract.type == "capability":
-            name = " ".join(contract.entries("capability"))
-            guidance = _guidance(name, contract.entries("broken_contract_guidance"))
-            table[name] = Rule(name, contract.id, contract.entries("owners"), guidance)
+    parser = configparser.ConfigParser(interpolation=None)
+    with (root / FILE).open(encoding="utf-8") as file:
+        parser.read_file(file)
+    table = {name: Rule(name, "", (), _ADVICE) for name in CAPABILITIES}
+    for section in parser.sections():
+        facts = parser[section]
+        if facts.get("type") == "capability":
+            name = facts.get("capability", "")
+            owners = tuple(line.strip() for line in facts.get("owners", "").splitlines())
+            guidance = " ".join(facts.get("broken_contract_guidance", _ADVICE).split())
+            contract = section.removeprefix("importlinter:contract:")
+            table[name] = Rule(name, contract, tuple(filter(None, owners)), guidance)
     return table
 
 
 def owns(owner: str, module: str) -> bool:
-    """Whether `owner`, as the table spells it, means `module`; `*` stands for anything.
+    """Whether an owner, as the table spells it, is or holds a module.
 
-    A module of a package or of the tools is spelled as it is imported, and all tests of a package
-    together as `tests:` and the package's module.
+    `a.b` is one module; `a.b.*` is it and all below it; `tests:a` is every file that tests `a`,
+    `tests:a.test_b` one of them, `tests:*` every test.
     """
-    return fnmatchcase(module, owner)
-
-
-def _guidance(capability: str, written: Iterable[str]) -> str:
-    return " ".join(written) or (
-        f"ask an owner to do it, or add the call to the port of a _platform module and name that"
-        f" module under owners in [importlinter:contract:capability-{capability}]"
-    )
+    if owner == f"{TESTS}*":
+        return module.startswith(TESTS)
+    if owner.startswith(TESTS):
+        return f"{module}.".startswith(f"{owner}.")
+    if owner.endswith(".*"):
+        return f"{module}.".startswith(owner[:-1])
+    return module == owner

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from emel_tools.boundaries.witness.events import Use, is_seen_everywhere
 from emel_tools.boundaries.witness.shards import Witnessed
-from emel_tools.boundaries.witness.table import Rule, owns
+from emel_tools.boundaries.witness.table import FILE, TESTS, Rule, owns
 from emel_tools.findings import Finding
 
 SNAPSHOT: Final = Path("snapshots") / "capabilities.txt"
@@ -34,7 +34,7 @@ def violations(table: Mapping[str, Rule], uses: Mapping[Use, str]) -> list[Findi
         rule = table[capability]
         operations = ", ".join(use.operation for use in found)
         findings.append(
-            Finding(
+            Finding.at(
                 f"{path}:{line}",
                 f"{module} uses {capability} ({operations}), seen in {uses[found[0]]};"
                 f" it belongs to {', '.join(rule.owners) or 'nobody'}",
@@ -49,17 +49,32 @@ def unwitnessed(shards: Iterable[str], witnessed: Sequence[Witnessed]) -> Iterat
     known = {each.shard for each in witnessed}
     for shard in shards:
         if shard not in known:
-            yield Finding(
+            yield Finding.at(
                 shard,
                 "its tests weren't witnessed since it changed, all of them and green",
                 f"nox -s tests -- {shard}",
             )
 
 
+class Unproved(NamedTuple):
+    """An owner that no test was seen to use what it owns."""
+
+    rule: Rule
+    owner: str
+
+    def finding(self) -> Finding:
+        """Find fault with it."""
+        what = f"{self.rule.contract}: {self}"
+        return Finding.at(FILE, what, "write the test that uses it, or remove the owner")
+
+    def __str__(self) -> str:
+        return f"{self.owner} owns {self.rule.capability}, and no test was seen to use it there"
+
+
 def unproved(
     table: Mapping[str, Rule], witnessed: Sequence[Witnessed], recorded: Iterable[Fact]
-) -> Iterator[Finding]:
-    """Find owners that no test has seen use what they own.
+) -> list[Unproved]:
+    """List owners that no test has seen use what they own.
 
     Where this Python doesn't show all calls, what was recorded with one that does is believed.
     """
@@ -70,27 +85,22 @@ def unproved(
             for fact in recorded
             if not is_seen_everywhere(fact.operation)
         }
-    for rule in table.values():
-        for owner in rule.owners:
-            if not any(
-                capability == rule.capability and owns(owner, module) for capability, module in seen
-            ):
-                yield Finding(
-                    rule.where,
-                    f"{owner} owns {rule.capability}, and no test was seen to use it there",
-                    "write the test that uses it, or remove the owner",
-                )
+    return [
+        Unproved(rule, owner)
+        for rule in table.values()
+        for owner in rule.owners
+        if not any(
+            capability == rule.capability and owns(owner, module) for capability, module in seen
+        )
+    ]
 
 
 def missing(table: Mapping[str, Rule]) -> Iterator[Finding]:
     """Find capabilities that the table says nothing of."""
     for rule in table.values():
         if not rule.contract:
-            yield Finding(
-                rule.where,
-                f"no contract says who owns {rule.capability}",
-                "write one; owners may be empty",
-            )
+            what = f"no contract says who owns {rule.capability}"
+            yield Finding.at(FILE, what, "write one; it may have no owners")
 
 
 def facts(witnessed: Sequence[Witnessed]) -> set[Fact]:
@@ -99,17 +109,17 @@ def facts(witnessed: Sequence[Witnessed]) -> set[Fact]:
         Fact(use.capability, use.module, use.operation)
         for each in witnessed
         for use in each.uses
-        if use.path.startswith("packages/") and not use.module.startswith("tests:")
+        if use.path.startswith("packages/") and not use.module.startswith(TESTS)
     }
 
 
 def unrecorded(found: set[Fact], recorded: set[Fact], *, calls: bool) -> Iterator[Finding]:
     """Compare with the snapshot; calls that this Python doesn't show are left out."""
     for fact in sorted(found - recorded):
-        yield Finding(SNAPSHOT.as_posix(), f"{' '.join(fact)}: witnessed, not recorded", UPDATE)
+        yield Finding.at(SNAPSHOT.as_posix(), f"{' '.join(fact)}: witnessed, not recorded", UPDATE)
     for fact in sorted(recorded - found):
         if calls or is_seen_everywhere(fact.operation):
-            yield Finding(
+            yield Finding.at(
                 SNAPSHOT.as_posix(), f"{' '.join(fact)}: recorded, no longer witnessed", UPDATE
             )
 

@@ -15,6 +15,7 @@ owners =
     {1}
 """
 OWNERS = {"files": "emel_disk._platform\n    tests:*", "mapping": "emel_disk._platform"}
+UNPROVED = "and no test was seen to use it there"
 OPEN = Use("emel_disk._platform", "packages/disk/src/emel_disk/_platform.py", 2, "files", "open")
 LOOK = OPEN._replace(line=3, operation="os.stat")
 MAP = OPEN._replace(line=4, capability="mapping", operation="mmap.__new__")
@@ -72,9 +73,8 @@ def test_a_use_that_is_not_in_the_table_is_found_by_the_verdict_too(repo, judge)
 def test_an_owner_that_no_test_exercised_is_found_and_named_if_it_is_a_test_or_a_tool(repo, judge):
     shards.write(repo, "disk", {OPEN: "test_a"})
     assert judge("--update") == [
-        ".importlinter: capability-mapping: emel_disk._platform owns mapping,"
-        " and no test was seen to use it there",
-        "note: tests:* owns files, and no test was seen to use it there",
+        f".importlinter: capability-mapping: emel_disk._platform owns mapping, {UNPROVED}",
+        f"note: tests:* owns files, {UNPROVED}",
     ]
 
 

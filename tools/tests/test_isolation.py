@@ -1,6 +1,5 @@
 """A package in an environment of what it declares: what it imports beyond that is found."""
 
-import importlib.util
 import subprocess
 import sys
 import venv
@@ -81,11 +80,10 @@ def bare(tmp_path_factory):
     """An environment that holds pytest and nothing else, made without installing anything."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder / "env", with_pip=False)
+    site = Path(pytest.__file__).parents[1]
     (folder / "pytest").mkdir()
-    for name in ("_pytest", "iniconfig", "packaging", "pluggy", "py", "pygments", "pytest"):
-        origin = Path(importlib.util.find_spec(name).origin)
-        origin = origin.parent if origin.stem == "__init__" else origin
-        (folder / "pytest" / origin.name).symlink_to(origin)
+    for name in ("_pytest", "iniconfig", "packaging", "pluggy", "py.py", "pygments", "pytest"):
+        (folder / "pytest" / name).symlink_to(site / name)
     return folder
 
 

@@ -54,7 +54,7 @@ def draw(
     """
     picture = ["flowchart TD", *(f"    {_node(root, table)}" for root in roots)]
     picture += [f"    {importer} --> {imported}" for importer, imported in sorted(arrows)]
-    rows = [_row(rule, facts) for _, rule in sorted(table.items())]
+    rows = [_row(rule, roots, facts) for _, rule in sorted(table.items())]
     return "\n".join(
         (
             "# Boundaries",
@@ -70,7 +70,7 @@ def draw(
             f"`capability`. What modules were seen to do is recorded in `{SNAPSHOT.as_posix()}`,",
             "and `nox -s witness` compares. Tests and tools are held to the table, not recorded.",
             "",
-            "| capability | may | owners | witnessed |",
+            "| capability | may | in packages, as witnessed | in tools and tests |",
             "|---|---|---|---|",
             *rows,
             "",
@@ -108,21 +108,30 @@ def _node(root: str, table: dict[str, Rule]) -> str:
     may = [
         rule.capability
         for rule in table.values()
-        if any(owner == root or owner.startswith(f"{root}.") for owner in rule.owners)
+        if any(owns(f"{root}.*", owner) for owner in rule.owners)
     ]
     return f'{root}["{root}<br>{", ".join(sorted(may))}"]' if may else root
 
 
-def _row(rule: Rule, facts: set[Fact]) -> str:
-    owners = ", ".join(f"`{owner}`" for owner in rule.owners) or "nobody"
-    seen: dict[str, list[str]] = {}
-    for fact in sorted(facts):
-        if fact.capability == rule.capability and any(
-            owns(owner, fact.module) for owner in rule.owners
-        ):
-            seen.setdefault(fact.module, []).append(f"`{fact.operation}`")
-    told = "; ".join(f"`{module}`: {', '.join(found)}" for module, found in seen.items())
-    return f"| {rule.capability} | {CAPABILITIES.get(rule.capability, '')} | {owners} | {told} |"
+def _row(rule: Rule, roots: Sequence[str], facts: set[Fact]) -> str:
+    here = [owner for owner in rule.owners if any(owns(f"{root}.*", owner) for root in roots)]
+    told = [f"`{owner}`{_witnessed(rule, owner, facts)}" for owner in here]
+    others = [f"`{owner}`" for owner in rule.owners if owner not in here]
+    cells = (rule.capability, CAPABILITIES.get(rule.capability, ""), _list(told), _list(others))
+    return f"| {' | '.join(cells)} |"
+
+
+def _witnessed(rule: Rule, owner: str, facts: set[Fact]) -> str:
+    seen = {
+        fact.operation
+        for fact in facts
+        if fact.capability == rule.capability and owns(owner, fact.module)
+    }
+    return f" by {', '.join(f'`{operation}`' for operation in sorted(seen))}" if seen else ""
+
+
+def _list(owners: list[str]) -> str:
+    return "; ".join(owners) or "nobody"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ class Finding(NamedTuple):
     """One thing that is wrong."""
 
     where: str
+    """Path from the root of the repository, and line if there is one."""
     what: str
     fix: str
 

@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import threading
 import weakref
 
 import pytest
@@ -162,8 +161,7 @@ def test_a_module_that_is_imported_answers_for_what_its_own_lines_do(
 ):
     watched.plant("packages/tape/src/emel_tape/__init__.py", "\nopen(__file__).close()\n")
     monkeypatch.syspath_prepend(tmp_path / "packages/tape/src")
-    watched.run("import emel_tape")
-    sys.modules.pop("emel_tape")
+    watched.run("import sys, emel_tape\nsys.modules.pop('emel_tape')")
     (use,) = watched.recorder.uses
     assert use[:4] == ("emel_tape", "packages/tape/src/emel_tape/__init__.py", 2, "files")
 
@@ -205,12 +203,12 @@ def test_a_file_is_called_by_its_module_and_a_test_by_its_package_and_name(watch
 
 @pytest.mark.behaviour("BND-20")
 def test_a_use_in_a_thread_is_its_functions(watched):
-    names = watched.run("def work(path):\n    open(path).close()\n")
-    end = recorder.start(watched.recorder)
-    thread = threading.Thread(target=names["work"], args=[names["__file__"]])
-    thread.start()
-    thread.join()
-    end()
+    code = (
+        "import threading\n"
+        "def work():\n    open(__file__).close()\n"
+        "thread = threading.Thread(target=work)\nthread.start()\nthread.join()"
+    )
+    watched.run(code)
     assert ("emel_disk.face", "files", "open") in watched.seen()
 
 

@@ -82,9 +82,9 @@ def compare(root: Path, text: str) -> list[Finding]:
     """Find the page missing or stale."""
     path = root / PAGE
     if not path.exists():
-        return [Finding(PAGE.as_posix(), "the page is missing", _FIX)]
+        return [Finding.at(PAGE.as_posix(), "the page is missing", _FIX)]
     if path.read_text(encoding="utf-8") != text:
-        return [Finding(PAGE.as_posix(), "the page is stale", _FIX)]
+        return [Finding.at(PAGE.as_posix(), "the page is stale", _FIX)]
     return []
 
 

@@ -49,12 +49,12 @@ def examine(
     if not package.has_group:
         what = "it doesn't declare what its tests need"
         fix = f"add [dependency-groups] to it, with {GROUP} = [...]"
-        return [Finding(pyproject, what, fix)], 0
+        return [Finding.at(pyproject, what, fix)], 0
     try:
         python = ensure(root, package, uv)
     except InstallError as error:
         what = f"what it declares can't be installed: {error}"
-        return [Finding(pyproject, what, "correct what it declares")], 0
+        return [Finding.at(pyproject, what, "correct what it declares")], 0
     answer = _probe(root, python, package, full=full)
     fix = f"declare it in {pyproject}, for tests under {GROUP}; or do without it"
     findings = [
@@ -62,7 +62,9 @@ def examine(
         for where, what in answer.problems
     ]
     if not answer.tests and not findings:
-        findings = [Finding(folder, f"no test was collected:\n{answer.output}", "write its tests")]
+        findings = [
+            Finding.at(folder, f"no test was collected:\n{answer.output}", "write its tests")
+        ]
     return findings, answer.tests
 
 

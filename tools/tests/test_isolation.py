@@ -151,7 +151,7 @@ def test_an_import_by_a_name_that_is_computed_is_found_when_the_tests_run(repo, 
     code = "import importlib\n\n\ndef test_sly():\n    importlib.import_module('num' + 'py')\n"
     write(repo, "packages/disk/tests/test_sly.py", code)
     assert probed() == set()
-    assert probed("--full") == [f"packages/disk/tests/test_sly.py::test_sly: fails: {MISSING}"]
+    assert probed("--full") == {f"packages/disk/tests/test_sly.py::test_sly: fails: {MISSING}"}
 
 
 @pytest.mark.behaviour("BND-28")

@@ -26,6 +26,7 @@ CONSTRAINTS = ROOT / "tools" / "constraints.txt"
 REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
+WITNESSED = "pytest -p emel_tools.boundaries.witness.plugin"
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
@@ -40,19 +41,32 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Test each package by itself; `-- io_mmap -k slots` tests one, and hands -k to pytest."""
+    """Test and witness each package; `-- io_mmap -k slots` tests one, and hands -k to pytest."""
     chosen = [word for word in session.posargs if word in SHARDS] or list(SHARDS)
     options = [word for word in session.posargs if word not in SHARDS]
     if options and not options[0].startswith("-") and session.posargs[0] == options[0]:
         session.error(f"no package {options[0]!r}; there are {', '.join(SHARDS)}")
     folders = [SHARDS[name].relative_to(ROOT).as_posix() for name in chosen]
-    run(session, *(f"pytest -n auto {folder}/tests" for folder in folders), options=options)
+    run(session, *(f"{WITNESSED} -n auto {folder}/tests" for folder in folders), options=options)
 
 
 @nox.session
 def boundaries(session: nox.Session) -> None:
     """Hold every file to the table in .importlinter; `-- --json`, `--sarif` or `--github`."""
     run(session, "python -m emel_tools.boundaries", options=session.posargs)
+
+
+@nox.session
+def witness(session: nox.Session) -> None:
+    """Judge what all tests were seen to do; `-- --update` records it."""
+    run(session, "python -m emel_tools.boundaries.witness", options=session.posargs)
+
+
+@nox.session
+def isolation(session: nox.Session) -> None:
+    """Probe each package where only what it declares is installed; `-- io_mmap --full` tests it."""
+    options = [sys.executable, *session.posargs]
+    run(session, "python -m emel_tools.boundaries.isolation", options=options)
 
 
 @nox.session
@@ -76,8 +90,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Draw each table of transitions; `-- --check` fails where a drawing is stale."""
-    run(session, "python -m emel_tools.drawings", options=session.posargs)
+    """Draw the tables and the house; `-- --check` fails where a drawing is stale."""
+    tools = ("python -m emel_tools.drawings", "python -m emel_tools.boundaries.page")
+    run(session, *tools, options=session.posargs)
 
 
 @nox.session

@@ -56,7 +56,7 @@ def test_the_lanes_are_every_session_that_checks_and_one_shard_a_package():
     assert names == [
         *("lint", "types", "boundaries", "behaviours", "docs"),
         *(f"tests {shard}" for shard in (*shards, "tools")),
-        "demo",
+        *("witness", "isolation", "demo"),
     ]
     assert [lane.name for lane in gates.lanes(ROOT, full=True)] == [*names, "real_models"]
 

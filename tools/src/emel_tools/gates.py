@@ -39,14 +39,16 @@ class Result(NamedTuple):
 
 
 def lanes(root: Path, *, full: bool) -> list[Lane]:
-    """List the lanes, the quick ones first; `full` adds those that download."""
+    """List the lanes, the quick ones first; `full` adds what takes long."""
     single = [Lane(name, ("-s", name)) for name in ("lint", "types", "boundaries", "behaviours")]
     docs = Lane("docs", ("-s", "docs", "--", "--check"))
     tests = [
         Lane(f"tests {shard.name}", ("-s", "tests", "--", shard.name)) for shard in shards(root)
     ]
+    witness = Lane("witness", ("-s", "witness"))  # judges what the tests before it did
+    isolation = Lane("isolation", ("-s", "isolation", *(("--", "--full") if full else ())))
     ends = [Lane(name, ("-s", name)) for name in ("demo", *(("real_models",) if full else ()))]
-    return [*single, docs, *tests, *ends]
+    return [*single, docs, *tests, witness, isolation, *ends]
 
 
 def run_all(todo: Sequence[Lane], run: Callable[[Lane], int]) -> list[Result]:

@@ -1,0 +1,78 @@
+"""What a package declares: its dependencies, those of its tests, and the siblings among them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from emel_tools.workspace import Package, packages
+
+GROUP = "test"
+"""The dependency group (PEP 735) that names what the tests of a package need."""
+
+
+class Declared(NamedTuple):
+    """What an environment for one package is made of."""
+
+    package: Package
+    has_group: bool
+    """Whether it says what its tests need."""
+    requirements: tuple[str, ...]
+    """What its tests need beside the packages of the repository."""
+    folders: tuple[Path, ...]
+    """Its own and those of the siblings that it declares, and that these declare in turn."""
+
+
+def declared(root: Path) -> list[Declared]:
+    """Read what each package declares."""
+    here = packages(root)
+    projects = {package: _project(package) for package in here}
+    names = {
+        canonical(project["project"]["name"]): package
+        for package, project in projects.items()
+        if "name" in project.get("project", {})
+    }
+    return [_declared(package, projects, names) for package in here]
+
+
+def canonical(requirement: str) -> str:
+    """Name the distribution of a requirement, spelled as PyPI compares names."""
+    match = re.match(r"[\w.-]+", requirement.strip())
+    return re.sub(r"[-_.]+", "-", match.group() if match else "").lower()
+
+
+def _declared(
+    package: Package, projects: dict[Package, dict[str, Any]], names: dict[str, Package]
+) -> Declared:
+    groups = projects[package].get("dependency-groups", {})
+    requirements = tuple(_group(groups, GROUP))
+    found = [package]
+    for each in found:  # grows while it is read
+        wanted = [*_dependencies(projects[each]), *(requirements if each is package else ())]
+        found += (
+            sibling
+            for name in map(canonical, wanted)
+            if (sibling := names.get(name)) and sibling not in found
+        )
+    outside = tuple(each for each in requirements if canonical(each) not in names)
+    return Declared(package, GROUP in groups, outside, tuple(each.folder for each in found))
+
+
+def _project(package: Package) -> dict[str, Any]:
+    path = package.folder / "pyproject.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _dependencies(project: dict[str, Any]) -> Iterable[str]:
+    return project.get("project", {}).get("dependencies", [])
+
+
+def _group(groups: dict[str, list[Any]], name: str) -> Iterable[str]:
+    for entry in groups.get(name, []):
+        if isinstance(entry, str):
+            yield entry
+        else:  # {include-group = "other"}
+            yield from _group(groups, entry["include-group"])

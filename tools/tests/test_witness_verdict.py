@@ -1,0 +1,148 @@
+"""The verdict over all shards: what is not allowed, not proved, not recorded, not known."""
+
+import pytest
+
+from emel_tools.boundaries.witness import __main__ as command
+from emel_tools.boundaries.witness import shards, table, verdict
+from emel_tools.boundaries.witness.events import Use
+
+CONTRACT = """
+[importlinter:contract:capability-{0}]
+name = {0}
+type = capability
+capability = {0}
+owners =
+    {1}
+"""
+OWNERS = {"files": "emel_disk._platform\n    tests:*", "mapping": "emel_disk._platform"}
+UNPROVED = "and no test was seen to use it there"
+OPEN = Use("emel_disk._platform", "packages/disk/src/emel_disk/_platform.py", 2, "files", "open")
+LOOK = OPEN._replace(line=3, operation="os.stat")
+MAP = OPEN._replace(line=4, capability="mapping", operation="mmap.__new__")
+TEST = Use("tests:emel_disk.test_a", "packages/disk/tests/test_a.py", 1, "files", "open")
+USES = {OPEN: "test_a", MAP: "test_a", TEST: "test_a"}
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch):
+    contracts = (CONTRACT.format(name, OWNERS.get(name, "")) for name in table.CAPABILITIES)
+    (tmp_path / ".importlinter").write_text("[importlinter]\n" + "".join(contracts))
+    for folder in ("packages/disk/src/emel_disk", "tools/tests"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "packages/disk/src/emel_disk/__init__.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    shards.write(tmp_path, "disk", USES)
+    shards.write(tmp_path, "tools", {})
+    return tmp_path
+
+
+@pytest.fixture
+def judge(repo, capsys):
+    def run(*arguments):
+        code = command.main(arguments)
+        heard = capsys.readouterr()
+        lines = [line for line in heard.err.splitlines() if line.startswith("FAIL ")]
+        assert code == bool(lines)
+        notes = [line for line in heard.out.splitlines() if line.startswith("note: ")]
+        return sorted(line.removeprefix("FAIL ") for line in (*lines, *notes))
+
+    return run
+
+
+@pytest.mark.behaviour("BND-26", "BND-27")
+def test_what_was_witnessed_and_recorded_is_green(repo, judge):
+    assert judge("--update") == []
+    assert judge() == []
+    assert (repo / verdict.SNAPSHOT).read_text().splitlines() == [
+        "files emel_disk._platform open",
+        "mapping emel_disk._platform mmap.__new__",
+    ]
+
+
+@pytest.mark.behaviour("BND-24", "BND-26")
+def test_a_use_that_is_not_in_the_table_is_found_by_the_verdict_too(repo, judge):
+    judge("--update")
+    shards.write(repo, "tools", {TEST._replace(capability="pickle"): "test_b"})
+    (told,) = judge()
+    assert told.startswith(
+        "packages/disk/tests/test_a.py:1: tests:emel_disk.test_a uses pickle (open)"
+    )
+
+
+@pytest.mark.behaviour("BND-26")
+def test_an_owner_that_no_test_exercised_is_found_and_named_if_it_is_a_test_or_a_tool(repo, judge):
+    shards.write(repo, "disk", {OPEN: "test_a"})
+    assert judge("--update") == [
+        f".importlinter: capability-mapping: emel_disk._platform owns mapping, {UNPROVED}",
+        f"note: tests:* owns files, {UNPROVED}",
+    ]
+
+
+@pytest.mark.behaviour("BND-26")
+def test_a_capability_without_a_contract_is_found_and_nobodys(repo, judge):
+    judge("--update")
+    text = (repo / ".importlinter").read_text()
+    (repo / ".importlinter").write_text(text.replace(CONTRACT.format("threads", ""), ""))
+    assert judge() == [".importlinter: no contract says who owns threads"]
+    assert not table.read_table(repo)["threads"].allows("emel_disk")
+
+
+@pytest.mark.behaviour("BND-26")
+def test_a_shard_that_has_changed_since_is_found_and_owners_are_not_judged(repo, judge):
+    (repo / "packages/disk/src/emel_disk/__init__.py").write_text("changed = True\n")
+    stale = "its tests weren't witnessed since it changed, all of them and green"
+    assert judge() == [f"disk: {stale}", f"tools: {stale}"]
+
+
+@pytest.mark.behaviour("BND-26")
+def test_a_test_that_changed_makes_only_its_own_shard_stale(repo, judge):
+    judge("--update")
+    (repo / "tools/tests/test_new.py").write_text("")
+    assert [line.split(":")[0] for line in judge()] == ["tools"]
+
+
+@pytest.mark.behaviour("BND-27")
+def test_a_difference_from_the_snapshot_is_found_in_either_direction(repo, judge):
+    judge("--update")
+    shards.write(repo, "disk", {OPEN._replace(operation="os.listdir"): "a", MAP: "a", TEST: "a"})
+    assert judge() == [
+        "snapshots/capabilities.txt: files emel_disk._platform open: recorded, no longer witnessed",
+        "snapshots/capabilities.txt: files emel_disk._platform os.listdir: witnessed, not recorded",
+    ]
+
+
+@pytest.mark.behaviour("BND-22", "BND-27")
+def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judge, monkeypatch):
+    monkeypatch.setattr(shards.calls, "SEEN", True)
+    shards.write(repo, "disk", {LOOK: "test_a", **USES})
+    shards.write(repo, "tools", {})
+    assert judge("--update") == []
+    monkeypatch.setattr(shards.calls, "SEEN", False)
+    shards.write(repo, "disk", {MAP: "test_a", TEST: "test_a"})
+    assert judge() == [
+        "snapshots/capabilities.txt: files emel_disk._platform open: recorded, no longer witnessed"
+    ]
+    assert judge("--update") == []
+    assert "files emel_disk._platform os.stat" in (repo / verdict.SNAPSHOT).read_text()
+
+
+@pytest.mark.behaviour("BND-24")
+@pytest.mark.parametrize(
+    ("owner", "module", "expected"),
+    [
+        ("emel_disk", "emel_disk", True),
+        ("emel_disk", "emel_disk._platform", False),
+        ("emel_disk.*", "emel_disk._platform", True),
+        ("emel_disk.*", "emel_disk", True),
+        ("emel_disk.*", "emel_disks", False),
+        ("emel_disk._platform", "emel_disk_platform", False),
+        ("tests:emel_disk", "tests:emel_disk", True),
+        ("tests:emel_disk", "tests:emel_disk.test_a", True),
+        ("tests:emel_disk.test_a", "tests:emel_disk.test_b", False),
+        ("tests:emel_disk", "tests:emel_disks.test_a", False),
+        ("tests:*", "tests:emel_tape.test_a", True),
+        ("tests:*", "emel_tape", False),
+    ],
+)
+def test_an_owner_means_a_module_or_the_tests_of_a_package(owner, module, expected):
+    assert table.owns(owner, module) is expected

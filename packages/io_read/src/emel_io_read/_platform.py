@@ -6,9 +6,9 @@ Nothing else in the package imports `os` or `threading`.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Thread
 
 import emel_io_file
 from emel_io_file import ReadPort
@@ -23,6 +23,14 @@ def _cpus() -> int:
         return os.cpu_count() or 1
 
 
+class Thread(threading.Thread):
+    """A thread of this package, which its workers make and join; the port alone starts it."""
+
+
+def _start(thread: Thread) -> None:
+    thread.start()
+
+
 @dataclass(frozen=True, slots=True)
 class Port(ReadPort):
     """The operating system as this package sees it: files that are read, and threads.
@@ -31,7 +39,7 @@ class Port(ReadPort):
     rest. A call fails by raising `OSError` (`start_thread`: or `RuntimeError`).
     """
 
-    start_thread: Callable[[Thread], object] = Thread.start
+    start_thread: Callable[[Thread], object] = _start
     """Let a thread run. Where it can't, the batch goes on with the threads that there are."""
     cpus: Callable[[], int] = _cpus
     """How many threads can run at once."""

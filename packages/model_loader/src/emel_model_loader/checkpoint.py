@@ -164,9 +164,11 @@ class Checkpoint:
         """
         if self.closed:
             return self.blame.closed(into)
-        mapped = self.tensors.mapped(np.array(sorted(into), np.intp))
-        failure = self._mapped.unmap(mapped)
+        index = np.array(sorted(into), np.intp)
+        mapped = self.tensors.mapped(index)
+        failure = joined(self._copied.still_borrowed(index), self._mapped.unmap(mapped))
         if failure is not None:
+            self._mapped.map(self.tensors.absent(mapped))  # what wasn't borrowed
             return failure
         return self._copied.load_into(into, self.copying, threads=threads, progress=progress)
 

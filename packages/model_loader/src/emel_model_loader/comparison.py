@@ -24,13 +24,14 @@ class Difference:
     what: str
     """"only-in-first", "only-in-second", "dtype", "shape", "bytes" or "digest"."""
     first: str = ""
-    """What the first has: its dtype, its shape, or its byte as two hexadecimal digits."""
+    """What the first has: its dtype, its shape, its digest, or its byte as two hexadecimal digits.
+    """
     second: str = ""
     element: tuple[int, ...] | None = None
     """Of differing bytes: the index of the first array element that differs; of blocks, of the
     first byte."""
     offset: int | None = None
-    """Of differing bytes: where the first one is in the tensor's data."""
+    """Of differing bytes: where the first one is in the tensor's data, in little-endian order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,6 @@ def _of_window(
         b = in_little_endian_order(stored_too, dtype_too)
         if not np.array_equal(a, b):
             found[name] = _first_difference(first, piece, a, b)
-    del one, other
     ours.give_back(mine)
     others.give_back(theirs)
     return None

@@ -93,9 +93,10 @@ class PartPlan:
         return np.ndarray(counts, dtype, memory, strides=(*outer, *inner))
 
     def finish(self, selected: NDArray[Any]) -> NDArray[Any]:
-        """Give the selected elements the caller's order and shape: a view."""
-        turned = selected[tuple(slice(None, None, -1 if a.reverse else 1) for a in self.axes)]
-        return turned[tuple(0 if a.dropped else slice(None) for a in self.axes)]
+        """Give the selected elements the caller's order and shape: a view, of no axes too."""
+        kept = (slice(None, None, -1 if axis.reverse else 1) for axis in self.axes)
+        index = (0 if axis.dropped else k for axis, k in zip(self.axes, kept, strict=True))
+        return selected[(*index, ...)]  # with the ellipsis numpy makes no scalar of it
 
     @property
     def in_order(self) -> bool:

@@ -27,7 +27,7 @@ class Piece(NamedTuple):
 
 
 OnPiece: TypeAlias = Callable[[Piece, NDArray[np.uint8]], object]
-"""Handed each piece and its bytes (nbytes,), which are valid during the call only."""
+"""Handed each piece and its bytes (nbytes,): read-only, and valid during the call only."""
 
 
 def windows(nbytes: NDArray[np.int64], window_nbytes: int) -> Iterator[list[Piece]]:
@@ -162,7 +162,7 @@ def stream(
     if isinstance(strategy, Staging):
         spans = checkpoint.tensors.spans(np.arange(len(sizes)))
         for tensor in np.flatnonzero(sizes == 0).tolist():
-            show(Piece(tensor, 0, 0), np.empty(0, np.uint8))
+            show(Piece(tensor, 0, 0), np.frombuffer(b"", np.uint8))
         answer = strategy.stream(
             spans,
             lambda tensor, start, chunk: show(Piece(tensor, start, chunk.nbytes), chunk),

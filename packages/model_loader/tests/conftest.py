@@ -143,7 +143,7 @@ def opened(faulty):
     the arrays that were made for copies.
     """
 
-    def make(data, mode=Mode.MAPS, *, limits=Limits(), transform=no_transform):
+    def make(data, mode=Mode.MAPS, *, limits=None, transform=no_transform):
         strategy = data if isinstance(data, FakeStrategy) else faulty(data, mode)
         copies, stage = Faulty(strategy.files, Mode.COPIES), Staged(strategy.files)
         made = []
@@ -155,7 +155,9 @@ def opened(faulty):
 
         companions = Companions(lambda: copies, lambda: stage, transform, allocate)
         router = Router({"fake": strategy.offer()})
-        checkpoint = open_checkpoint("m", router, "fake", companions=companions, limits=limits)
+        checkpoint = open_checkpoint(
+            "m", router, "fake", companions=companions, limits=limits or Limits()
+        )
         assert isinstance(checkpoint, Checkpoint), checkpoint
         header = len(strategy.loads)
         return SimpleNamespace(

@@ -67,7 +67,7 @@ def test_what_is_copied_isnt_copied_again(gguf, opened):
         lambda array: array,
         lambda array: array[1:2],
         lambda array: array.view(np.uint8).reshape(2, 8),
-        lambda array: memoryview(array),
+        memoryview,
         lambda array: np.frombuffer(array, np.uint8),
         lambda array: np.ndarray((2,), "<f4", array),
     ],

@@ -71,7 +71,10 @@ def test_a_plan_says_truly_what_it_reads(case):
     if plan.nbytes_read == plan.nbytes_wanted:
         assert (plan.why, plan.in_order) == ("exact", True)
     else:
-        assert (plan.why, plan.in_order) == ("whole" if plan.nbytes_read == whole else "wider", False)
+        assert (plan.why, plan.in_order) == (
+            "whole" if plan.nbytes_read == whole else "wider",
+            False,
+        )
 
 
 @pytest.mark.behaviour("LOAD-05")
@@ -166,7 +169,7 @@ def test_an_index_that_leads_outside_is_refused_as_by_numpy(index):
     with pytest.raises(IndexError):
         np.zeros((2, 3))[index]
 
-    with pytest.raises(IndexError, match="index|indices"):
+    with pytest.raises(IndexError, match=r"index|indices"):
         plan_part((2, 3), 4, index)
 
 

@@ -36,8 +36,12 @@ def collected(checkpoint, **options):
     return failure if failure is not None else ([bytes(w) for w in whole], pieces)
 
 
-def wanted(data=DATA, sizes=SIZES):
-    return [bytes(range(i, i + n)) for i, n in enumerate(sizes)]
+def nowhere(piece, stored):
+    assert len(stored) == piece.nbytes
+
+
+def wanted():
+    return [bytes(range(i, i + n)) for i, n in enumerate(SIZES)]
 
 
 class StopError(Exception):
@@ -167,7 +171,7 @@ def test_a_failure_while_mapping_leaves_nothing_mapped(opened, broken, call):
     else:
         getattr(world.strategy, f"fail_{call}")(broken(index=0))
 
-    failure = stream(world.checkpoint, lambda piece, stored: None)
+    failure = stream(world.checkpoint, nowhere)
 
     assert (failure.stage, failure.code) == (LoadOutcome.IO_FAILED, "broken")
     assert failure.reaction is Reaction.SOURCE
@@ -182,7 +186,7 @@ def test_a_failed_batch_blames_the_tensor_of_its_span_or_none(any_way, broken, a
     world = any_way(DATA)
     world.strategy.fail_load(broken(index=at))
 
-    failure = stream(world.checkpoint, lambda piece, stored: None)
+    failure = stream(world.checkpoint, nowhere)
 
     assert (failure.code, failure.tensors, failure.path) == ("broken", tensors, "m")
     assert collected(world.checkpoint)[0] == wanted()
@@ -193,7 +197,7 @@ def test_a_stage_that_fails_without_tensors_blames_none(any_way):
     world = any_way(gguf_bytes())
     world.strategy.close()
 
-    failure = stream(world.checkpoint, lambda piece, stored: None)
+    failure = stream(world.checkpoint, nowhere)
 
     told = None if failure is None else (failure.code, failure.tensors)
     assert told == (("closed", ()) if isinstance(world.strategy, Staging) else None)
@@ -244,7 +248,7 @@ def test_what_progress_raises_comes_through_and_nothing_stays_mapped(any_way):
             raise StopError
 
     with pytest.raises(StopError) as caught:
-        stream(world.checkpoint, lambda piece, stored: None, progress=stop)
+        stream(world.checkpoint, nowhere, progress=stop)
 
     assert caught.traceback
     assert world.checkpoint.usage().leases == 0
@@ -256,7 +260,7 @@ def test_a_closed_model_streams_nothing(any_way):
     checkpoint = any_way(DATA).checkpoint
     checkpoint.close()
 
-    failure = stream(checkpoint, lambda piece, stored: pytest.fail("nothing is there"))
+    failure = stream(checkpoint, nowhere)
 
     assert (failure.code, failure.reaction) == ("model-closed", Reaction.CLOSED)
 

@@ -12,8 +12,8 @@ from emel_model_format import DTYPES
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.digests import Digest, in_little_endian_order
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.progress import STEP_NBYTES, OnProgress, report_bytes
-from emel_model_loader.windows import Piece, Windows, windows
+from emel_model_loader.progress import OnProgress, report_bytes
+from emel_model_loader.windows import Piece, Windows, allowed, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _of_bytes(
     sizes = first.header.tensors.nbytes[mine]
     tell, done = report_bytes(sizes, progress), 0
     found: dict[str, Difference] = {}
-    window = min(STEP_NBYTES, first.limits.window, second.limits.window)
+    window = allowed(first, second)
     with Windows(first, window) as ours, Windows(second, window) as others:
         failure = ours.opened or others.opened
         for pieces in windows(sizes, window) if failure is None else ():

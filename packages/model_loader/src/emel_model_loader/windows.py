@@ -30,6 +30,11 @@ OnPiece: TypeAlias = Callable[[Piece, NDArray[np.uint8]], object]
 """Handed each piece and its bytes (nbytes,): read-only, and valid during the call only."""
 
 
+def allowed(*checkpoints: Checkpoint) -> int:
+    """Say how many bytes a window of each of them may have."""
+    return min(STEP_NBYTES, *(checkpoint.limits.window for checkpoint in checkpoints))
+
+
 def windows(nbytes: NDArray[np.int64], window_nbytes: int) -> Iterator[list[Piece]]:
     """Cut n tensors of `nbytes` (n,) bytes: small ones share a window, large ones take many.
 
@@ -148,7 +153,7 @@ def stream(
         return checkpoint.blame.closed()
     strategy = checkpoint.route.strategy
     sizes = checkpoint.header.tensors.nbytes
-    window_nbytes = min(STEP_NBYTES, checkpoint.limits.window)
+    window_nbytes = allowed(checkpoint)
     tell, done = report_bytes(sizes, progress), 0
 
     def show(piece: Piece, stored: NDArray[np.uint8]) -> None:

@@ -200,6 +200,9 @@ class Residency(RuleBasedStateMachine):
         ]
         mapped = [i for i, state in self.state.items() if state == "mmap-resident"]
         assert self.tensors.mapped().tolist() == mapped
+        assert self.tensors.copied().tolist() == [
+            i for i, state in self.state.items() if state == "resident"
+        ]
         assert self.tensors.absent().tolist() == [
             i for i, state in self.state.items() if state not in HELD
         ]

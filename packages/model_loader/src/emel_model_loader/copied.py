@@ -152,7 +152,8 @@ class Copied:
         *,
         ours: bool,
     ) -> Failure | None:
-        told = report_bytes(self._tensors.spans(index).nbytes, progress)
+        sizes = self._tensors.spans(index).nbytes
+        told = report_bytes(sizes, progress)
         if not index.size:
             return None
         report = self._tensors.load(
@@ -161,10 +162,9 @@ class Copied:
         if report.ok:
             for tensor, memory in zip(index.tolist(), buffers, strict=True):
                 self._copies[tensor] = _Copy(memory, ours)
-            nbytes = sum(memory.nbytes for memory in buffers)
-            self.nbytes += nbytes if ours else 0
+            self.nbytes += int(sizes.sum()) if ours else 0
             if told is not None:
-                told(nbytes)  # tensors of no bytes, and what the strategy has not told
+                told(int(sizes.sum()))  # tensors of no bytes, and what the strategy has not told
         return self._blame.report(report)
 
     @staticmethod

@@ -381,7 +381,7 @@ def test_no_buffers_are_no_batch(gguf, opened):
 
 
 @pytest.mark.behaviour("LOADER-12")
-def test_an_empty_array_has_the_tensors_type_and_takes_its_bytes(opened):
+def test_memory_is_shaped_as_the_tensor_and_takes_its_bytes(opened):
     tensors = {
         "a": SafetensorsTensor(dtype="I16", shape=(2, 3), data=np.arange(6, dtype="<i2").tobytes()),
         "b": SafetensorsTensor(shape=(), data=bytes(4)),
@@ -389,9 +389,10 @@ def test_an_empty_array_has_the_tensors_type_and_takes_its_bytes(opened):
     }
     world = opened(safetensors_bytes(tensors))
     checkpoint = world.checkpoint
-    arrays = {i: checkpoint.empty(i) for i in range(3)}
+    sizes = checkpoint.header.tensors.nbytes
+    into = {i: np.empty(sizes[i], np.uint8) for i in range(3)}
+    arrays = {i: checkpoint.shaped(i, memory) for i, memory in into.items()}
 
-    into = {i: array.reshape(-1).view(np.uint8) for i, array in arrays.items()}
     assert checkpoint.load_into(into) is None
 
     assert arrays[checkpoint.position["a"]].tolist() == [[0, 1, 2], [3, 4, 5]]

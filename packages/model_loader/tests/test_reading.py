@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from emel_io_loader import Mode, Reaction
+from emel_io_loader import BatchOutcome, Mode, Reaction, SpanOutcome
 from emel_model_format.testing import GGUFTensor, SafetensorsTensor, gguf_bytes, safetensors_bytes
 from emel_model_loader import (
     Failure,
@@ -156,12 +156,11 @@ def test_parts_of_quantised_tensors_are_raw_rows(opened):
 
 
 @pytest.mark.behaviour("LOAD-05")
-@pytest.mark.parametrize("mode", Mode)
-def test_an_eighth_of_the_columns_is_an_eighth_of_the_bytes(opened, mode):
+def test_an_eighth_of_the_columns_is_an_eighth_of_the_bytes(opened):
     rows, columns = 64, 65536
     array = np.arange(rows * columns, dtype="<u4").reshape(rows, columns)
-    world = opened(safetensors_of(array, "U32"), mode)
-    counted = world.copies if mode is Mode.MAPS else world.strategy
+    world = opened(safetensors_of(array, "U32"), Mode.COPIES)
+    counted = world.strategy
     counted.loads.clear()
 
     part = part_of(world.checkpoint, "w", np.s_[:, columns // 2 : columns // 2 + columns // 8])
@@ -174,12 +173,13 @@ def test_an_eighth_of_the_columns_is_an_eighth_of_the_bytes(opened, mode):
 
 @pytest.mark.behaviour("LOAD-05")
 def test_bytes_that_are_read_in_vain_stay_within_a_window(opened):
-    world = opened(safetensors_of(MATRIX), limits=Limits(window=500))
+    world = opened(safetensors_of(MATRIX), Mode.COPIES, limits=Limits(window=500))
+    world.strategy.loads.clear()
 
     part = part_of(world.checkpoint, "w", np.s_[::2, ::2])
 
     np.testing.assert_array_equal(part, MATRIX[::2, ::2])
-    sizes = [int(spans.nbytes.sum()) for spans in world.copies.loads]
+    sizes = [int(spans.nbytes.sum()) for spans in world.strategy.loads]
     assert len(sizes) > 1
     assert max(sizes) <= 500
 
@@ -193,10 +193,11 @@ def test_a_part_of_nothing_reads_nothing(opened):
 
 
 @pytest.mark.behaviour("LOAD-05")
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("index", [np.s_[3:5], np.s_[::2, ::2]], ids=["exact", "slabs"])
-def test_a_part_that_cant_be_read_names_its_tensor(opened, broken, index):
-    world = opened(safetensors_of(MATRIX), limits=Limits(window=500))
-    world.copies.fail_load(broken(index=0))
+def test_a_part_that_cant_be_read_names_its_tensor(opened, broken, index, mode):
+    world = opened(safetensors_of(MATRIX), mode, limits=Limits(window=500))
+    world.strategy.fail_load(broken(index=0))
 
     failure = part_of(world.checkpoint, "w", index)
 
@@ -208,6 +209,33 @@ def test_a_part_that_cant_be_read_names_its_tensor(opened, broken, index):
     )
     assert nothing_is_resident(world.checkpoint)
     assert isinstance(part_of(world.checkpoint, "w", index), np.ndarray)
+
+
+@pytest.mark.behaviour("LOAD-05")
+def test_a_part_of_a_mapped_model_comes_out_of_a_mapping_that_is_gone_afterwards(opened):
+    world = opened(safetensors_of(MATRIX))
+    header = len(world.strategy.loads)
+
+    part = part_of(world.checkpoint, "w", np.s_[::-3, 5:9:2])
+
+    np.testing.assert_array_equal(part, MATRIX[::-3, 5:9:2])
+    assert len(world.strategy.loads) == header + 1
+    assert world.copies.loads == []
+    assert nothing_is_resident(world.checkpoint)
+    assert world.strategy.usage().slots == 0
+
+
+@pytest.mark.behaviour("LOAD-05")
+def test_a_part_of_a_mapping_that_shrank_is_a_failure_and_leaves_nothing(opened):
+    world = opened(safetensors_of(MATRIX))
+    world.strategy.faults["view"] = [
+        BatchOutcome(outcome=SpanOutcome.SPAN_OVERFLOWS, reaction=Reaction.SOURCE, message="shrank")
+    ]
+
+    failure = part_of(world.checkpoint, "w", np.s_[3])
+
+    assert (failure.code, failure.tensors) == ("span-overflows", ("w",))
+    assert world.strategy.usage().slots == 0
 
 
 class Halved:

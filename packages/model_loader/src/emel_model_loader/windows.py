@@ -62,13 +62,18 @@ class Windows:
         self._maps = checkpoint.route.mode is Mode.MAPS
         self._absent = checkpoint.absent()
         self._buffer = np.empty(0 if self._maps else window_nbytes, np.uint8)
+        self._shown = self._buffer.view()
+        self._shown.flags.writeable = False
         self.opened = checkpoint.load() if self._maps else None
         """Why the tensors can't be mapped; None if they are, or needn't be."""
         self.released: Failure | None = None
         """Why what was mapped here can't be released; None until the end."""
 
     def read(self, pieces: Sequence[Piece]) -> list[NDArray[np.uint8]] | Failure:
-        """Look at the bytes of each piece, (nbytes,) uint8, until the next window is read."""
+        """Look at the bytes of each piece, (nbytes,) uint8, until the next window is read.
+
+        They are read-only.
+        """
         if self._maps:
             return self._look(pieces)
         whole = self._checkpoint.tensors.spans([piece.tensor for piece in pieces])
@@ -80,7 +85,7 @@ class Windows:
         if not answer.ok:
             return self._checkpoint.blame.batch(answer, (pieces[max(answer.index, 0)].tensor,))
         stops = np.cumsum(nbytes).tolist()
-        return [self._buffer[stop - p.nbytes : stop] for p, stop in zip(pieces, stops, strict=True)]
+        return [self._shown[stop - p.nbytes : stop] for p, stop in zip(pieces, stops, strict=True)]
 
     def _look(self, pieces: Sequence[Piece]) -> list[NDArray[np.uint8]] | Failure:
         seen: list[NDArray[np.uint8]] = []
@@ -109,7 +114,7 @@ class Windows:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._buffer = self._buffer[:0]
+        self._buffer = self._shown = self._buffer[:0]
         if self._maps:
             mapped = self._checkpoint.tensors.mapped(self._absent)
             if mapped.size:
@@ -141,7 +146,7 @@ def stream(
     if isinstance(strategy, Staging):
         spans = checkpoint.tensors.spans(np.arange(len(sizes)))
         for tensor in np.flatnonzero(sizes == 0).tolist():
-            show(Piece(tensor, 0, 0), np.empty(0, np.uint8))
+            show(Piece(tensor, 0, 0), np.frombuffer(b"", np.uint8))
         answer = strategy.stream(
             spans,
             lambda tensor, start, chunk: show(Piece(tensor, start, chunk.nbytes), chunk),

@@ -194,7 +194,7 @@ def test_auto_stages_under_a_limit_and_says_so(checkpoint):
     ],
 )
 def test_auto_looks_at_the_file_system(monkeypatch, safetensors_file, kind, used, code):
-    monkeypatch.setattr("emel.strategies.file_system", lambda path: kind)
+    monkeypatch.setattr("emel.strategies.file_system", lambda _: kind)
     with emel.open(safetensors_file) as model:
         assert (model.strategy.used, model.strategy.code) == (used, code)
         assert kind in model.strategy.reason
@@ -210,9 +210,7 @@ def test_a_limit_that_nothing_keeps_is_a_mistake_of_the_caller(safetensors_file,
 
 @pytest.mark.behaviour("FACE-08")
 @pytest.mark.parametrize("strategy", ["auto", "staged", "read"])
-def test_what_a_limit_does_not_allow_for_is_refused_before_anything_is_read(
-    checkpoints, strategy
-):
+def test_what_a_limit_does_not_allow_for_is_refused_before_anything_is_read(checkpoints, strategy):
     limit, over = 33 << 20, 1 << 20  # a ring of 32 MiB, and what it leaves
     path, contents = checkpoints["index"]
     with emel.open(path, strategy, memory_limit=limit) as model:

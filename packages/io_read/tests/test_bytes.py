@@ -36,9 +36,8 @@ def batches(draw, files):
         at = 0
         for i, (_, offset, nbytes) in enumerate(rows):
             at += offset % 40
-            nbytes = min(nbytes, 4000)
-            rows[i] = (0, at, nbytes)
-            at += nbytes
+            rows[i] = (0, at, min(nbytes, 4000))
+            at += rows[i][2]
     rows = draw(st.permutations(rows))
     file, offset, nbytes = zip(*rows, strict=True) if rows else ((), (), ())
     spans = Spans(files, file, offset, nbytes)

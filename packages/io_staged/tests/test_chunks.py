@@ -93,3 +93,15 @@ def test_a_wide_hole_is_not_read():
     spans = Spans(["a"], [0, 0], [0, (4 << 20) + GAP_NBYTES + 1], [4 << 20, 4 << 20])
     chunks = list(chunks_of(spans, np.ones(2, np.int64), 16 << 20))
     assert [chunk.nbytes for chunk in chunks] == [4 << 20] * 2
+
+
+@pytest.mark.behaviour("STG-09")
+def test_a_hole_between_small_spans_that_a_large_one_covers_is_not_read_twice():
+    spans = Spans(["a"], [0] * 3, [0, 10, 20], [100, 1, 1])
+    chunks = list(chunks_of(spans, np.ones(3, np.int64), 50))
+    assert [(chunk.start, chunk.nbytes) for chunk in chunks] == [
+        (0, 50),
+        (50, 50),
+        (10, 1),
+        (20, 1),
+    ]

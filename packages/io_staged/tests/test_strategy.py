@@ -339,3 +339,16 @@ def test_a_call_from_within_is_refused_and_the_batch_goes_on(strategy, make, spa
     assert seen == content[3 : 3 + nbytes].tobytes()
     assert {(a.code, a.reaction) for a in inner} == {("still-working", Reaction.BUSY)}
     assert strategy.stream(wanted, lambda *_: None).ok
+
+
+@pytest.mark.behaviour("STG-02")
+def test_what_lies_between_targets_stays_as_it_is(strategy, make):
+    path, content = make()
+    at = np.array([0, 10, 30, 41])
+    out = np.zeros(50, np.uint8)
+    targets = Targets([out], [0] * 4, at)
+    assert strategy.load(Spans([path], [0] * 4, at, [10, 10, 10, 9]), targets).ok
+    kept = np.r_[20:30, 40]
+    assert not out[kept].any()
+    out[kept] = content[kept]
+    assert out.tolist() == content[:50].tolist()

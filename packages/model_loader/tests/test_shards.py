@@ -157,15 +157,21 @@ def test_a_folder_without_a_checkpoint_is_refused_with_what_is_there(listing):
 
 
 @pytest.mark.behaviour("LOADER-08")
-@pytest.mark.parametrize("path", ["d", "d/m-00001-of-00002.gguf", f"d/{INDEX}", "d/m.gguf"])
-def test_a_folder_that_cant_be_listed_keeps_its_errno_and_cause(path):
+@pytest.mark.parametrize(
+    ("path", "unlisted"),
+    [("d", "d"), ("d/m.gguf", "d/m.gguf"), ("d/m-00001-of-00002.gguf", "d/"), (f"d/{INDEX}", "d/")],
+)
+def test_a_folder_that_cant_be_listed_keeps_its_errno_and_cause(path, unlisted):
     def entries(folder):
+        if folder != unlisted:
+            return
         raise PermissionError(errno.EACCES, "Permission denied", folder)
 
     failure = locate(path, entries, shards=True)
 
     assert (failure.stage, failure.reaction) == (LoadOutcome.IO_FAILED, Reaction.SOURCE)
     assert (failure.code, failure.errno) == ("folder-unlisted", errno.EACCES)
+    assert failure.path == unlisted
     assert isinstance(failure.cause, PermissionError)
     assert failure.cause.__traceback__ is None
 
@@ -177,6 +183,14 @@ def test_a_path_that_can_be_none_is_left_to_the_strategy(path):
         raise AssertionError("nobody looks into it")
 
     assert locate(path, entries, shards=True).files == (path,)
+
+
+@pytest.mark.behaviour("LOADER-08")
+def test_a_path_that_the_system_cant_spell_is_left_to_the_strategy_too():
+    def entries(folder):
+        return folder.encode() and None  # half a surrogate pair raises a ValueError
+
+    assert locate("\ud800", entries, shards=True).files == ("\ud800",)
 
 
 @pytest.mark.behaviour("LOADER-08")

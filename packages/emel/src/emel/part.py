@@ -17,7 +17,8 @@ class Part:
     `part[index]` reads just what the index selects, as a new array that is the caller's; nothing
     becomes resident. Integers, slices with any step, and an ellipsis, as in numpy. Bytes that are
     read stay under 1.25 times those that are wanted, unless a wider stretch, or the whole tensor,
-    is cheaper than many small reads: `plan` says which. A quantised tensor's rows are raw blocks.
+    is cheaper than many small reads: `plan` says which. A mapped model's parts are copied out of
+    its mapping, and touch just the pages that they lie in. Rows of quantised tensors are blocks.
     """
 
     def __init__(self, checkpoint: Checkpoint, tensor: int) -> None:

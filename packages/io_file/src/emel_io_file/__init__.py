@@ -3,7 +3,7 @@
 from emel_io_file._machine import SOURCE, Source
 from emel_io_file._platform import FileFacts, FilePort, ReadPort, entries
 from emel_io_file._stretch import STRETCH, Stretch, StretchOutcome, read_fully
-from emel_io_file.file_system import file_system
+from emel_io_file.mounts import file_system
 from emel_io_file.outcomes import FileOutcome, FileProblem
 from emel_io_file.sources import Sources, identify
 

@@ -136,7 +136,7 @@ def entries(path: str) -> tuple[str, ...] | None:
 def mounts() -> str:
     """Read the table of mounts, proc(5); empty on a platform that has none."""
     try:
-        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - a port
+        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # noqa: PTH123 - a port
             return file.read()
     except OSError:
         return ""

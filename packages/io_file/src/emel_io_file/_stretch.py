@@ -54,6 +54,11 @@ class Stretch:
     error: BaseException | None = None
 
 
+def guard_complete(ctx: Stretch, req: None) -> bool:
+    """Nothing is missing: it was a stretch of no bytes."""
+    return ctx.got == ctx.nbytes
+
+
 def guard_interrupted(ctx: Stretch, req: None) -> bool:
     """A signal came before the first byte."""
     return isinstance(ctx.error, InterruptedError)
@@ -75,10 +80,10 @@ def guard_short(ctx: Stretch, req: None) -> bool:
 
 
 def effect_read(ctx: Stretch, req: None) -> None:
-    """Ask for everything that is still missing."""
+    """Ask for what is still missing, as far as one call takes buffers."""
     ctx.error, ctx.count = None, 0
     try:
-        ctx.count = ctx.port.preadv(ctx.descriptor, ctx.buffers, ctx.offset)
+        ctx.count = ctx.port.preadv(ctx.descriptor, ctx.buffers[: ctx.port.iov_max], ctx.offset)
     except (OSError, ValueError, OverflowError) as error:
         ctx.error = bare(error)
 
@@ -87,9 +92,11 @@ def effect_advance(ctx: Stretch, req: None) -> None:
     """Leave what is filled, and go on behind it."""
     ctx.got += ctx.count
     ctx.offset += ctx.count
-    left = ctx.count
-    while ctx.buffers and left >= len(ctx.buffers[0]):
-        left -= len(ctx.buffers.pop(0))
+    left, full = ctx.count, 0
+    while full < len(ctx.buffers) and left >= len(ctx.buffers[full]):
+        left -= len(ctx.buffers[full])
+        full += 1
+    del ctx.buffers[:full]
     if left:
         ctx.buffers[0] = ctx.buffers[0][left:]
 
@@ -97,6 +104,7 @@ def effect_advance(ctx: Stretch, req: None) -> None:
 _S, _E, _O = State, Event, StretchOutcome
 # fmt: off
 _STRETCH_ROWS: tuple[Row[State, Event, StretchOutcome, Stretch, None], ...] = (
+    Row(_S.WAITING, _E.READ,     guard_complete,    effect_none,    _S.FINISHED, _O.OK),
     Row(_S.WAITING, _E.READ,     always,            effect_read,    _S.ASKED,    _O.OK),
     Row(_S.ASKED,   _E.ANSWERED, guard_interrupted, effect_none,    _S.WAITING,  _O.INTERRUPTED),
     Row(_S.ASKED,   _E.ANSWERED, guard_read_failed, effect_none,    _S.FINISHED, _O.READ_FAILED),

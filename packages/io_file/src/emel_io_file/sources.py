@@ -81,9 +81,9 @@ class Sources:
     def rescue(self) -> None:
         """Close what is open after an interrupt, whatever it was doing."""
         for source in self._sources.values():
-            # Not by its state: what was interrupted on the way is still in the state before.
-            if source.descriptor != -1 or source.direct != -1:
-                source.state = State.OPENED
+            # An interrupted event hasn't moved the state; what is held tells where it got to.
+            held = source.descriptor != -1 or source.direct != -1
+            source.state = State.OPENED if held else State.CLOSED
         self.close()
 
     def _problem(self, number: int, source: Source, outcome: FileOutcome) -> FileProblem:

@@ -6,6 +6,7 @@ Nothing here touches the operating system or imports a concrete strategy.
 from emel_io_loader._machine import ROUTING
 from emel_io_loader.choice import AUTO, SLOW_KINDS, Reason
 from emel_io_loader.discovery import GROUP, BrokenStrategyError, discover
+from emel_io_loader.leaseless import Leaseless, LeaseOutcome
 from emel_io_loader.outcomes import (
     BatchOutcome,
     Lease,
@@ -44,6 +45,8 @@ __all__ = [
     "FileIdentity",
     "Identified",
     "Lease",
+    "LeaseOutcome",
+    "Leaseless",
     "Leases",
     "Mode",
     "Offer",

@@ -125,8 +125,16 @@ class _Group(NamedTuple):
         excess0: NDArray[np.float64] = holes - share * self.start.astype(np.float64)
         if math.isinf(over_read):
             excess = np.full(len(holes), -math.inf)
-        begin, cuts = 0, list[int]()
+        # Where a run of two lumps is possible; elsewhere each lump that begins a run ends it, too.
+        pair = (excess[1:] <= excess0[:-1]) & (self.stop[1:] - self.start[:-1] <= run_nbytes)
+        paired: list[int] = np.flatnonzero(pair).tolist()
+        begin, at, cuts = 0, 0, list[int]()
         while True:
+            while at < len(paired) and paired[at] < begin:
+                at += 1
+            alone = paired[at] if at < len(paired) else len(excess) - 1
+            cuts.extend(range(begin + 1, alone + 1))
+            begin = alone
             limit = min(self.start.item(begin) + run_nbytes, INT64_MAX)
             far = int(np.searchsorted(self.stop, limit, side="right"))
             begin = _first_above(excess, begin + 1, max(far, begin + 1), float(excess0[begin]))

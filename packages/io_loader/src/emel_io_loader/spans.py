@@ -69,9 +69,9 @@ class Spans:
         identities: Sequence[FileIdentity | None] = (),
     ) -> None:
         self.files = tuple(files)
-        self.file = _int_column(file)
-        self.offset = _int_column(offset)
-        self.nbytes = _int_column(nbytes)
+        self.file = int_column(file)
+        self.offset = int_column(offset)
+        self.nbytes = int_column(nbytes)
         self.identities = tuple(identities)
 
     def __len__(self) -> int:
@@ -87,12 +87,13 @@ class Spans:
         return self.identities[file] if self.identities else None
 
 
-def _int_column(values: ArrayLike) -> IntColumn:
+def int_column(values: ArrayLike) -> IntColumn:
+    """Make a column of n integers, exactly; what isn't one is a TypeError."""
     column = np.asarray(values)
     if column.dtype.kind == "f" and column.size and not isinstance(values, np.ndarray):
         column = np.asarray(values, dtype=object)  # numpy makes floats of [-1, 2**63]
     if column.ndim != 1:
-        raise TypeError(f"a column of spans has one dimension, not {column.ndim}")
+        raise TypeError(f"a column has one dimension, not {column.ndim}")
     if column.size == 0 or (column.dtype.kind in "iu" and column.dtype != np.uint64):
         return column.astype(np.int64, copy=False)
     if column.dtype.kind == "u" and column.max() <= INT64_MAX:
@@ -100,7 +101,7 @@ def _int_column(values: ArrayLike) -> IntColumn:
     if column.dtype.kind not in "uO" or not all(
         isinstance(value, (int, np.integer)) for value in column.tolist()
     ):
-        raise TypeError(f"a column of spans holds integers, not {column.dtype}")
+        raise TypeError(f"a column holds integers, not {column.dtype}")
     if all(-INT64_MAX <= value <= INT64_MAX for value in column.tolist()):
         return column.astype(np.int64)
     # Exact Python integers, so that the rules can see what is wrong.

@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emel_io_loader.spans import INT64_MAX, int_column
+
 Buffer: TypeAlias = "NDArray[Any] | bytearray | memoryview[Any]"
 """What the caller owns and wants filled: a numpy array of any type, or a writable buffer."""
 
@@ -31,8 +33,8 @@ class Targets:
 
     def __init__(self, buffers: Sequence[Buffer], buffer: ArrayLike, offset: ArrayLike) -> None:
         self.buffers = tuple(buffers)
-        self.buffer = np.asarray(buffer).astype(np.int64, copy=False)
-        self.offset = np.asarray(offset).astype(np.int64, copy=False)
+        self.buffer = _within(int_column(buffer))
+        self.offset = _within(int_column(offset))
 
     @classmethod
     def each(cls, buffers: Sequence[Buffer]) -> Targets:
@@ -42,7 +44,7 @@ class Targets:
     @classmethod
     def one_after_another(cls, buffer: Buffer, nbytes: ArrayLike) -> Targets:
         """Fill one buffer with spans of `nbytes` (n,) bytes, without gaps."""
-        sizes = np.asarray(nbytes).astype(np.int64, copy=False)
+        sizes = _within(int_column(nbytes))
         return cls((buffer,), np.zeros(len(sizes), np.int64), np.cumsum(sizes) - sizes)
 
     def __len__(self) -> int:
@@ -65,6 +67,8 @@ class TargetOutcome(IntEnum):
     TARGET_NOT_CONTIGUOUS = 4
     TARGET_TOO_SMALL = 5
     TARGETS_OVERLAP = 6
+    TARGET_NOT_BYTES = 7
+    """It holds references to objects, which bytes must not overwrite, or is no buffer at all."""
 
 
 class TargetRefusal(NamedTuple):
@@ -152,6 +156,7 @@ def _refused(
 ) -> TargetRefusal:
     reasons = {
         TargetOutcome.TARGET_READ_ONLY: "is read-only",
+        TargetOutcome.TARGET_NOT_BYTES: "is no buffer of bytes",
         TargetOutcome.TARGET_NOT_CONTIGUOUS: "is not contiguous (C order)",
         TargetOutcome.TARGET_TOO_SMALL: (
             f"has {room[i]} bytes, and {nbytes[i]} are to go to byte {targets.offset[i]}"
@@ -161,18 +166,30 @@ def _refused(
 
 
 def _memory(buffer: Buffer) -> _Memory:
-    if isinstance(buffer, np.ndarray):
-        array: NDArray[Any] = buffer
-        if not array.flags.c_contiguous:
-            return _Memory(_NO_BYTES, 0, TargetOutcome.TARGET_NOT_CONTIGUOUS)
-        flat = array.reshape(-1).view(np.uint8)  # bfloat16 and the like are no buffers themselves
-    else:
-        view = memoryview(buffer)
-        if not view.c_contiguous:
-            return _Memory(_NO_BYTES, 0, TargetOutcome.TARGET_NOT_CONTIGUOUS)
-        flat = np.frombuffer(view, np.uint8)
+    try:
+        if isinstance(buffer, np.ndarray):
+            array: NDArray[Any] = np.asarray(buffer)  # no matrix, whose rows stay rows
+            if not array.flags.c_contiguous:
+                return _Memory(_NO_BYTES, 0, TargetOutcome.TARGET_NOT_CONTIGUOUS)
+            flat = array.reshape(-1).view(
+                np.uint8
+            )  # bfloat16 and the like are no buffers themselves
+        else:
+            view = memoryview(buffer)
+            if not view.c_contiguous:
+                return _Memory(_NO_BYTES, 0, TargetOutcome.TARGET_NOT_CONTIGUOUS)
+            flat = np.frombuffer(view, np.uint8)
+    except (TypeError, ValueError, BufferError):
+        return _Memory(_NO_BYTES, 0, TargetOutcome.TARGET_NOT_BYTES)
     outcome = TargetOutcome.OK if flat.flags.writeable else TargetOutcome.TARGET_READ_ONLY
     return _Memory(flat.data, _address(flat), outcome)
+
+
+def _within(column: NDArray[Any]) -> NDArray[np.int64]:
+    """Bring integers of any size into int64: what is past its ends is past every buffer's, too."""
+    if column.dtype == np.int64:
+        return column
+    return np.clip(column, -INT64_MAX, INT64_MAX).astype(np.int64)
 
 
 _address: Final[Callable[[NDArray[Any]], int]] = lambda array: array.__array_interface__["data"][0]  # noqa: E731

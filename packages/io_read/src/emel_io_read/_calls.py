@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Places, Spans, plan
+from emel_io_loader import Places, Runs, Spans, plan
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -59,7 +60,6 @@ class Calls:
     """(calls,) wanted bytes."""
     order: NDArray[np.intp]
     """Indices of the spans by run and offset; those of one call lie together."""
-    segment_start: list[int]
     segment_nbytes: list[int]
     segment_buffer: list[int]
     """The buffer that the segment goes to; -1 for bytes that nobody wants."""
@@ -85,7 +85,16 @@ class _Segments(NamedTuple):
     """Where a call has to begin."""
 
     def at(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> _Segments:
-        return _Segments(*(column[index] for column in self))
+        return _Segments(
+            self.start[index],
+            self.stop[index],
+            self.buffer[index],
+            self.offset[index],
+            self.address[index],
+            self.head[index],
+            self.tail[index],
+            self.new[index],
+        )
 
 
 def arrange(spans: Spans, places: Places, limits: Limits, iov_max: int) -> Calls:
@@ -103,18 +112,40 @@ def arrange(spans: Spans, places: Places, limits: Limits, iov_max: int) -> Calls
     Calls
         By file and offset, but for spans that overlap others before them, which come last.
     """
+    if len(spans) == 1 and 0 < spans.nbytes.item(0) <= limits.call:
+        return _alone(spans, places)
     order, new_run = _runs(spans, limits)
     segments = _cut(_joined(spans, places, order, new_run), limits.call)
     begins = _beginnings(segments.new, iov_max)
-    # Bytes that nobody wants, at either end of a call, needn't be read.
-    edge = begins.copy()
-    edge[:-1] |= begins[1:]
-    edge[-1:] = True
-    kept = ~(edge & (segments.buffer < 0))
-    call = (np.cumsum(begins) - 1)[kept]
-    segments = segments.at(kept)
-    first = np.flatnonzero(np.diff(call, prepend=-1))
+    call = np.cumsum(begins)
+    unwanted = segments.buffer < 0
+    if unwanted.any():  # at either end of a call they needn't be read
+        edge = begins.copy()
+        edge[:-1] |= begins[1:]
+        kept = ~(edge & unwanted)
+        segments, call = segments.at(kept), call[kept]
+    first = np.flatnonzero(np.diff(call, prepend=0))
     return _calls(spans, order, segments, first)
+
+
+def _alone(spans: Spans, places: Places) -> Calls:
+    """Make the one call of a small span: what numpy would take most of its time for."""
+    start, nbytes = spans.offset.item(0), spans.nbytes.item(0)
+    return Calls(
+        file=spans.file.tolist(),
+        start=[start],
+        stop=[start + nbytes],
+        first=[0, 1],
+        head=[0],
+        tail=[0],
+        foremost=[0],
+        nbytes=spans.nbytes,
+        order=np.zeros(1, np.intp),
+        segment_nbytes=[nbytes],
+        segment_buffer=places.buffer.tolist(),
+        segment_offset=places.offset.tolist(),
+        segment_address=places.address.tolist(),
+    )
 
 
 def _calls(
@@ -137,7 +168,6 @@ def _calls(
         foremost=foremost.tolist(),
         nbytes=np.add.reduceat(wanted, first),
         order=order,
-        segment_start=segments.start.tolist(),
         segment_nbytes=size.tolist(),
         segment_buffer=segments.buffer.tolist(),
         segment_offset=segments.offset.tolist(),
@@ -147,13 +177,12 @@ def _calls(
 
 def _runs(spans: Spans, limits: Limits) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Order the spans, and say where runs begin; a span that overlaps others is one of its own."""
-    sizes = {"gap_nbytes": limits.gap, "run_nbytes": limits.call}
-    runs = plan(spans, over_read=limits.over_read, **sizes)
+    runs = _plan(spans, limits)
     order, first = runs.order, runs.first[:-1]
     torn = order[_overlapping(spans, order)]
     if len(torn):
         kept = np.setdiff1d(order, torn)
-        runs = plan(spans.take(kept), over_read=limits.over_read, **sizes)
+        runs = _plan(spans.take(kept), limits)
         order = np.concatenate((kept[runs.order], torn))
         first = np.append(runs.first[:-1], np.arange(len(kept), len(order)))
     new = np.zeros(len(order), np.bool_)
@@ -161,14 +190,21 @@ def _runs(spans: Spans, limits: Limits) -> tuple[NDArray[np.intp], NDArray[np.bo
     return order, new
 
 
+def _plan(spans: Spans, limits: Limits) -> Runs:
+    return plan(spans, gap_nbytes=limits.gap, over_read=limits.over_read, run_nbytes=limits.call)
+
+
 def _overlapping(spans: Spans, order: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which spans, by file and offset, begin before one that comes earlier has ended."""
-    file, start = spans.file[order], spans.offset[order]
     overlaps = np.zeros(len(order), np.bool_)
-    bounds = np.flatnonzero(np.diff(file)) + 1
-    for at in np.split(np.arange(len(order)), bounds):
-        reach = np.maximum.accumulate(start[at] + spans.nbytes[order[at]])
-        overlaps[at[1:]] = start[at[1:]] < reach[:-1]
+    if len(order) < 2:
+        return overlaps
+    file, start = spans.file[order], spans.offset[order]
+    stop = start + spans.nbytes[order]
+    bounds = (0, *(np.flatnonzero(file[1:] != file[:-1]) + 1).tolist(), len(order))
+    for begin, end in itertools.pairwise(bounds):
+        reach = np.maximum.accumulate(stop[begin : end - 1])
+        overlaps[begin + 1 : end] = start[begin + 1 : end] < reach
     return overlaps
 
 
@@ -205,18 +241,17 @@ def _joined(
 
 def _with_gaps(joined: _Segments, after: NDArray[np.intp]) -> _Segments:
     """Put a segment that nobody wants before each of those at `after`."""
-    gaps = _Segments(
-        start=joined.stop[after - 1],
-        stop=joined.start[after],
-        buffer=np.full(len(after), -1),
-        offset=np.zeros(len(after), np.int64),
-        address=np.zeros(len(after), np.int64),
-        head=joined.head[after],
-        tail=joined.head[after],
-        new=np.zeros(len(after), np.bool_),
-    )
+    n = len(after)
+    nowhere = np.zeros(n, np.int64)
     return _Segments(
-        *(np.insert(column, after, more) for column, more in zip(joined, gaps, strict=True))
+        start=np.insert(joined.start, after, joined.stop[after - 1]),
+        stop=np.insert(joined.stop, after, joined.start[after]),
+        buffer=np.insert(joined.buffer, after, np.full(n, -1)),
+        offset=np.insert(joined.offset, after, nowhere),
+        address=np.insert(joined.address, after, nowhere),
+        head=np.insert(joined.head, after, joined.head[after]),
+        tail=np.insert(joined.tail, after, joined.head[after]),
+        new=np.insert(joined.new, after, np.zeros(n, np.bool_)),
     )
 
 
@@ -247,6 +282,8 @@ def _cut(segments: _Segments, call_nbytes: int) -> _Segments:
 
 def _beginnings(new: NDArray[np.bool_], iov_max: int) -> NDArray[np.bool_]:
     """Where calls begin: where they have to, and after every `iov_max` segments."""
+    if len(new) <= iov_max:
+        return new.copy()
     places = np.arange(len(new))
     since = places - np.maximum.accumulate(np.where(new, places, 0))
     return new | (since % iov_max == 0)

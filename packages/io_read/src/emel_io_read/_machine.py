@@ -130,11 +130,13 @@ def _threads(ctx: Reader, req: Batch, calls: Calls) -> int:
 
 def _advise(ctx: Reader, sources: Sources, calls: Calls) -> None:
     """Say of each file that is read in large parts that it is read front to back."""
+    if calls.nbytes.sum() < ctx.limits.advised:
+        return
     file = np.array(calls.file, np.intp)
     nbytes = np.bincount(file, calls.nbytes)
     # Calls that are small lie scattered: to read ahead of those would be in vain.
     enough = nbytes >= np.maximum(ctx.limits.advised, np.bincount(file) * ctx.limits.scattered)
-    for number in np.flatnonzero(enough & (nbytes > 0)).tolist():
+    for number in np.flatnonzero(enough).tolist():
         with suppress(OSError, ValueError):  # advice: it is read all the same
             ctx.port.advise_sequential(sources[number].descriptor)
 

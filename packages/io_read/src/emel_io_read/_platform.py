@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
-from emel_io_file import ReadPort, file_system
+import emel_io_file
+from emel_io_file import ReadPort
 
 __all__ = ["Port", "Thread"]
 
@@ -34,5 +35,6 @@ class Port(ReadPort):
     """Let a thread run. Where it can't, the batch goes on with the threads that there are."""
     cpus: Callable[[], int] = _cpus
     """How many threads can run at once."""
-    file_system: Callable[[str], str] = file_system
+    # By its full name: the graph of imports takes the bare one for the module that it lies in.
+    file_system: Callable[[str], str] = emel_io_file.file_system
     """The kind of file system that a path is on; empty where nobody says."""

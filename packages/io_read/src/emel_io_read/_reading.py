@@ -25,15 +25,6 @@ from emel_io_read._direct import DirectOutcome, DirectRead, read_direct
 from emel_io_read.memory import congruent_empty
 
 
-class Failure(NamedTuple):
-    """A span that failed. The least one is the batch's: the first span, and its first byte."""
-
-    index: int
-    start: int
-    """Where the call began: a large span has several."""
-    end: End
-
-
 class End(NamedTuple):
     """How the reading of a stretch ended."""
 
@@ -42,6 +33,15 @@ class End(NamedTuple):
     """The byte of the file that would have come next."""
     error: BaseException | None = None
     direct_nbytes: int = 0
+
+
+class Failure(NamedTuple):
+    """A span that failed. The least one is the batch's: the first span, and its first byte."""
+
+    span: int
+    start: int
+    """Where the call began: a large span has several."""
+    end: End
 
 
 class Room:
@@ -53,7 +53,7 @@ class Room:
         self._bounce: NDArray[np.uint8] | None = None
 
     def bounce(self, nbytes: int) -> NDArray[np.uint8]:
-        """Give (nbytes,) uint8 that lies at a page; the strategy keeps it, as new memory is slow."""
+        """Give (nbytes,) uint8 that lies at a page; it is kept, as new memory is slow."""
         if self._bounce is None and self._bounces:
             self._bounce = self._bounces.pop()
         if self._bounce is None or len(self._bounce) < nbytes:
@@ -89,7 +89,7 @@ class Reading:
 
     def matters(self, call: int) -> bool:
         """Whether the call can still change what is told: there is no failure, or one behind it."""
-        worst = self.worst
+        worst = self.worst if self.failures else None
         return worst is None or (self.calls.foremost[call], self.calls.start[call]) < worst[:2]
 
     def read(self, call: int, room: Room) -> int:
@@ -100,7 +100,7 @@ class Reading:
         source = self.sources[file]
         nbytes = calls.stop[call] - calls.start[call]
         if source.direct == -1 or file in self.refused or nbytes < self.limits.direct:
-            end = self._read(source, calls.start[call], self._buffers(call, room))
+            end = self._read(source, calls.start[call], self._buffers(call, room), nbytes)
         else:
             end = self._read_direct(call, source, room)
         if end.outcome is not StretchOutcome.OK:
@@ -112,10 +112,11 @@ class Reading:
         if (worst := self.worst) is None:
             return None
         index, _, end = worst
-        offset = self.spans.offset.item(index)
+        offset: int = self.spans.offset.item(index)
+        file: int = self.spans.file.item(index)
         return FileProblem.of(
             FileOutcome[end.outcome.name],
-            self.spans.files[self.spans.file.item(index)],
+            self.spans.files[file],
             index=index,
             offset=offset,
             error=end.error,
@@ -123,8 +124,11 @@ class Reading:
             got=max(end.offset - offset, 0),
         )
 
-    def _read(self, source: Source, start: int, buffers: list[memoryview]) -> End:
-        nbytes = sum(map(len, buffers))
+    def _read(
+        self, source: Source, start: int, buffers: list[memoryview], nbytes: int = -1
+    ) -> End:
+        """Read a stretch of a file, of `nbytes` bytes if they are counted already."""
+        nbytes = sum(map(len, buffers)) if nbytes < 0 else nbytes
         stretch = Stretch(self.port, source.descriptor, start, buffers, nbytes)
         outcome = read_fully(stretch)
         return End(outcome, stretch.offset, stretch.error)
@@ -142,7 +146,12 @@ class Reading:
 
     def _buffers(self, call: int, room: Room) -> list[memoryview]:
         calls, views, scratch = self.calls, self.places.views, room.scratch
-        at = slice(calls.first[call], calls.first[call + 1])
+        first, last = calls.first[call], calls.first[call + 1]
+        if last - first == 1:  # most calls, and there may be one for each row of a matrix
+            offset = calls.segment_offset[first]
+            view = views[calls.segment_buffer[first]]
+            return [view[offset : offset + calls.segment_nbytes[first]]]
+        at = slice(first, last)
         columns = calls.segment_buffer[at], calls.segment_offset[at], calls.segment_nbytes[at]
         return [
             scratch[:nbytes] if buffer < 0 else views[buffer][offset : offset + nbytes]
@@ -224,13 +233,14 @@ class Reading:
         begin = self.spans.offset[members]
         until = begin + self.spans.nbytes[members]
         missing: list[int] = members[until > end.offset].tolist()
-        if len(missing) > 1 and end.outcome is StretchOutcome.READ_FAILED:
+        hit = bool(((begin <= end.offset) & (end.offset < until)).any())
+        if end.outcome is StretchOutcome.READ_FAILED and not (hit and len(missing) == 1):
             for index in missing:
                 target = self.places.view(index, self.spans.nbytes.item(index))
                 again = self._read(source, self.spans.offset.item(index), [target])
                 if again.outcome is not StretchOutcome.OK:
                     self.failures.append(Failure(index, start, again))
                     return
-            if not ((begin <= end.offset) & (end.offset < until)).any():
+            if not hit:
                 return
         self.failures.append(Failure(missing[0], start, end))

@@ -9,17 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import OnBytes
+from emel_io_loader import SLOW_KINDS, OnBytes
 from emel_io_read._calls import Limits
 from emel_io_read._platform import Port, Thread
 from emel_io_read._reading import Reading, Room
 
 _AT_MOST: Final = 4
 """More threads than this gain nothing from one disk, and take the cores from others."""
-_NETWORK: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs"}
-)
-"""Where an answer takes long, and several questions can be under way."""
 
 
 def threads_for(port: Port, path: str, nbytes: int, limits: Limits) -> int:
@@ -29,7 +25,7 @@ def threads_for(port: Port, path: str, nbytes: int, limits: Limits) -> int:
     cpus = port.cpus()
     if cpus < _AT_MOST and nbytes >= limits.asked:
         kind = port.file_system(path)
-        if kind in _NETWORK or kind.startswith("fuse"):
+        if kind.partition(".")[0] in SLOW_KINDS:  # an answer takes long: ask for several at once
             return _AT_MOST
     return max(min(cpus, _AT_MOST), 1)
 
@@ -98,7 +94,7 @@ class Workers:
             self._threads.append(thread)
             try:
                 self._port.start_thread(thread)
-            except (OSError, RuntimeError, MemoryError):
+            except (OSError, RuntimeError, ValueError, MemoryError):
                 break  # the others take over its share
         self._work(0)
         self._join()

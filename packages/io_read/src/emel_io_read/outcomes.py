@@ -22,10 +22,6 @@ class ReadOutcome(IntEnum):
     """The strategy was closed: it loads nothing any more."""
     THREADS_INVALID = 3
     """Fewer than one thread can't read."""
-    LEASES_UNKNOWN = 4
-    """It copies, and gives no leases; (-1, -1), of a span of zero bytes, is the only one it takes."""
-    ADVICE_UNKNOWN = 5
-    ADVICE_OUTSIDE = 6
 
 
 _O, _R = ReadOutcome, Reaction
@@ -34,8 +30,5 @@ REACTIONS: Final[Mapping[ReadOutcome, Reaction]] = {
     _O.PLATFORM_UNSUPPORTED: _R.UNSUPPORTED,
     _O.CLOSED: _R.CLOSED,
     _O.THREADS_INVALID: _R.INVALID,
-    _O.LEASES_UNKNOWN: _R.CLOSED,
-    _O.ADVICE_UNKNOWN: _R.INVALID,
-    _O.ADVICE_OUTSIDE: _R.INVALID,
 }
 """Each outcome belongs to exactly one reaction."""

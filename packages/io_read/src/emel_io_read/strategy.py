@@ -11,17 +11,14 @@ from numpy.typing import NDArray
 
 from emel_io_file import identify
 from emel_io_loader import (
-    Advice,
     BatchOutcome,
     Identified,
-    Leases,
+    Leaseless,
     Mode,
     OnBytes,
     Places,
     Reaction,
-    SpanOutcome,
     Spans,
-    StrategyError,
     Targets,
     Usage,
     validate,
@@ -36,7 +33,7 @@ _NOTHING: Final = np.frombuffer(b"", np.uint8)
 _NO_THREADS: Final = "at least 1 thread has to read, not {}"
 
 
-class ReadStrategy:
+class ReadStrategy(Leaseless):
     """Copy spans of files into buffers of the caller's, with few calls and several threads.
 
     It holds nothing between two batches but memory for direct reads: at most 8 MiB and two pages
@@ -146,48 +143,6 @@ class ReadStrategy:
             raise
         return self._answer(batch, end)
 
-    def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
-        """Answer (0,) uint8 for (-1, -1), the lease of a span of zero bytes; there are no others.
-
-        Raises
-        ------
-        StrategyError
-            LEASES_UNKNOWN, for any other.
-        """
-        if slot == generation == -1:
-            return _NOTHING
-        raise StrategyError(_unknown(slot, generation))
-
-    def release(self, leases: Leases) -> BatchOutcome:
-        """Let go of leases of spans of zero bytes, which hold nothing; others are refused."""
-        n = len(leases)
-        if len(leases.generation) != n:
-            text = f"{n} slots have {len(leases.generation)} generations"
-            return BatchOutcome(
-                outcome=SpanOutcome.LENGTHS_DIFFER,
-                reaction=Reaction.INVALID,
-                message=text,
-                index=0,
-            )
-        unknown = np.flatnonzero((leases.slot != -1) | (leases.generation != -1))
-        if unknown.size:
-            index = int(unknown[0])
-            return _unknown(*leases[index], index=index, done=np.zeros(n, np.bool_))
-        return _answer(ReadOutcome.OK, nspans=n, done=np.ones(n, np.bool_))
-
-    def advise(
-        self, slot: int, generation: int, advice: int, start: int = 0, nbytes: int | None = None
-    ) -> BatchOutcome:
-        """Take advice about spans of zero bytes, of which nothing follows; refuse all other."""
-        if not slot == generation == -1:
-            return _unknown(slot, generation)
-        if advice not in list(Advice):
-            return _answer(ReadOutcome.ADVICE_UNKNOWN, f"advice {advice} is of no known kind")
-        if start != 0 or nbytes not in (None, 0):
-            text = f"{nbytes} bytes from {start} leave a lease of 0 bytes"
-            return _answer(ReadOutcome.ADVICE_OUTSIDE, text)
-        return _answer(ReadOutcome.OK, nspans=1)
-
     def usage(self) -> Usage:
         """Count what is held now: nothing is, whatever was read."""
         return Usage(slots=0, capacity=0, leases=0, nbytes=0)
@@ -266,10 +221,3 @@ def _answer(
         direct_nbytes=direct_nbytes,
         done=done,
     )
-
-
-def _unknown(
-    slot: int, generation: int, *, index: int = -1, done: NDArray[np.bool_] | None = None
-) -> BatchOutcome:
-    text = f"lease ({slot}, {generation}) was never given: reading copies, and gives no leases"
-    return _answer(ReadOutcome.LEASES_UNKNOWN, text, index=index, done=done)

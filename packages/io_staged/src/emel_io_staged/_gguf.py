@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ class Dequantiser(NamedTuple):
     """(m, block_nbytes) uint8 to (m, block) float32."""
 
 
-@cache
+@lru_cache(64)
 def dequantiser(kind: str) -> Dequantiser | BatchOutcome:
     """Look one up by the name that the format gives the type: "Q4_K"."""
     try:

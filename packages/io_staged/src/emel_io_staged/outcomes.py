@@ -35,11 +35,6 @@ class StagedOutcome(IntEnum):
     """The package that dequantises isn't installed."""
     DEQUANTISER_UNKNOWN = 11
     """It is no type of blocks, or one that nothing here dequantises."""
-    # Of a lease: a strategy that copies never gives one.
-    STALE_LEASE = 12
-    LENGTHS_DIFFER = 13
-    ADVICE_UNKNOWN = 14
-    ADVICE_OUTSIDE = 15
 
 
 _O, _R = StagedOutcome, Reaction
@@ -56,10 +51,6 @@ REACTIONS: Final[Mapping[StagedOutcome, Reaction]] = {
     _O.TRANSFORM_FAILED: _R.INVALID,
     _O.DEQUANTISER_MISSING: _R.UNSUPPORTED,
     _O.DEQUANTISER_UNKNOWN: _R.UNSUPPORTED,
-    _O.STALE_LEASE: _R.CLOSED,
-    _O.LENGTHS_DIFFER: _R.INVALID,
-    _O.ADVICE_UNKNOWN: _R.INVALID,
-    _O.ADVICE_OUTSIDE: _R.INVALID,
 }
 """Each outcome belongs to exactly one reaction."""
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from emel_io_file import identify
 from emel_io_loader import (
     BatchOutcome,
     Identified,
-    Leases,
+    Leaseless,
     Mode,
     OnBytes,
     OnChunk,
@@ -26,14 +25,13 @@ from emel_io_loader import (
 )
 from emel_io_staged._batch import BATCH, Batch, BatchEvent, BatchState, MoveOutcome
 from emel_io_staged._delivery import Copying, Showing, Transforming
-from emel_io_staged._leases import advised, released, viewed
 from emel_io_staged._platform import Port
 from emel_io_staged._ring import Ring
 from emel_io_staged._rules import blocks_of, places_of, refused_sizes, refused_spans, sizes_of
 from emel_io_staged.outcomes import StagedOutcome, answer
 
 
-class StagedStrategy:
+class StagedStrategy(Leaseless):
     """Move spans of files through a ring of staging buffers, chunk by chunk.
 
     A thread reads ahead into free stages while the thread that asked takes the bytes from filled
@@ -245,26 +243,6 @@ class StagedStrategy:
         if outcome not in reasons:
             return None
         return answer(StagedOutcome[outcome.name], reasons[outcome])
-
-    def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
-        """Look at a lease of zero bytes, (-1, -1); there are no others.
-
-        Raises
-        ------
-        StrategyError
-            STALE_LEASE.
-        """
-        return viewed(slot, generation)
-
-    def release(self, leases: Leases) -> BatchOutcome:
-        """Let go of leases of zero bytes, (-1, -1); any other refuses the whole batch."""
-        return released(leases)
-
-    def advise(
-        self, slot: int, generation: int, advice: int, start: int = 0, nbytes: int | None = None
-    ) -> BatchOutcome:
-        """Say how zero bytes are used: refused like any other advice, or done."""
-        return advised(slot, generation, advice, start, nbytes)
 
     def usage(self) -> Usage:
         """Count what is held now: the ring's bytes from the first use on."""

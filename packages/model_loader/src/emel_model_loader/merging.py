@@ -154,19 +154,20 @@ def _misindexed(located: Located, headers: Sequence[Header], index: Index) -> Fa
         found.update(dict.fromkeys(header.tensors.names, name))
     if found == index.files:
         return None
-    for code, tensors, where, message in (
-        ("tensors-unindexed", found.keys() - index.files.keys(), found, "not in the index"),
-        ("tensors-missing", index.files.keys() - found.keys(), index.files, "not in their shard"),
-        (
-            "tensors-misplaced",
-            {name for name, file in found.items() if index.files.get(name, file) != file},
-            found,
-            "in another shard than the index says",
-        ),
-    ):
-        if tensors:
-            files = sorted({where[name] for name in tensors})
-            path = located.folder + files[0]
-            text = f"{len(tensors)} tensors are {message}"
-            return Failure.of_shards(code, path, text, tensors=sorted(tensors), files=files)
-    return None
+    strangers = found.keys() - index.files.keys()
+    lost = index.files.keys() - found.keys()
+    if strangers:
+        code, message, tensors, where = "tensors-unindexed", "not in the index", strangers, found
+    elif lost:
+        code, message, tensors, where = "tensors-missing", "not in their shard", lost, index.files
+    else:
+        tensors = {name for name, file in found.items() if index.files[name] != file}
+        code, message, where = "tensors-misplaced", "in another shard than the index says", found
+    files = sorted({where[name] for name in tensors})
+    return Failure.of_shards(
+        code,
+        located.folder + files[0],
+        f"{len(tensors)} tensors are {message}",
+        tensors=sorted(tensors),
+        files=files,
+    )

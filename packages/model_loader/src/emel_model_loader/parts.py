@@ -66,6 +66,13 @@ class PartPlan:
     """Of the tensor, in bytes."""
     itemsize: int
 
+    def slices(self) -> tuple[slice, ...]:
+        """Index the whole array: the selected elements, axes by rising index, none dropped."""
+        return tuple(
+            slice(axis.start, axis.start + (axis.count - 1) * axis.step + 1, axis.step)
+            for axis in self.axes
+        )
+
     def starts(self) -> NDArray[np.int64]:
         """(nranges,) byte of the tensor where each range begins, rising."""
         starts = np.array([self.first], np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Reaction, Spans, Targets
+from emel_io_loader import Mode, Reaction, Spans, StrategyError, Targets
 from emel_model_format import DTYPES
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.outcomes import Failure
@@ -37,7 +37,9 @@ def plan(checkpoint: Checkpoint, tensor: int, index: Index) -> PartPlan:
 def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[Any] | Failure:
     """Read what `plan` has planned: a new array of its shape, which is the caller's.
 
-    What is read in vain lies in memory of at most about a window at once.
+    Where the checkpoint's strategy maps, the elements are copied out of a mapping, which costs no
+    call for each range; nothing stays mapped for it. Else what is read in vain lies in memory of at
+    most about a window at once.
     """
     if checkpoint.closed:
         return checkpoint.blame.closed((tensor,))
@@ -45,6 +47,8 @@ def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[
     selected = np.empty([axis.count for axis in wanted.axes], dtype)
     if wanted.nbytes_wanted == 0:
         return wanted.finish(selected)
+    if checkpoint.route.mode is Mode.MAPS:
+        return _copy_mapped(checkpoint, tensor, wanted, selected) or wanted.finish(selected)
     if wanted.in_order:
         failure = _read_ranges(checkpoint, tensor, wanted, selected.reshape(-1).view(np.uint8))
         return failure or wanted.finish(selected)
@@ -56,6 +60,25 @@ def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[
         at = (*[slice(None)] * wanted.slab_axis, where) if wanted.axes else ()
         selected[at] = slab.arrange(memory, dtype)
     return wanted.finish(selected)
+
+
+def _copy_mapped(
+    checkpoint: Checkpoint, tensor: int, wanted: PartPlan, selected: NDArray[Any]
+) -> Failure | None:
+    """Copy the elements of a plan out of a mapping that is held meanwhile."""
+    route, (shape, dtype) = checkpoint.route, checkpoint.array_type(tensor)
+    answer = route.load(checkpoint.tensors.spans([tensor]))
+    if not answer.ok:
+        return checkpoint.blame.batch(answer, (tensor,))
+    try:
+        selected[...] = np.ndarray(shape, dtype, route.view(*answer.leases[0]))[wanted.slices()]
+    except StrategyError as error:
+        failed = error.result
+    else:
+        failed = None
+    released = route.release(answer.leases)
+    failed = failed or (None if released.ok else released)
+    return None if failed is None else checkpoint.blame.batch(failed, (tensor,))
 
 
 def _read_ranges(

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from emel_tools.bench.cases import CASES
+from emel_tools.bench import moving, opening
+from emel_tools.bench.timing import Row
+
+CASES: dict[str, Callable[[Path, Path], Iterator[Row]]] = {
+    "import": opening.importing,
+    "many": opening.many,
+    "gibibyte": opening.gibibyte,
+    "gemma": opening.real_gguf,
+    "read": moving.reading,
+    "cold": moving.cold,
+    "staged": moving.staging,
+    "spans": moving.spans,
+    "slice": moving.slicing,
+}
 
 
 def main() -> int:

@@ -6,18 +6,26 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+
+import emel
+from emel_io_loader import Spans
+
 GIB = 1 << 30
 CHUNK = bytes(range(256)) * 4096
 
 
-def safetensors_file(folder: Path, count: int, nbytes_each: int) -> Path:
+def safetensors_file(
+    folder: Path, count: int, nbytes_each: int, shape: tuple[int, int] | None = None
+) -> Path:
     """Write (once) a file of `count` F32 tensors of `nbytes_each` bytes, 8 or more."""
+    rows, columns = shape or (2, nbytes_each // 8)
     path = folder / f"{count}x{nbytes_each}.safetensors"
     total = count * nbytes_each
     entries = {
         f"model.layers.{i}.weight": {
             "dtype": "F32",
-            "shape": [2, nbytes_each // 8],
+            "shape": [rows, columns],
             "data_offsets": [i * nbytes_each, (i + 1) * nbytes_each],
         }
         for i in range(count)
@@ -32,6 +40,14 @@ def safetensors_file(folder: Path, count: int, nbytes_each: int) -> Path:
         for start in range(0, total, len(CHUNK)):
             file.write(CHUNK[: min(len(CHUNK), total - start)])
     return path
+
+
+def spans_of(path: str | Path) -> Spans:
+    """Say where the tensors of a file are."""
+    with emel.open(path) as model:
+        infos = [model.info(name) for name in model]
+    offset, nbytes = [info.offset for info in infos], [info.nbytes for info in infos]
+    return Spans([str(path)], np.zeros(len(infos), np.int64), offset, nbytes)
 
 
 def warm(path: Path) -> None:

@@ -36,7 +36,7 @@ def protected_are_imported(facts: Facts) -> Iterator[Finding]:
 
 
 def imports_are_declared(facts: Facts) -> Iterator[Finding]:
-    """A package declares what it imports and imports what it declares, extras too: it installs alone."""
+    """A package declares what it imports (extras too), and imports what it declares."""
     for package in facts.packages:
         project = read_toml(package.folder / "pyproject.toml").get("project", {})
         extras = project.get("optional-dependencies", {}).values()

@@ -105,7 +105,7 @@ def _load(
             raise
         model.stream(_let_pass, progress=progress)
         return "streamed"
-    return "mapped" if "mmap-resident" in model.residency().totals else "copied"
+    return "mapped" if model.usage().leases else "copied"
 
 
 def _let_pass(name: str, start: int, chunk: NDArray[np.uint8]) -> None:

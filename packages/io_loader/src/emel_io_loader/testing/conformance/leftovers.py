@@ -62,13 +62,14 @@ class LeftoverRules(StrategyCase):
                 assert not left, f"{left} is mapped after {said(answer)}"
 
     def test_a_failed_batch_leaves_no_lease(self, tmp_path: object) -> None:
-        """It answers with none, and `usage` is what it was."""
+        """It answers with none, and no more slots and leases are in use than before."""
         with self.trial(tmp_path) as trial:
-            before = trial.strategy.usage()
+            before = trial.strategy.usage()._replace(nbytes=0)
             for spans in _failing(trial):
                 answer = trial.load(spans).answer
                 assert not len(answer.leases), f"{said(answer)} gives leases all the same"
-                now = trial.strategy.usage()
+                # A stage of its own may stay for the next batch.
+                now = trial.strategy.usage()._replace(nbytes=0)
                 assert now == before, f"{now} is held after {said(answer)}, {before} was before"
 
     def test_no_thread_outlives_a_load(self, tmp_path: object) -> None:

@@ -1,9 +1,9 @@
-"""What is measured, and what it has to reach."""
+"""What opens and maps: imports, headers, arrays, and a file read through its mapping."""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -182,11 +182,3 @@ def importing(folder: Path, _models: Path) -> Iterator[Row]:
         "<= 60 ms",
         ours <= 0.060,
     )
-
-
-CASES: dict[str, Callable[[Path, Path], Iterator[Row]]] = {
-    "import": importing,
-    "many": many,
-    "gibibyte": gibibyte,
-    "gemma": real_gguf,
-}

@@ -1,0 +1,81 @@
+import ast
+import mmap
+import os
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import emel_io_file
+from emel_io_file import FilePort, ReadPort, Sources
+from emel_io_file.testing import CALLS
+from emel_io_loader import Spans
+
+SOURCES = Path(emel_io_file.__file__).parent
+
+
+@pytest.mark.behaviour("FILE-08")
+@pytest.mark.parametrize("path", sorted(SOURCES.glob("*.py")), ids=lambda path: path.name)
+def test_only_the_platform_module_reaches_the_operating_system(path):
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    outside = names & {"os", "stat", "io", "pathlib", "fcntl", "ctypes", "subprocess", "mmap"}
+    assert outside == ({"os", "stat"} if path.name == "_platform.py" else set())
+
+
+@pytest.mark.behaviour("FILE-08")
+@pytest.mark.parametrize("kind", CALLS)
+def test_a_port_that_overrides_one_call_keeps_the_others(kind):
+    def fake(*_):
+        raise OSError
+
+    changed, production = ReadPort(**{kind: fake}), ReadPort()
+    for field in fields(ReadPort):
+        expected = fake if field.name == kind else getattr(production, field.name)
+        assert getattr(changed, field.name) == expected
+
+
+@pytest.mark.behaviour("FILE-08")
+def test_a_port_that_reads_is_one_that_opens():
+    assert isinstance(ReadPort(), FilePort)
+    assert {field.name for field in fields(FilePort)} <= {field.name for field in fields(ReadPort)}
+    assert (ReadPort().unavailable, ReadPort().iov_max) == ("", os.sysconf("SC_IOV_MAX"))
+
+
+@pytest.mark.behaviour("FILE-08")
+def test_a_descriptor_isnt_inherited_and_never_closed_twice(make):
+    port = ReadPort()
+    descriptor = port.open(make())
+
+    assert not os.get_inheritable(descriptor)
+    port.advise_sequential(descriptor)
+    port.close(descriptor)
+    assert port.close(descriptor) is None  # Linux has let the number go: no second try, no error
+
+
+@pytest.mark.behaviour("FILE-06")
+def test_direct_reading_is_what_the_flag_says_and_refused_in_shared_memory(make, tmp_path):
+    path, port = make(nbytes=8192), ReadPort()
+    try:
+        descriptor = port.open_direct(path)
+    except OSError:  # a file system that has no direct reads
+        with pytest.raises(OSError, match="Invalid argument"):
+            port.open_direct(path)
+    else:
+        with mmap.mmap(-1, port.alignment) as aligned:
+            assert port.preadv(descriptor, [memoryview(aligned)], 4096) == 4096
+            assert aligned[:] == Path(path).read_bytes()[4096:]
+        port.close(descriptor)
+    shared = Path("/dev/shm") / f"emel-{os.getpid()}-{tmp_path.name}"  # noqa: S108
+    shared.write_bytes(bytes(8192))
+    sources = Sources(port, Spans([str(shared)], [0], [0], [8192]), direct=True)
+    try:
+        assert sources.open() is None  # whether the kernel refuses there depends on its version
+        assert os.pread(sources[0].descriptor, 9, 0) == bytes(9)
+    finally:
+        sources.close()
+        shared.unlink()

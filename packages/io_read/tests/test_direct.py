@@ -1,0 +1,210 @@
+"""Reads around the page cache: right bytes whatever is aligned, and an honest count."""
+
+import errno
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emel_io_file import file_system
+from emel_io_loader import Spans, Targets
+from emel_io_read import ReadStrategy, congruent_empty
+from emel_io_read.testing import CountingPort, Fault
+
+PAGE = 4096
+
+
+@pytest.fixture
+def path(make, tmp_path):
+    """A file on a file system that reads around the page cache."""
+    found = make(nbytes=100_000)
+    port = CountingPort().port
+    try:
+        port.close(port.open_direct(found))
+    except OSError:
+        pytest.skip(f"{file_system(found)} has no direct reads")
+    return found
+
+
+@pytest.fixture
+def load(counting, small, path, wanted):
+    """Load one span at (offset, nbytes) with a target at `away` from its place in the file."""
+
+    def of(offset, nbytes, away=0, threads=1):
+        spans = Spans([path], [0], [offset], [nbytes])
+        target = congruent_empty(nbytes, offset + away)
+        strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+        outcome = strategy.load(spans, Targets.each([target]), threads=threads)
+        assert outcome.ok
+        assert target.tobytes() == wanted(spans)[0]
+        return outcome.direct_nbytes
+
+    return of
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize(("offset", "nbytes"), [(0, 1), (5, 1), (4095, 9000), (8192, 4096)])
+def test_a_congruent_array_lies_in_memory_as_in_the_file(offset, nbytes):
+    array = congruent_empty(nbytes, offset)
+    assert (array.shape, array.dtype) == ((nbytes,), np.uint8)
+    assert (array.__array_interface__["data"][0] - offset) % PAGE == 0
+    assert array.flags.writeable
+    assert array.flags.c_contiguous
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize(
+    ("offset", "nbytes", "sizes"),
+    [
+        (0, 8192, [8192]),
+        (100, 8092, [3996, 4096]),  # a head through the cache, then blocks
+        (4096, 4096 + 700, [4096, 700]),  # blocks, then a tail
+        (4000, 8192, [96, 4096, 4000]),  # cut where the file is at 8192: the last is too small
+        (8000, 8400, [192, 8192, 16]),
+    ],
+)
+def test_whole_blocks_go_right_into_a_congruent_target(load, counting, offset, nbytes, sizes):
+    direct = load(offset, nbytes)
+    assert direct == sum(size for size in sizes if size % PAGE == 0)
+    assert counting.sizes == sizes, "nothing is read in vain"
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(
+    ("offset", "nbytes", "cached"),
+    [(0, 8192, 0), (100, 8000, 0), (3, 90_000, 0), (91_000, 9000, 1696), (8000, 9000, 192 + 616)],
+)
+def test_other_targets_are_reached_by_way_of_aligned_memory(load, offset, nbytes, cached, threads):
+    """All but what is left of a call that is too small, where a span is cut at multiples of it."""
+    assert load(offset, nbytes, away=1, threads=threads) == nbytes - cached
+
+
+@pytest.mark.behaviour("READ-07")
+def test_spans_with_gaps_are_scattered_from_one_direct_read(
+    counting, small, path, batch, arrived, wanted
+):
+    spans, targets = batch((path, 10, 3000), (path, 3050, 2000), (path, 5050, 3000))
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    outcome = strategy.load(spans, targets)
+    assert arrived(spans, targets) == wanted(spans)
+    assert outcome.direct_nbytes == 8000
+    assert counting.sizes == [8192]
+
+
+@pytest.mark.behaviour("READ-07")
+def test_small_calls_go_through_the_cache(load, counting):
+    assert load(0, 4095) == 0
+    assert counting.sizes == [4095]
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("away", [0, 1])
+@pytest.mark.parametrize("came", [0, 1000, 4096])
+def test_short_direct_reads_go_on_through_the_cache(path, small, wanted, away, came):
+    def short(preadv, descriptor, buffers, offset):
+        return min(preadv(descriptor, [buffers[0][:PAGE]], offset), came)
+
+    counting = CountingPort(Fault(kind="preadv", instead=short))
+    spans, target = Spans([path], [0], [0], [8192]), congruent_empty(8192, away)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    outcome = strategy.load(spans, Targets.each([target]))
+    assert outcome.ok
+    assert target.tobytes() == wanted(spans)[0]
+    assert outcome.direct_nbytes == came
+    assert counting.sizes == [came, 8192 - came]
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("away", [0, 1])
+def test_a_file_that_refuses_when_it_is_read_is_not_asked_again(path, small, wanted, away, code):
+    counting = CountingPort(Fault(OSError(code, "refused"), kind="preadv"))
+    spans, target = Spans([path], [0], [0], [80_000]), congruent_empty(80_000, away)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    outcome = strategy.load(spans, Targets.each([target]), threads=1)
+    assert outcome.ok
+    assert outcome.direct_nbytes == 0
+    assert target.tobytes() == wanted(spans)[0]
+    assert counting.calls.count("preadv") == 11, "one in vain"
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("away", [0, 1])
+def test_a_direct_read_that_fails_is_a_failure(path, small, away):
+    error = OSError(errno.EIO, "EIO")
+    counting = CountingPort(Fault(error, kind="preadv"))
+    spans, target = Spans([path], [0], [0], [8192]), congruent_empty(8192, away)
+    outcome = ReadStrategy(direct=True, port=counting.port, _limits=small).load(
+        spans, Targets.each([target])
+    )
+    assert (outcome.code, outcome.index, outcome.cause) == ("read-failed", 0, error)
+
+
+@pytest.fixture
+def memory_folder(tmp_path):
+    """A folder on a file system of another kind: tmpfs, whose direct reads came with Linux 6.6."""
+    folder = Path("/dev/shm")  # noqa: S108 - a tmpfs
+    if not folder.is_dir() or file_system(str(folder)) != "tmpfs":
+        pytest.skip("no tmpfs here")
+    made = folder / f"emel-{tmp_path.parent.name}-{tmp_path.name}"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_what_is_told_is_what_came_through_the_direct_descriptor(
+    small, make, batch, arrived, wanted, memory_folder, threads
+):
+    directly, descriptors, port = [], set(), CountingPort().port
+
+    def open_direct(path):
+        descriptors.add(port.open_direct(path))
+        return max(descriptors)
+
+    def preadv(descriptor, buffers, offset):
+        directly.append(descriptor in descriptors and port.preadv(descriptor, buffers, offset))
+        return directly[-1] or port.preadv(descriptor, buffers, offset)
+
+    for path in (make(), make(folder=memory_folder)):
+        directly.clear()
+        descriptors.clear()
+        counting = CountingPort(open_direct=open_direct, preadv=preadv)
+        spans, targets = batch((path, 0, 81_920))
+        strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+        outcome = strategy.load(spans, targets, threads=threads)
+        assert outcome.ok
+        assert arrived(spans, targets) == wanted(spans)
+        assert outcome.direct_nbytes == sum(directly)
+        assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-07")
+def test_a_file_system_that_refuses_reads_the_same_bytes(small, make, batch, arrived, wanted):
+    def refuse(path):
+        raise OSError(errno.EINVAL, "Invalid argument", path)
+
+    counting = CountingPort(open_direct=refuse)
+    spans, targets = batch((make(), 5, 90_000))
+    outcome = ReadStrategy(direct=True, port=counting.port, _limits=small).load(spans, targets)
+    assert outcome.ok
+    assert arrived(spans, targets) == wanted(spans)
+    assert outcome.direct_nbytes == 0
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-07")
+def test_memory_for_direct_reads_is_kept_until_it_is_closed(path, small, batch):
+    strategy = ReadStrategy(direct=True, threads=4, _limits=small)
+    kept = strategy._reader.bounces
+    for _ in range(3):
+        targets = Targets.each([congruent_empty(90_000, 1)])
+        assert strategy.load(Spans([path], [0], [0], [90_000]), targets).ok
+        assert 1 <= len(kept) <= 4
+        assert {len(bounce) for bounce in kept} == {small.call + 2 * PAGE}
+    strategy.close()
+    assert kept == []

@@ -1,0 +1,182 @@
+"""Threads: how many there are, what they share, and that none outlives a call."""
+
+import contextlib
+import itertools
+import threading
+
+import pytest
+
+from emel_io_read import ReadStrategy
+from emel_io_read._calls import Limits
+from emel_io_read._workers import threads_for
+from emel_io_read.testing import CountingPort, Fault
+
+MIB = 1024 * 1024
+
+
+class Interrupted(BaseException):
+    """What a test raises where an interrupt may come."""
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_no_thread_outlives_a_call(counting, make, batch, small, workers, threads):
+    spans, targets = batch((make(), 0, 100_000))
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    assert strategy.load(spans, targets, threads=threads).ok
+    assert workers() == []
+    assert counting.calls.count("start_thread") == threads - 1
+
+
+@pytest.mark.behaviour("READ-05")
+def test_there_are_no_more_threads_than_calls(counting, make, batch, small):
+    spans, targets = batch((make(), 0, 100))
+    assert ReadStrategy(threads=8, port=counting.port, _limits=small).load(spans, targets).ok
+    assert "start_thread" not in counting.calls
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize(
+    ("nbytes", "cpus", "kind", "expected"),
+    [
+        (MIB, 16, "nfs4", 1),
+        (8 * MIB, 1, "nfs4", 1),
+        (8 * MIB, 2, "ext4", 2),
+        (1024 * MIB, 2, "ext4", 2),
+        (1024 * MIB, 16, "ext4", 4),
+        (1024 * MIB, 1, "nfs4", 4),
+        (1024 * MIB, 2, "fuse.sshfs", 4),
+        (1024 * MIB, 0, "", 1),
+    ],
+)
+def test_threads_are_chosen_by_size_cores_and_file_system(nbytes, cpus, kind, expected):
+    asked = []
+    port = CountingPort(cpus=lambda: cpus, file_system=lambda path: asked.append(path) or kind).port
+    assert threads_for(port, "x", nbytes, Limits()) == expected
+    assert asked == (["x"] if nbytes >= 64 * MIB and cpus < 4 else [])
+
+
+@pytest.mark.behaviour("READ-05")
+def test_the_default_is_used_where_nobody_says_a_number(make, batch, small):
+    counting = CountingPort(cpus=lambda: 3, file_system=lambda _: "ext4")
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    assert strategy.load(*batch((make(), 0, 90_000))).ok
+    assert counting.calls.count("start_thread") == 2
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_progress_rises_to_the_total_in_the_caller_s_thread(make, batch, small, threads):
+    told, where = [], set()
+
+    def progress(nbytes):
+        told.append(nbytes)
+        where.add(threading.current_thread())
+
+    spans, targets = batch((make(), 3, 50_000), (make("b.bin"), 0, 50_000), (make(), 60_000, 9))
+    strategy = ReadStrategy(port=CountingPort().port, _limits=small)
+    assert strategy.load(spans, targets, threads=threads, progress=progress).ok
+    assert told == sorted(set(told))
+    assert told[-1] == 100_009
+    assert where == {threading.current_thread()}
+    if threads == 1:
+        assert len(told) > 10
+
+
+@pytest.mark.behaviour("READ-05")
+def test_a_thread_that_is_done_takes_from_the_others(make, batch, small):
+    """One thread waits in its first call until all the others are made."""
+    path, made, begun, others = make(), [], threading.Event(), threading.Event()
+    main = threading.current_thread()
+    real = CountingPort().port.preadv
+
+    def preadv(descriptor, buffers, offset):
+        if threading.current_thread() is main:
+            begun.set()
+            assert others.wait(30)
+        else:
+            assert begun.wait(30)
+            made.append(offset)
+            if len(made) == 11:
+                others.set()
+        return real(descriptor, buffers, offset)
+
+    counting = CountingPort(preadv=preadv)
+    spans, targets = batch((path, 0, 12 * 8192))
+    assert ReadStrategy(port=counting.port, _limits=small).load(spans, targets, threads=2).ok
+    first = made[:6]
+    assert first == sorted(first), "its own share lies together, and is read front to back"
+    assert made[6:] == [8192 * n for n in (5, 4, 3, 2, 1)], "then the tail of the other"
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("kind", ["preadv", "open", "close", "start_thread", "advise_sequential"])
+def test_an_interrupt_anywhere_leaves_nothing(make, batch, small, workers, threads, kind):
+    rows = [(make(), 0, 40_000), (make("b.bin"), 5, 40_000)]
+    for nth in itertools.count(1):
+        counting = CountingPort(Fault(Interrupted(), nth, kind))
+        strategy = ReadStrategy(port=counting.port, _limits=small)
+        with contextlib.suppress(Interrupted):
+            assert strategy.load(*batch(*rows), threads=threads).ok
+        assert counting.holds_nothing
+        assert workers() == []
+        if not counting.fault.met:
+            return
+        before = len(counting.calls)
+        assert strategy.load(*batch(*rows), threads=threads).ok
+        assert len(counting.calls) > before
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_what_progress_raises_ends_the_batch_and_nobody_writes_any_more(
+    counting, make, batch, small, workers, threads
+):
+    def progress(nbytes):
+        raise KeyboardInterrupt
+
+    spans, targets = batch((make(nbytes=2_000_000), 0, 2_000_000))
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    with pytest.raises(KeyboardInterrupt):
+        strategy.load(spans, targets, threads=threads, progress=progress)
+    assert counting.holds_nothing
+    assert workers() == []
+    targets.buffers[0][:] = 0
+    assert not targets.buffers[0].any()
+    if threads == 1:
+        assert counting.calls.count("preadv") == 1
+    assert strategy.load(spans, targets, threads=threads).ok
+
+
+@pytest.mark.behaviour("READ-05")
+def test_an_interrupt_while_it_waits_still_waits_for_the_others(make, batch, small, workers):
+    """The other thread hangs in a read; the interrupt comes into the waiting caller."""
+    import signal
+
+    path = make()
+    real, main = CountingPort().port.preadv, threading.current_thread()
+    interrupted = threading.Event()
+
+    def interrupt(*_):
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def preadv(descriptor, buffers, offset):
+        if threading.current_thread() is main:
+            return real(descriptor, buffers, offset)
+        if not interrupted.is_set():
+            signal.pthread_kill(main.ident, signal.SIGUSR1)
+        assert interrupted.wait(30)
+        return real(descriptor, buffers, offset)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        counting = CountingPort(preadv=preadv)
+        strategy = ReadStrategy(port=counting.port, _limits=small)
+        with pytest.raises(KeyboardInterrupt):
+            strategy.load(*batch((path, 0, 100_000)), threads=2)
+        assert workers() == []
+        assert counting.holds_nothing
+    finally:
+        signal.signal(signal.SIGUSR1, before)

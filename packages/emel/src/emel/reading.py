@@ -81,12 +81,14 @@ class Readable(Described):
             (`emel[gguf]`).
         SourceError
             The file can't be read, or isn't what it was; `out` may hold anything.
-        ValueError
-            `out` doesn't fit; it is untouched.
+        TypeError, ValueError
+            `out` doesn't fit, and is untouched; or there is no type called `dtype`.
         """
         i = self._position(name)
         shape = self._checkpoint.header.tensors.shape(i)
         result = np.empty(shape, resolve_dtype(dtype)) if out is None else out
+        if not isinstance(result, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"out is an array, not {type(result).__name__}")
         if result.shape != shape or not result.flags.c_contiguous or not result.flags.writeable:
             raise ValueError(f"out is not a writable C-contiguous array of shape {shape}")
         self._raise(dequantize(self._checkpoint, i, result))

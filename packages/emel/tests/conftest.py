@@ -1,6 +1,7 @@
 """Real checkpoints, written by the formats' own packages."""
 
 import json
+import sys
 from pathlib import Path
 
 import gguf
@@ -10,6 +11,8 @@ import pytest
 import safetensors
 import safetensors.numpy
 from gguf.quants import quantize
+
+from emel.cli import main
 
 QUANTISED = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
 
@@ -142,3 +145,20 @@ def held():
         return [line for line in maps + descriptors if line.endswith(str(path))]
 
     return lines
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["emel", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out = capsys.readouterr()
+        code = ended.value.code
+        if isinstance(code, str):  # what the interpreter would print, and exit with 1
+            return 1, out.out, out.err + code + "\n"
+        return code or 0, out.out, out.err
+
+    return command

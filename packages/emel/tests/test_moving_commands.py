@@ -240,7 +240,17 @@ def test_a_record_tells_other_types_and_shapes_of_the_same_bytes(run, tmp_path, 
 
 
 ODD = (
-    *(" ", "two  spaces", " at the ends ", "(model)", "0" * 32 + "  a", "a\nb", "a\r\nb", "a\tb"),
+    *(
+        "",
+        " ",
+        "two  spaces",
+        " at the ends ",
+        "(model)",
+        "0" * 32 + "  a",
+        "a\nb",
+        "a\r\nb",
+        "a\tb",
+    ),
     *("a\\nb", "\\", "\\\\", "a\x0bb", "a\x1cb", "a\x85b", "a\u2028b", "a\\u2028b", "ü", "🙂", "{"),
     *("a\x00b", "\x1b[31mred", "[bold]x[/bold]", "'\"", "%s{0}", "../up", "-", "--json"),
 )

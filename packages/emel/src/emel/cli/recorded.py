@@ -14,7 +14,7 @@ from emel_model_loader import compare_digests
 
 LIMIT_NBYTES: Final = 256 << 20
 """A record of a million tensors takes less."""
-_LINE: Final = re.compile(r"([0-9a-f]{32})  (.+)")
+_LINE: Final = re.compile(r"([0-9a-f]{32})  (.*)")
 
 
 class Record(msgspec.Struct):

@@ -103,6 +103,7 @@ class _Memory(NamedTuple):
     outcome: TargetOutcome
 
 
+_BYTE: Final = np.dtype(np.uint8)
 _NO_BYTES: Final = memoryview(bytearray())
 
 
@@ -171,9 +172,9 @@ def _memory(buffer: Buffer) -> _Memory:
             array: NDArray[Any] = np.asarray(buffer)  # no matrix, whose rows stay rows
             if not array.flags.c_contiguous:
                 return _Memory(_NO_BYTES, 0, TargetOutcome.TARGET_NOT_CONTIGUOUS)
-            flat = array.reshape(-1).view(
-                np.uint8
-            )  # bfloat16 and the like are no buffers themselves
+            plain = array.ndim == 1 and array.dtype is _BYTE  # often, and there may be 50,000
+            # bfloat16 and the like are no buffers themselves.
+            flat = array if plain else array.reshape(-1).view(np.uint8)
         else:
             view = memoryview(buffer)
             if not view.c_contiguous:

@@ -124,9 +124,7 @@ class Reading:
             got=max(end.offset - offset, 0),
         )
 
-    def _read(
-        self, source: Source, start: int, buffers: list[memoryview], nbytes: int = -1
-    ) -> End:
+    def _read(self, source: Source, start: int, buffers: list[memoryview], nbytes: int = -1) -> End:
         """Read a stretch of a file, of `nbytes` bytes if they are counted already."""
         nbytes = sum(map(len, buffers)) if nbytes < 0 else nbytes
         stretch = Stretch(self.port, source.descriptor, start, buffers, nbytes)

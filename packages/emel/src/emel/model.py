@@ -84,8 +84,8 @@ class Model(Readable):
             The memory limit doesn't allow for it; or arrays are alive of what has to be released
             before it can be loaded into your buffers.
         TypeError, ValueError
-            A buffer doesn't fit: too small, read-only, not contiguous, another dtype or shape.
-            Nothing has changed.
+            A buffer doesn't fit: too small, read-only, not contiguous, another dtype or shape; or
+            two of them share memory. Nothing has changed.
         """
         refuse_no_threads(threads)
         checkpoint = self._checkpoint

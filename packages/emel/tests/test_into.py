@@ -314,11 +314,34 @@ def test_loading_again_into_the_same_buffers_allocates_nothing(checkpoints, stra
 
 
 @pytest.mark.behaviour("FACE-06")
-def test_empty_arrays_lie_where_direct_reads_can_go(checkpoint):
+def test_empty_arrays_are_one_buffer_that_lies_as_the_file_does(checkpoint):
     with emel.open(checkpoint[0]) as model:
-        for name, array in model.empty().items():
+        whole = model.empty_buffer()
+        assert (whole.dtype, whole.shape) == (np.uint8, (model.buffer_nbytes(),))
+        first = model.info(next(iter(model)))
+        for start in (whole, model.empty()[first.name]):
+            assert start.flags.writeable
+            assert (start.ctypes.data - first.offset) % 4096 == 0
+        model.load(into=whole)
+        arrays = model.empty()
+        for name, array in arrays.items():
             info = model.info(name)
-            assert array.nbytes == info.nbytes
-            assert array.flags.writeable
-            assert not array.nbytes or (array.ctypes.data - info.offset) % 4096 == 0
-        assert list(model.empty("vector" if "vector" in model else "scalar")) != []
+            assert (array.nbytes, array.flags.writeable) == (info.nbytes, True)
+            assert (array.dtype, array.shape) == (model[name].dtype, model[name].shape)
+        named = "vector" if "vector" in model else "scalar"
+        assert list(model.empty(named)) == [named]
+        assert model.empty([]) == {}
+        assert model.empty_buffer([]).nbytes == 0
+
+
+@pytest.mark.behaviour("FACE-06")
+def test_empty_arrays_outlive_each_other(small):
+    path, arrays = small
+    with emel.open(path) as model:
+        into = model.empty()
+        model.load(into=into)
+        kept = into.pop("b")
+        model.release()
+        into.clear()
+    gc.collect()
+    assert kept.tobytes() == arrays["b"].tobytes()

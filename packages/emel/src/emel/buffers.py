@@ -44,6 +44,13 @@ def cut(checkpoint: Checkpoint, tensors: Iterable[int], buffer: object) -> dict[
     return {i: memory[start : start + sizes.item(i)] for i, start in starts.items()}
 
 
+def empty_buffer(checkpoint: Checkpoint, tensors: list[int]) -> NDArray[np.uint8]:
+    """Make a buffer for tensors in this order, that lies as the first of them does in its file."""
+    _, nbytes = layout(checkpoint, tensors)
+    offset = checkpoint.header.tensors.offset.item(tensors[0]) if tensors else 0
+    return checkpoint.companions.allocate(nbytes, offset)
+
+
 def fit(checkpoint: Checkpoint, arrays: Mapping[int, object]) -> dict[int, NDArray[Any]]:
     """Look at an array for each tensor as bytes, (nbytes,) uint8.
 

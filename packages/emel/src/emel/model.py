@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
-from emel.buffers import cut, fit, layout
+from emel.buffers import cut, empty_buffer, fit, layout
 from emel.described import listed, refuse_no_threads
 from emel.errors import EmelError, raise_failure
 from emel.reading import Readable
@@ -105,12 +106,23 @@ class Model(Readable):
         """Count the bytes of a buffer that `load(names, into=buffer)` fills."""
         return layout(self._checkpoint, self._tensors(names))[1]
 
+    def empty_buffer(self, names: Iterable[str] | None = None) -> NDArray[np.uint8]:
+        """Make a buffer for `load(names, into=buffer)`: (buffer_nbytes(names),) uint8.
+
+        It is yours, and holds anything. It lies where direct reads can go right into it, and large
+        stretches of the file go into it with one call: the quickest way to load.
+        """
+        return empty_buffer(self._checkpoint, self._tensors(names))
+
     def empty(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
         """Make an array for each tensor, for `load(into=...)`: they are yours, and hold anything.
 
-        They lie where direct reads can go right into them.
+        They are parts of one buffer, as `empty_buffer` makes it, which lives as long as one of
+        them.
         """
-        return {self._checkpoint.names[i]: self._checkpoint.empty(i) for i in self._tensors(names)}
+        checkpoint, tensors = self._checkpoint, self._tensors(names)
+        memory = cut(checkpoint, tensors, empty_buffer(checkpoint, tensors))
+        return {checkpoint.names[i]: checkpoint.shaped(i, part) for i, part in memory.items()}
 
     def release(self, names: Iterable[str] | None = None) -> None:
         """Give memory back: of the tensors named, or of all that are loaded.

@@ -238,14 +238,9 @@ class Checkpoint:
         shapes, dtypes = self._arrays or self._describe_arrays()
         return shapes[tensor], dtypes[tensor]
 
-    def empty(self, tensor: int) -> NDArray[Any]:
-        """Make an array for one tensor, which is the caller's and holds anything.
-
-        It lies where the file's bytes can be read right into it.
-        """
+    def shaped(self, tensor: int, memory: NDArray[np.uint8]) -> NDArray[Any]:
+        """Look at memory (nbytes,) as the array of one tensor."""
         shape, dtype = self.array_type(tensor)
-        columns = self.header.tensors
-        memory = self.companions.allocate(columns.nbytes.item(tensor), columns.offset.item(tensor))
         return np.ndarray(shape, dtype, memory)
 
     def _load_for(self, tensor: int) -> Failure | None:

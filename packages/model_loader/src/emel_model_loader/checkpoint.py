@@ -164,11 +164,14 @@ class Checkpoint:
         """
         if self.closed:
             return self.blame.closed(into)
-        mapped = self.tensors.mapped(np.array(sorted(into), np.intp))
-        failure = self._mapped.unmap(mapped)
+        copying = self.copying  # before anything is let go of: making one may fail
+        index = np.array(sorted(into), np.intp)
+        mapped = self.tensors.mapped(index)
+        failure = joined(self._copied.still_borrowed(index), self._mapped.unmap(mapped))
         if failure is not None:
+            self._mapped.map(self.tensors.absent(mapped))  # what wasn't borrowed
             return failure
-        return self._copied.load_into(into, self.copying, threads=threads, progress=progress)
+        return self._copied.load_into(into, copying, threads=threads, progress=progress)
 
     def release(
         self, index: NDArray[np.intp] | None = None, *, withhold: bool = True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from emel_io_file import file_system
 from emel_io_loader import Offer, Router, Transform, code_of, discover
@@ -19,6 +19,8 @@ from emel_model_loader import Companions
 STAGES: Final = 4
 STAGING_NBYTES: Final = 32 << 20
 """Four stages of 8 MiB: one call reads a stage, so calls are as large as they are worth."""
+WORD_NBYTES: Final = 8
+"""Numbers of every type are aligned at multiples of this."""
 LEAST_LIMIT: Final = 64 << 10
 """A memory limit is at least this many bytes: a stage holds whole blocks, and more than a page."""
 
@@ -51,8 +53,13 @@ def make_companions(*, direct: bool, memory_limit: int | None) -> Companions:
         copying=lambda: ReadStrategy(direct=direct),
         staging=lambda: make_staged(memory_limit),
         transform=make_transform,
-        allocate=congruent_empty,
+        allocate=_placed,
     )
+
+
+def _placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
+    """Make memory that direct reads land in; but aligned for numbers, whatever the file's offsets."""
+    return congruent_empty(nbytes, offset if offset % WORD_NBYTES == 0 else 0)
 
 
 def _found() -> Mapping[str, Offer]:

@@ -58,7 +58,7 @@ def make_companions(*, direct: bool, memory_limit: int | None) -> Companions:
 
 
 def _placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
-    """Make memory that direct reads land in; but aligned for numbers, whatever the file's offsets."""
+    """Make memory that direct reads land in, but aligned for numbers wherever the file's are."""
     return congruent_empty(nbytes, offset if offset % WORD_NBYTES == 0 else 0)
 
 

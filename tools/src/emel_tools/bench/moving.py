@@ -181,14 +181,14 @@ def spans(folder: Path, _models: Path) -> Iterator[Row]:
             lambda: succeed(strategy.load(wanted, many)),
             lambda: read_from(descriptor, memory, wanted.offset.item(0)),
         )
-    for what, seconds in (("one buffer", ours), ("50000 arrays", arrays)):
+    for what, seconds, bound in (("one buffer", ours, 3.0), ("50000 arrays", arrays, None)):
         yield Row(
             f"50000 spans of 2 KiB into {what}; control one sequential read",
             milliseconds(seconds),
             milliseconds(control),
             f"{seconds / control:.2f}",
-            "<= 3",
-            kept=seconds / control <= 3,
+            "for comparison" if bound is None else f"<= {bound:.0f}",
+            kept=bound is None or seconds / control <= bound,
         )
 
 

@@ -1,20 +1,25 @@
 """Real checkpoints, written by the formats' own packages."""
 
+import json
+import sys
 from pathlib import Path
 
 import gguf
 import ml_dtypes
 import numpy as np
 import pytest
+import safetensors
 import safetensors.numpy
 from gguf.quants import quantize
+
+from emel.cli import main
 
 QUANTISED = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
 
 
-def write_gguf(path: Path) -> Path:
+def write_gguf(path: Path, **options: int) -> Path:
     rng = np.random.default_rng(7)
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", **options)
     writer.add_block_count(1)
     writer.add_token_list([f"token{i}" for i in range(3000)])
     writer.add_token_scores([float(i) for i in range(3000)])
@@ -58,6 +63,53 @@ def write_safetensors(path: Path) -> Path:
     return path
 
 
+def write_indexed(folder: Path) -> Path:
+    arrays = safetensors_arrays()
+    weight_map: dict[str, str] = {}
+    for i in range(3):
+        file = f"model-{i + 1:05}-of-00003.safetensors"
+        names = list(arrays)[i::3]
+        safetensors.numpy.save_file({name: arrays[name] for name in names}, folder / file)
+        weight_map |= dict.fromkeys(names, file)
+    total = sum(array.nbytes for array in arrays.values())
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}))
+    return index
+
+
+def read_back(files: list[Path]) -> dict[str, bytes]:
+    """Read every tensor's bytes as the formats' own readers do."""
+    found: dict[str, bytes] = {}
+    for file in files:
+        if file.suffix == ".gguf":
+            found |= {t.name: t.data.tobytes() for t in gguf.GGUFReader(file).tensors}
+        else:
+            tensors = safetensors.deserialize(file.read_bytes())
+            found |= {name: bytes(tensor["data"]) for name, tensor in tensors}
+    return found
+
+
+KINDS = ("gguf", "safetensors", "index", "folder", "first shard", "last shard")
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory, gguf_file, safetensors_file):
+    """What can be opened, by kind: its path, and name to bytes as other readers have them."""
+    indexed, split = tmp_path_factory.mktemp("indexed"), tmp_path_factory.mktemp("split")
+    index = write_indexed(indexed)
+    write_gguf(split / "m.gguf", split_max_tensors=5)
+    shards = sorted(split.iterdir())
+    paths = (gguf_file, safetensors_file, index, indexed, shards[0], shards[-1])
+    files = ([gguf_file], [safetensors_file], *[sorted(indexed.glob("*.safetensors"))] * 2)
+    contents = [read_back(names) for names in (*files, shards, shards)]
+    return dict(zip(KINDS, zip(paths, contents, strict=True), strict=True))
+
+
+@pytest.fixture(params=KINDS)
+def checkpoint(request, checkpoints):
+    return checkpoints[request.param]
+
+
 @pytest.fixture(scope="session")
 def gguf_file(tmp_path_factory):
     return write_gguf(tmp_path_factory.mktemp("gguf") / "model.gguf")
@@ -93,3 +145,20 @@ def held():
         return [line for line in maps + descriptors if line.endswith(str(path))]
 
     return lines
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["emel", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out = capsys.readouterr()
+        code = ended.value.code
+        if isinstance(code, str):  # what the interpreter would print, and exit with 1
+            return 1, out.out, out.err + code + "\n"
+        return code or 0, out.out, out.err
+
+    return command

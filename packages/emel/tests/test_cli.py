@@ -13,24 +13,6 @@ import xxhash
 from safetensors.numpy import save_file
 
 import emel
-from emel.cli import main
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process: (exit code, stdout, stderr)."""
-
-    def command(*words):
-        monkeypatch.setattr(sys, "argv", ["emel", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out = capsys.readouterr()
-        code = ended.value.code
-        if isinstance(code, str):  # what the interpreter would print, and exit with 1
-            return 1, out.out, out.err + code + "\n"
-        return code or 0, out.out, out.err
-
-    return command
 
 
 @pytest.mark.behaviour("CLI-01")

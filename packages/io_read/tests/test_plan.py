@@ -1,6 +1,5 @@
 """Runs and calls: few of them, whole, and little read in vain."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +76,20 @@ def test_calls_hold_each_span_whole_within_their_limits(rows, iov_max, call):
 
 
 @pytest.mark.behaviour("READ-06")
-def test_a_large_span_is_cut_where_the_file_is_at_a_multiple_of_the_call():
-    spans = Spans(["x"], [0], [LIMITS.call - 5], [2 * LIMITS.call])
-    target = np.empty(2 * LIMITS.call, np.uint8)
-    calls = arrange(spans, validate_targets(Targets.each([target]), spans.nbytes), LIMITS, 1024)
-    cuts = [LIMITS.call - 5, LIMITS.call, 2 * LIMITS.call, 3 * LIMITS.call - 5]
-    assert list(zip(calls.start, calls.stop, strict=True)) == list(itertools.pairwise(cuts))
-    assert calls.segment_offset == [0, 5, LIMITS.call + 5]
+def test_a_large_span_is_cut_in_equal_pieces_where_the_file_is_at_a_page():
+    limits = Limits()
+    begin, end = limits.call - 5, 3 * limits.call - 5
+    spans = Spans(["x"], [0], [begin], [end - begin])
+    target = np.empty(end - begin, np.uint8)
+    calls = arrange(spans, validate_targets(Targets.each([target]), spans.nbytes), limits, 1024)
+    assert calls.start[0] == begin
+    assert calls.stop[:-1] == calls.start[1:]
+    assert calls.stop[-1] == end
+    assert all(start % 4096 == 0 for start in calls.start[1:])
+    sizes = np.subtract(calls.stop, calls.start)
+    assert sizes.max() <= limits.call
+    assert sizes.min() >= 0.9 * sizes.max()
+    assert calls.segment_offset == [start - begin for start in calls.start]
 
 
 @pytest.mark.behaviour("READ-06")

@@ -102,7 +102,7 @@ def test_a_thread_that_is_done_takes_from_the_others(make, batch, small):
         return real(descriptor, buffers, offset)
 
     counting = CountingPort(preadv=preadv)
-    spans, targets = batch((path, 0, 12 * 8192))
+    spans, targets = batch(*((path, 8192 * n, 8192) for n in range(12)))
     assert ReadStrategy(port=counting.port, _limits=small).load(spans, targets, threads=2).ok
     first = made[:6]
     assert first == sorted(first), "its own share lies together, and is read front to back"

@@ -1,13 +1,24 @@
+import weakref
 from enum import IntEnum
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from emel_io_loader import BatchOutcome, Mode, Offer, Reaction, Router, StrategyError
+from emel_io_loader import (
+    BatchOutcome,
+    Mode,
+    Offer,
+    Places,
+    Reaction,
+    Router,
+    StrategyError,
+    Targets,
+    validate_targets,
+)
 from emel_io_loader.testing import FakeStrategy
 from emel_model_format.testing import GGUFTensor, gguf_bytes
-from emel_model_loader import Checkpoint, open_checkpoint
+from emel_model_loader import Checkpoint, Companions, Limits, open_checkpoint
 
 
 class Broken(IntEnum):
@@ -45,6 +56,43 @@ class Faulty(FakeStrategy):
 
     def close(self):
         return self._fault("close") or super().close()
+
+
+class Staged(Faulty):
+    """A strategy that stages, in chunks of ten bytes or one block."""
+
+    def __init__(self, files):
+        super().__init__(files, Mode.COPIES)
+
+    def _chunks(self, spans, blocks):
+        memory = [np.empty(nbytes, np.uint8) for nbytes in spans.nbytes.tolist()]
+        answer = self.load(spans, Targets.each(memory))
+        if not answer.ok:
+            return answer, ()
+        chunks = []
+        for i in np.lexsort((spans.offset, spans.file)).tolist():
+            memory[i].flags.writeable = False
+            step = max(10 // blocks[i], 1) * blocks[i]
+            chunks += [(i, at, memory[i][at : at + step]) for at in range(0, len(memory[i]), step)]
+        return answer, chunks
+
+    def stream(self, spans, sink, *, block_nbytes=1, progress=None):
+        blocks = np.broadcast_to(block_nbytes, len(spans)).tolist()
+        answer, chunks = self._chunks(spans, blocks)
+        for chunk in chunks:
+            sink(*chunk)
+        return answer
+
+    def load_through(self, spans, targets, transforms, *, progress=None):
+        results = [t.result_nbytes(n) for t, n in zip(transforms, spans.nbytes, strict=True)]
+        places = validate_targets(targets, np.array(results))
+        assert isinstance(places, Places), places
+        answer, chunks = self._chunks(spans, [t.block_nbytes for t in transforms])
+        for i, at, chunk in chunks:
+            start, nbytes = (transforms[i].result_nbytes(n) for n in (at, len(chunk)))
+            result = np.frombuffer(places.view(i, results[i]), np.uint8)
+            transforms[i].apply(chunk, result[start : start + nbytes])
+        return answer
 
 
 @pytest.fixture
@@ -89,18 +137,56 @@ def gguf():
 
 @pytest.fixture
 def opened(faulty):
-    """Open a file through the real router; says what the strategy did after the header was read."""
+    """Open a file through the real router; says what the strategy did after the header was read.
 
-    def make(data, mode=Mode.MAPS):
+    `copies` and `stage` are the companions over the same file, and `made` are weak references to
+    the arrays that were made for copies.
+    """
+
+    def make(data, mode=Mode.MAPS, *, limits=None, transform=no_transform):
         strategy = data if isinstance(data, FakeStrategy) else faulty(data, mode)
-        checkpoint = open_checkpoint("m", Router({"fake": strategy.offer()}), "fake")
+        copies, stage = Faulty(strategy.files, Mode.COPIES), Staged(strategy.files)
+        made = []
+
+        def allocate(nbytes, offset):
+            array = np.empty(nbytes, np.uint8)
+            made.append(weakref.ref(array))
+            return array
+
+        companions = Companions(lambda: copies, lambda: stage, transform, allocate)
+        router = Router({"fake": strategy.offer()})
+        checkpoint = open_checkpoint(
+            "m", router, "fake", companions=companions, limits=limits or Limits()
+        )
         assert isinstance(checkpoint, Checkpoint), checkpoint
         header = len(strategy.loads)
         return SimpleNamespace(
             checkpoint=checkpoint,
             strategy=strategy,
+            copies=copies,
+            stage=stage,
+            made=made,
             batches=lambda: [len(spans) for spans in strategy.loads[header:]],
         )
+
+    return make
+
+
+def no_transform(stored, byteorder, wanted):
+    return f"no way from {stored.name} ({byteorder}) to {wanted}"
+
+
+@pytest.fixture(params=["maps", "copies", "stages"])
+def any_way(request, opened):
+    """Open a file through a strategy of each kind."""
+    kinds = {
+        "maps": Faulty,
+        "copies": lambda files: Faulty(files, Mode.COPIES),
+        "stages": Staged,
+    }
+
+    def make(data, **options):
+        return opened(kinds[request.param]({"m": data}), **options)
 
     return make
 

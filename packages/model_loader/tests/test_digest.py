@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xxhash
 
-from emel_io_loader import Advice, Reaction
+from emel_io_loader import Advice, Mode, Reaction
 from emel_model_format.testing import (
     STRING,
     GGUFTensor,
@@ -13,7 +13,7 @@ from emel_model_format.testing import (
     gguf_bytes,
     safetensors_bytes,
 )
-from emel_model_loader import Digest, Failure, digest, windows
+from emel_model_loader import Digest, Failure, Limits, digest
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 # GGUF's number and safetensors' name of a type, and some of its values
@@ -78,8 +78,9 @@ LAYOUTS = {
 
 @pytest.mark.behaviour("LOADER-06")
 @pytest.mark.parametrize("data", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_same_tensors_have_the_same_digests_however_they_are_laid_out(opened, data):
-    checkpoint = opened(data).checkpoint
+@pytest.mark.parametrize("window", [16, 1 << 20])
+def test_the_same_tensors_have_the_same_digests_however_they_are_read(any_way, data, window):
+    checkpoint = any_way(data, limits=Limits(window=window)).checkpoint
 
     answer = digest(checkpoint)
 
@@ -96,10 +97,35 @@ def test_the_definition_stays_what_it_was(opened):
 
 @pytest.mark.behaviour("LOADER-06")
 @pytest.mark.parametrize("step", [8, 16, 24])
-def test_the_steps_play_no_part(opened, monkeypatch, step):
-    monkeypatch.setattr(windows, "STEP_NBYTES", step)
+def test_the_steps_play_no_part(any_way, monkeypatch, step):
+    monkeypatch.setattr("emel_model_loader.windows.STEP_NBYTES", step)
 
-    assert digest(opened(LAYOUTS["gguf, big-endian"]).checkpoint).model == by_hand()[0]
+    assert digest(any_way(LAYOUTS["gguf, big-endian"]).checkpoint).model == by_hand()[0]
+
+
+@pytest.mark.behaviour("LOADER-06")
+def test_a_digest_is_the_files_and_not_that_of_a_buffer_that_was_filled_from_it(any_way):
+    checkpoint = any_way(LAYOUTS["gguf"]).checkpoint
+    buffer = np.zeros(24, np.uint8)
+    checkpoint.load_into({0: buffer})
+    buffer[:] = 7
+
+    assert digest(checkpoint).model == by_hand()[0]
+    assert checkpoint.state_of(0) == "resident"
+    assert checkpoint.absent().size == len(NUMBERS) - 1
+
+
+@pytest.mark.behaviour("LOADER-07")
+def test_a_copying_strategys_digest_makes_nothing_resident(opened, broken):
+    world = opened(LAYOUTS["gguf"], Mode.COPIES)
+    world.strategy.fail_load(broken(index=2))
+
+    failure = digest(world.checkpoint)
+
+    assert (failure.code, failure.tensors) == ("broken", ("é",))
+    assert isinstance(digest(world.checkpoint), Digest)
+    assert world.checkpoint.absent().size == len(NUMBERS)
+    assert world.made == []
 
 
 @pytest.mark.behaviour("LOADER-06")

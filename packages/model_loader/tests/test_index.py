@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emel_model_loader import LoadOutcome
-from emel_model_loader.index import Index, follow_index, read_index
+from emel_model_loader.index import Index, follow_index
+from emel_model_loader.index_json import read_index
 from emel_model_loader.shards import Kind, Located
 
 A, B = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"

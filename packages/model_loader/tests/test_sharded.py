@@ -18,7 +18,16 @@ from emel_model_format.testing import (
     gguf_bytes,
     safetensors_bytes,
 )
-from emel_model_loader import Checkpoint, Failure, LoadOutcome, digest, open_checkpoint
+from emel_model_loader import (
+    Checkpoint,
+    Failure,
+    LoadOutcome,
+    digest,
+    open_checkpoint,
+    plan,
+    read_part,
+    stream,
+)
 
 BOTH = pytest.mark.parametrize("mode", list(Mode))
 INDEX = "model.safetensors.index.json"
@@ -562,3 +571,30 @@ def test_whichever_call_fails_at_whichever_file_nothing_is_held(broken, make, mo
     assert met.count("identify") == (2 if make is three else 1)
     others = looks if mode is Mode.MAPS else 0
     assert [met.count(name) for name in ("advise", "view", "release")] == [others] * 3
+
+
+@pytest.mark.behaviour("LOAD-02", "LOAD-05", "LOADER-17")
+def test_every_file_of_a_copying_checkpoint_is_read_and_blamed():
+    strategy, entries = world(three(), Mode.COPIES)
+    checkpoint = open_checkpoint(
+        f"d/{INDEX}", Router({"fake": strategy.offer()}), "fake", entries=entries
+    )
+    assert isinstance(checkpoint, Checkpoint)
+    last = checkpoint.position["e"]
+    whole = dict.fromkeys(checkpoint.names, b"")
+
+    def sink(piece, stored):
+        whole[checkpoint.names[piece.tensor]] += stored.tobytes()
+
+    assert stream(checkpoint, sink) is None
+    assert whole == {name: numbers(name)[name].tobytes() for name in "abcde"}
+    part = read_part(checkpoint, last, plan(checkpoint, last, np.s_[1::2]))
+    assert part.tolist() == numbers("e")["e"][1::2].tolist()
+    del strategy.files[f"d/{names_of(3)[2]}"]
+    for failure in (
+        stream(checkpoint, sink),
+        checkpoint.load(),
+        read_part(checkpoint, last, plan(checkpoint, last, 0)),
+    ):
+        assert (failure.code, failure.path) == ("file-missing", f"d/{names_of(3)[2]}")
+    assert checkpoint.absent().size == 5

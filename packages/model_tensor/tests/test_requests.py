@@ -540,6 +540,17 @@ def test_selections_by_presence(world):
     assert world.tensors.mapped([7, 0, 1, 2]).tolist() == [7, 2]
     assert world.tensors.absent().tolist() == [0, 3, 4]
     assert world.tensors.absent([4, 1, 0]).tolist() == [4, 0]
+    assert world.tensors.copied().tolist() == [1, 5]
+    assert world.tensors.copied([7, 5, 0]).tolist() == [5]
+    assert world.tensors.copied([]).tolist() == []
+
+
+def test_spans_are_told_of_whatever_tensors_in_the_order_that_they_are_asked_for(world):
+    spans = world.tensors.spans([4, 0, 6])
+
+    assert (spans.files, spans.file.tolist()) == (("a", "b"), [1, 0, 1])
+    assert (spans.offset.tolist(), spans.nbytes.tolist()) == ([0, 0, 7], [6, 4, 0])
+    assert spans.identities == world.spans.identities
 
 
 def test_an_empty_request_is_done_with_nothing_changed(world):

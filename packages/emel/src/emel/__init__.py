@@ -13,7 +13,8 @@ from emel.errors import (
     SourceError,
     UnsupportedError,
 )
-from emel.model import Model, open  # noqa: A004 - `emel.open` reads like the builtin, on purpose
+from emel.model import Model
+from emel.opening import open  # noqa: A004 - `emel.open` reads like the builtin, on purpose
 from emel.part import Part
 from emel.tables import Residency, StateTotal, StrategyUse, TensorInfo
 from emel_model_loader import Comparison, Difference, Digest, OnProgress, PartPlan, Progress

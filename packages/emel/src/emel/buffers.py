@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -43,6 +44,13 @@ def cut(checkpoint: Checkpoint, tensors: Iterable[int], buffer: object) -> dict[
     return {i: memory[start : start + sizes.item(i)] for i, start in starts.items()}
 
 
+def empty_buffer(checkpoint: Checkpoint, tensors: list[int]) -> NDArray[np.uint8]:
+    """Make a buffer for tensors in this order, that lies as the first of them does in its file."""
+    _, nbytes = layout(checkpoint, tensors)
+    offset = checkpoint.header.tensors.offset.item(tensors[0]) if tensors else 0
+    return checkpoint.companions.allocate(nbytes, offset)
+
+
 def fit(checkpoint: Checkpoint, arrays: Mapping[int, object]) -> dict[int, NDArray[Any]]:
     """Look at an array for each tensor as bytes, (nbytes,) uint8.
 
@@ -53,9 +61,24 @@ def fit(checkpoint: Checkpoint, arrays: Mapping[int, object]) -> dict[int, NDArr
     TypeError
         It is no array or buffer.
     ValueError
-        It has another dtype, shape or size, is read-only, or isn't C-contiguous.
+        It has another dtype, shape or size, is read-only, or isn't C-contiguous; or two of them
+        share memory.
     """
-    return {i: _fitting(checkpoint, i, array) for i, array in arrays.items()}
+    fitting = {i: _fitting(checkpoint, i, array) for i, array in arrays.items()}
+    _refuse_sharing(checkpoint, fitting)
+    return fitting
+
+
+def _refuse_sharing(checkpoint: Checkpoint, arrays: Mapping[int, NDArray[np.uint8]]) -> None:
+    places = sorted(
+        (array.__array_interface__["data"][0], len(array), tensor)
+        for tensor, array in arrays.items()
+        if len(array)
+    )
+    for (start, nbytes, tensor), (other_start, _, other) in itertools.pairwise(places):
+        if other_start < start + nbytes:
+            names = f"{checkpoint.names[tensor]} and {checkpoint.names[other]}"
+            raise ValueError(f"the arrays of {names} share memory")
 
 
 def _fitting(checkpoint: Checkpoint, tensor: int, array: object) -> NDArray[Any]:

@@ -6,21 +6,25 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from emel_io_file import file_system
-from emel_io_loader import Offer, Router, Transform, discover
+from emel_io_loader import Offer, Router, Transform, code_of, discover
 from emel_io_mmap import MmapStrategy
 from emel_io_read import ReadStrategy, congruent_empty
-from emel_io_staged import Conversion, Dequantisation, StagedStrategy
+from emel_io_staged import Conversion, Dequantisation, StagedOutcome, StagedStrategy
 from emel_model_format import DType
 from emel_model_loader import Companions
 
 STAGES: Final = 4
 STAGING_NBYTES: Final = 32 << 20
 """Four stages of 8 MiB: one call reads a stage, so calls are as large as they are worth."""
+WORD_NBYTES: Final = 8
+"""Numbers of every type are aligned at multiples of this."""
 LEAST_LIMIT: Final = 64 << 10
 """A memory limit is at least this many bytes: a stage holds whole blocks, and more than a page."""
+
+_EXTRA: Final = "pip install 'emel[gguf]' brings it"
 
 
 def staging_nbytes(memory_limit: int | None) -> int:
@@ -49,8 +53,13 @@ def make_companions(*, direct: bool, memory_limit: int | None) -> Companions:
         copying=lambda: ReadStrategy(direct=direct),
         staging=lambda: make_staged(memory_limit),
         transform=make_transform,
-        allocate=congruent_empty,
+        allocate=_placed,
     )
+
+
+def _placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
+    """Make memory that direct reads land in, but aligned for numbers wherever the file's are."""
+    return congruent_empty(nbytes, offset if offset % WORD_NBYTES == 0 else 0)
 
 
 def _found() -> Mapping[str, Offer]:
@@ -61,18 +70,21 @@ def _found() -> Mapping[str, Offer]:
 
 def make_transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Transform | str:
     """Make what turns stored bytes into numbers of another type; or say why nothing can."""
-    if not stored.raw:
-        source = stored.numpy("big" if byteorder == "big" else "little")
-        # ml_dtypes has no swapped bfloat16: a big-endian file's are swapped bits.
-        swapped = stored.name == "BF16" and byteorder == "big"
-        try:
+    try:
+        if not stored.raw:
+            source = stored.numpy("big" if byteorder == "big" else "little")
+            # ml_dtypes has no swapped bfloat16: a big-endian file's are swapped bits.
+            swapped = stored.name == "BF16" and byteorder == "big"
             return Conversion(source, wanted, bits=stored.numpy() if swapped else None)
-        except ValueError as error:
-            return str(error)
-    if byteorder == "big":
-        return f"{stored.name} blocks of a big-endian file can't be dequantised"
-    refusal = Dequantisation.refusal(stored.name)
-    return Dequantisation(stored.name, wanted) if refusal is None else refusal.message
+        if byteorder == "big":
+            return f"{stored.name} blocks of a big-endian file can't be dequantised"
+        refusal = Dequantisation.refusal(stored.name)
+        if refusal is None:
+            return Dequantisation(stored.name, wanted)
+    except ValueError as error:  # `wanted` is no type of numbers, or of none that would do
+        return str(error)
+    missing = refusal.code == code_of(StagedOutcome.DEQUANTISER_MISSING)
+    return f"{refusal.message}; {_EXTRA}" if missing else refusal.message
 
 
 def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:

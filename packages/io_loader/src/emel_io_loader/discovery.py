@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
@@ -108,6 +107,8 @@ def fault_of(made: Any, name: str) -> str:  # noqa: ANN401 - whatever was made
 
 
 def _unfit_signature(found: Mapping[str, Any]) -> str:
+    import inspect  # noqa: PLC0415 - slow to import, and needed for strangers only
+
     nothing = Spans((), (), (), ())
     calls: tuple[tuple[str, tuple[object, ...], tuple[str, ...]], ...] = (
         ("load", (nothing, None), ("threads", "progress")),

@@ -25,10 +25,12 @@ class Limits(NamedTuple):
     gap: int = 16 * KIB
     """Of unwanted bytes between two spans that share a call. To copy them away (about 2 us) costs
     what a call of its own would; cold, they lie within what the kernel reads ahead anyway."""
+    grid: int = 4 * KIB
+    """Large spans are cut at multiples of this: a page, as direct reads want it."""
     over_read: float = 0.25
     """Of unwanted bytes, as a share of the wanted ones."""
     direct: int = 64 * KIB
-    """Below this a call isn't made around the page cache: its head and tail would be most of it."""
+    """Below this a call isn't made around the page cache: what is around it would be much of it."""
     alone: int = 8 * MIB
     """Below this one thread reads a batch: warm, 8 MiB take about a millisecond, and a thread takes
     a tenth of that to start."""
@@ -115,7 +117,7 @@ def arrange(spans: Spans, places: Places, limits: Limits, iov_max: int) -> Calls
     if len(spans) == 1 and 0 < spans.nbytes.item(0) <= limits.call:
         return _alone(spans, places)
     order, new_run = _runs(spans, limits)
-    segments = _cut(_joined(spans, places, order, new_run), limits.call)
+    segments = _cut(_joined(spans, places, order, new_run), limits)
     begins = _beginnings(segments.new, iov_max)
     call = np.cumsum(begins)
     unwanted = segments.buffer < 0
@@ -255,28 +257,31 @@ def _with_gaps(joined: _Segments, after: NDArray[np.intp]) -> _Segments:
     )
 
 
-def _cut(segments: _Segments, call_nbytes: int) -> _Segments:
-    """Cut the large ones where the file is at a multiple of `call_nbytes`: those fit direct reads.
+def _cut(segments: _Segments, limits: Limits) -> _Segments:
+    """Cut the large ones into pieces of about one size, where the file is at a multiple of `grid`.
 
-    Only a run that is one span can be larger than a call, so each piece is a call of its own.
+    So pieces begin and end at whole blocks, and none is a small rest, which would cost as much as
+    a large one. Only a run that is one span can be larger than a call: each piece is a call.
     """
-    large = segments.stop - segments.start > call_nbytes
+    size = segments.stop - segments.start
+    large = size > limits.call
     if not large.any():
         return segments
-    low = segments.start // call_nbytes
-    parts = np.where(large, (segments.stop - 1) // call_nbytes - low + 1, 1)
+    grid = max(min(limits.grid, limits.call // 8), 1)
+    parts = np.where(large, -(-size // (limits.call - grid)), 1)
     cut = segments.at(np.repeat(np.arange(len(parts)), parts))
     nth = np.arange(len(cut.start)) - np.repeat(np.cumsum(parts) - parts, parts)
-    split = np.repeat(large, parts)
-    grid = (np.repeat(low, parts) + nth) * call_nbytes
-    start = np.where(split, np.maximum(cut.start, grid), cut.start)
+    of = np.repeat(parts, parts)
+    each = (cut.stop - cut.start) // of
+    start = np.where(nth > 0, (cut.start + each * nth) // grid * grid, cut.start)
+    stop = np.where(nth + 1 < of, (cut.start + each * (nth + 1)) // grid * grid, cut.stop)
     moved = start - cut.start
     return cut._replace(
         start=start,
-        stop=np.where(split, np.minimum(cut.stop, grid + call_nbytes), cut.stop),
+        stop=stop,
         offset=cut.offset + moved,
         address=cut.address + moved,
-        new=cut.new | split,
+        new=cut.new | (of > 1),
     )
 
 

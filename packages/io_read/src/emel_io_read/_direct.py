@@ -48,9 +48,9 @@ class DirectRead:
     port: ReadPort
     descriptor: int
     offset: int
-    buffer: memoryview
+    buffers: list[memoryview]
     wanted: int
-    """How many bytes make it whole: fewer than the buffer has where that reaches past the file."""
+    """How many bytes make it whole: fewer than the buffers have where those reach past the file."""
     got: int = 0
     error: BaseException | None = None
 
@@ -79,7 +79,7 @@ def effect_read(ctx: DirectRead, req: None) -> None:
     """Ask for everything."""
     ctx.error, ctx.got = None, 0
     try:
-        ctx.got = max(ctx.port.preadv(ctx.descriptor, [ctx.buffer], ctx.offset), 0)
+        ctx.got = max(ctx.port.preadv(ctx.descriptor, ctx.buffers, ctx.offset), 0)
     except (OSError, ValueError, OverflowError) as error:
         ctx.error = error.with_traceback(None)  # whose frames would keep buffers alive
 

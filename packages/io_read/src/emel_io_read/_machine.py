@@ -137,6 +137,8 @@ def _advise(ctx: Reader, sources: Sources, calls: Calls) -> None:
     # Calls that are small lie scattered: to read ahead of those would be in vain.
     enough = nbytes >= np.maximum(ctx.limits.advised, np.bincount(file) * ctx.limits.scattered)
     for number in np.flatnonzero(enough).tolist():
+        if sources[number].direct != -1:
+            continue  # only edges come through the cache, and reading ahead of those is in vain
         with suppress(OSError, ValueError):  # advice: it is read all the same
             ctx.port.advise_sequential(sources[number].descriptor)
 

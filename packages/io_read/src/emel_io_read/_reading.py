@@ -157,32 +157,40 @@ class Reading:
         ]
 
     def _read_direct(self, call: int, source: Source, room: Room) -> End:
-        calls = self.calls
+        calls, page = self.calls, self.port.alignment
         first = calls.first[call]
         away = calls.segment_address[first] - calls.start[call]
-        if calls.first[call + 1] == first + 1 and away % self.port.alignment == 0:
-            return self._read_in_place(call, source, self._buffers(call, room)[0])
+        one = calls.first[call + 1] == first + 1
+        if one and away % page == 0 and calls.stop[call] - calls.start[call] >= 2 * page:
+            return self._read_in_place(call, source, room)
         return self._read_bounced(call, source, room)
 
-    def _read_in_place(self, call: int, source: Source, target: memoryview) -> End:
-        """Read the whole blocks directly into the target, and what is around them by the cache."""
-        page, start = self.port.alignment, self.calls.start[call]
-        low = -(-start // page) * page
-        high = self.calls.stop[call] // page * page
-        if start < low:
-            end = self._read(source, start, [target[: low - start]])
-            if end.outcome is not StretchOutcome.OK:
-                return end
-        middle = target[low - start : high - start]
-        outcome, read = self._ask(call, source, middle, low, len(middle))
+    def _read_in_place(self, call: int, source: Source, room: Room) -> End:
+        """Read whole blocks: right into the target, and by way of a page each at its two ends."""
+        page, start, stop = self.port.alignment, self.calls.start[call], self.calls.stop[call]
+        low = start // page * page
+        begin = low if low == start else low + page  # where whole blocks of the target begin, and
+        end = stop // page * page  # where they end
+        target = self._buffers(call, room)[0]
+        edges = room.bounce(self.limits.call + 2 * page).data[: 2 * page]
+        buffers = [target[begin - start : end - start]]
+        if low < start:
+            buffers.insert(0, edges[:page])
+        if end < stop:
+            buffers.append(edges[page:])
+        outcome, read = self._ask(call, source, buffers, low, stop - low)
         if outcome is DirectOutcome.READ_FAILED:
-            return End(StretchOutcome.READ_FAILED, low, read.error)
-        got = min(read.got, len(middle))
-        rest = target[low - start + got :]
-        end = End(StretchOutcome.OK, low + got)
-        if rest:
-            end = self._read(source, low + got, [rest])
-        return end._replace(direct_nbytes=got)
+            return End(StretchOutcome.READ_FAILED, start, read.error)
+        came = min(max(low + read.got, start), stop)  # up to this byte of the file
+        if low < start:
+            head = min(came, begin) - start
+            target[:head] = edges[start - low : start - low + head]
+        if came > end:
+            target[end - start : came - start] = edges[page : page + came - end]
+        rest = End(StretchOutcome.OK, stop)
+        if came < stop:
+            rest = self._read(source, came, [target[came - start :]])
+        return rest._replace(direct_nbytes=came - start)
 
     def _read_bounced(self, call: int, source: Source, room: Room) -> End:
         """Read whole blocks into memory that lies as they do, and copy what is wanted."""
@@ -190,7 +198,7 @@ class Reading:
         start, stop = self.calls.start[call], self.calls.stop[call]
         low, high = start // page * page, -(-stop // page) * page
         bounce = room.bounce(max(high - low, self.limits.call + 2 * page))
-        outcome, read = self._ask(call, source, bounce.data[: high - low], low, stop - low)
+        outcome, read = self._ask(call, source, [bounce.data[: high - low]], low, stop - low)
         if outcome is DirectOutcome.READ_FAILED:
             return End(StretchOutcome.READ_FAILED, start, read.error)
         came = min(max(low + read.got, start), stop)  # up to this byte of the file
@@ -210,9 +218,9 @@ class Reading:
         return end._replace(direct_nbytes=direct_nbytes)
 
     def _ask(
-        self, call: int, source: Source, buffer: memoryview, offset: int, wanted: int
+        self, call: int, source: Source, buffers: list[memoryview], offset: int, wanted: int
     ) -> tuple[DirectOutcome, DirectRead]:
-        read = DirectRead(self.port, source.direct, offset, buffer, wanted)
+        read = DirectRead(self.port, source.direct, offset, buffers, wanted)
         outcome = read_direct(read)
         if outcome is DirectOutcome.REFUSED:
             self.refused.add(self.calls.file[call])

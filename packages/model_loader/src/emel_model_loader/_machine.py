@@ -17,7 +17,7 @@ from emel_io_loader import Route, Spans, validate
 from emel_machine import Row, Table, always, effect_none
 from emel_model_format import NeedMore, Refusal, parse
 from emel_model_loader._context import WINDOW_GROWTH, WINDOW_STEP_NBYTES, Opening
-from emel_model_loader.index import INDEX_LIMIT, follow_index, read_index
+from emel_model_loader.index import INDEX_LIMIT, follow_index
 from emel_model_loader.merging import merge
 from emel_model_loader.outcomes import Failure, LoadOutcome
 from emel_model_loader.shards import locate
@@ -122,6 +122,9 @@ def effect_measure_index(ctx: Opening, req: None) -> None:
 
 def effect_read_index(ctx: Opening, req: None) -> None:
     """Make sense of the index, and of the file names in it, and let go of its bytes."""
+    # Here, since it imports msgspec, which takes longer than opening most models.
+    from emel_model_loader.index_json import read_index  # noqa: PLC0415
+
     read = ctx.look(lambda data: read_index(data, ctx.at_hand))
     if isinstance(read, Failure):
         ctx.refused = read

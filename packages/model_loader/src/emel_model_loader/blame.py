@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from emel_io_loader import BatchOutcome, Reaction
@@ -44,6 +44,11 @@ class Blame:
         path = self.file_of(named[0]) if named else self._path
         names = tuple(self._names[i] for i in named)
         return Failure.of_batch(LoadOutcome.IO_FAILED, answer, path, names)
+
+    def span(self, answer: BatchOutcome, tensors: Sequence[int]) -> Failure:
+        """Say what a strategy answered about spans of these tensors: the one that failed."""
+        failed = answer.index
+        return self.batch(answer, tensors[failed : failed + 1] if failed >= 0 else ())
 
     def refused(
         self, reaction: Reaction, code: str, reason: str, tensors: Iterable[int] = ()

@@ -164,11 +164,14 @@ class Checkpoint:
         """
         if self.closed:
             return self.blame.closed(into)
-        mapped = self.tensors.mapped(np.array(sorted(into), np.intp))
-        failure = self._mapped.unmap(mapped)
+        copying = self.copying  # before anything is let go of: making one may fail
+        index = np.array(sorted(into), np.intp)
+        mapped = self.tensors.mapped(index)
+        failure = joined(self._copied.still_borrowed(index), self._mapped.unmap(mapped))
         if failure is not None:
+            self._mapped.map(self.tensors.absent(mapped))  # what wasn't borrowed
             return failure
-        return self._copied.load_into(into, self.copying, threads=threads, progress=progress)
+        return self._copied.load_into(into, copying, threads=threads, progress=progress)
 
     def release(
         self, index: NDArray[np.intp] | None = None, *, withhold: bool = True
@@ -238,14 +241,9 @@ class Checkpoint:
         shapes, dtypes = self._arrays or self._describe_arrays()
         return shapes[tensor], dtypes[tensor]
 
-    def empty(self, tensor: int) -> NDArray[Any]:
-        """Make an array for one tensor, which is the caller's and holds anything.
-
-        It lies where the file's bytes can be read right into it.
-        """
+    def shaped(self, tensor: int, memory: NDArray[np.uint8]) -> NDArray[Any]:
+        """Look at memory (nbytes,) as the array of one tensor."""
         shape, dtype = self.array_type(tensor)
-        columns = self.header.tensors
-        memory = self.companions.allocate(columns.nbytes.item(tensor), columns.offset.item(tensor))
         return np.ndarray(shape, dtype, memory)
 
     def _load_for(self, tensor: int) -> Failure | None:

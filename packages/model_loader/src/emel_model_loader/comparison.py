@@ -12,8 +12,8 @@ from emel_model_format import DTYPES
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.digests import Digest, in_little_endian_order
 from emel_model_loader.outcomes import Failure
-from emel_model_loader.progress import STEP_NBYTES, OnProgress, report_bytes
-from emel_model_loader.windows import Piece, Windows, windows
+from emel_model_loader.progress import OnProgress, report_bytes
+from emel_model_loader.windows import Piece, Windows, allowed, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,14 @@ class Difference:
     what: str
     """"only-in-first", "only-in-second", "dtype", "shape", "bytes" or "digest"."""
     first: str = ""
-    """What the first has: its dtype, its shape, or its byte as two hexadecimal digits."""
+    """What the first has: its dtype, its shape, its digest, or its byte as two hexadecimal digits.
+    """
     second: str = ""
     element: tuple[int, ...] | None = None
     """Of differing bytes: the index of the first array element that differs; of blocks, of the
     first byte."""
     offset: int | None = None
-    """Of differing bytes: where the first one is in the tensor's data."""
+    """Of differing bytes: where the first one is in the tensor's data, in little-endian order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _of_bytes(
     sizes = first.header.tensors.nbytes[mine]
     tell, done = report_bytes(sizes, progress), 0
     found: dict[str, Difference] = {}
-    window = min(STEP_NBYTES, first.limits.window, second.limits.window)
+    window = allowed(first, second)
     with Windows(first, window) as ours, Windows(second, window) as others:
         failure = ours.opened or others.opened
         for pieces in windows(sizes, window) if failure is None else ():
@@ -157,7 +158,6 @@ def _of_window(
         b = in_little_endian_order(stored_too, dtype_too)
         if not np.array_equal(a, b):
             found[name] = _first_difference(first, piece, a, b)
-    del one, other
     ours.give_back(mine)
     others.give_back(theirs)
     return None

@@ -58,11 +58,8 @@ class Copied:
         self._allocate = allocate
         self._limit = limit
         self._copies: dict[int, _Copy] = {}
-
-    @property
-    def nbytes(self) -> int:
+        self.nbytes = 0
         """Bytes of the buffers that were made here."""
-        return sum(copy.memory.nbytes for copy in self._copies.values() if copy.ours)
 
     def lend(self, tensor: int) -> NDArray[np.uint8] | None:
         """Look at the bytes (nbytes,) of a tensor; None if there is no copy of it."""
@@ -112,15 +109,10 @@ class Copied:
     ) -> Failure | None:
         """Copy tensors into the caller's buffers: by tensor number, (nbytes,) each.
 
-        Those that are copied already are evicted first; the failure names those that are borrowed,
-        and nothing has changed then.
+        Those that are copied already are evicted first.
         """
         index = np.array(sorted(into), np.intp)
-        again = self._tensors.copied(index)
-        borrowed = [i for i in again.tolist() if self._copies[i].borrowed]
-        if borrowed:
-            return self._still_borrowed(borrowed)
-        failure = self.release(again)
+        failure = self.release(self._tensors.copied(index))
         if failure is not None:
             return failure
         buffers = [into[i] for i in index.tolist()]
@@ -128,15 +120,27 @@ class Copied:
 
     def release(self, index: NDArray[np.intp]) -> Failure | None:
         """Let go of the copies of the tensors at `index` (m,), but for what is borrowed."""
-        borrowed = [i for i in index.tolist() if self._copies[i].borrowed]
-        going = np.setdiff1d(index, borrowed) if borrowed else index
-        if going.size:
-            failure = self._blame.report(self._tensors.evict(going))
-            if failure is not None:
-                return failure
-            for tensor in going.tolist():
-                del self._copies[tensor]
-        return self._still_borrowed(borrowed) if borrowed else None
+        going = np.setdiff1d(index, self._borrowed(index))
+        # Before they are evicted: whatever interrupts this, nothing is looked at that isn't there.
+        dropped = {i: self._copies.pop(i) for i in going.tolist() if i in self._copies}
+        failure = self._blame.report(self._tensors.evict(going)) if going.size else None
+        if failure is not None:
+            self._copies |= dropped
+            return failure
+        self.nbytes -= sum(copy.memory.nbytes for copy in dropped.values() if copy.ours)
+        return self.still_borrowed(index)
+
+    def still_borrowed(self, index: NDArray[np.intp]) -> Failure | None:
+        """Name the tensors at `index` (m,) whose copies are borrowed; None if there are none."""
+        borrowed = self._borrowed(index).tolist()
+        text = "still borrowed by an array or a memoryview"
+        refused = self._blame.refused
+        return refused(Reaction.BUSY, "still-borrowed", text, borrowed) if borrowed else None
+
+    def _borrowed(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+        copies = [self._copies.get(i) for i in index.tolist()]
+        mask = [copy is not None and copy.borrowed for copy in copies]
+        return index[np.array(mask, np.bool_)]
 
     def _fill(
         self,
@@ -148,7 +152,8 @@ class Copied:
         *,
         ours: bool,
     ) -> Failure | None:
-        told = report_bytes(self._tensors.spans(index).nbytes, progress)
+        sizes = self._tensors.spans(index).nbytes
+        told = report_bytes(sizes, progress)
         if not index.size:
             return None
         report = self._tensors.load(
@@ -157,11 +162,10 @@ class Copied:
         if report.ok:
             for tensor, memory in zip(index.tolist(), buffers, strict=True):
                 self._copies[tensor] = _Copy(memory, ours)
+            self.nbytes += int(sizes.sum()) if ours else 0
+            if told is not None:
+                told(int(sizes.sum()))  # tensors of no bytes, and what the strategy has not told
         return self._blame.report(report)
-
-    def _still_borrowed(self, tensors: list[int]) -> Failure:
-        text = "still borrowed by an array or a memoryview"
-        return self._blame.refused(Reaction.BUSY, "still-borrowed", text, tensors)
 
     @staticmethod
     def _first_too_much(index: NDArray[np.intp], nbytes: NDArray[np.int64], room: int) -> int:

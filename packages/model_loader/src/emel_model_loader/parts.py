@@ -75,7 +75,7 @@ class PartPlan:
 
     def starts(self) -> NDArray[np.int64]:
         """(nranges,) byte of the tensor where each range begins, rising."""
-        starts = np.array([self.first], np.int64)
+        starts = np.full(min(self.nranges, 1), self.first, np.int64)
         for axis, stride in zip(self.axes[: self.level], self.strides, strict=False):
             steps = np.arange(axis.count, dtype=np.int64) * (axis.step * stride)
             starts = (starts[:, None] + steps).reshape(-1)
@@ -100,33 +100,35 @@ class PartPlan:
         return np.ndarray(counts, dtype, memory, strides=(*outer, *inner))
 
     def finish(self, selected: NDArray[Any]) -> NDArray[Any]:
-        """Give the selected elements the caller's order and shape: a view."""
-        turned = selected[tuple(slice(None, None, -1 if a.reverse else 1) for a in self.axes)]
-        return turned[tuple(0 if a.dropped else slice(None) for a in self.axes)]
+        """Give the selected elements the caller's order and shape: a view, of no axes too."""
+        kept = (slice(None, None, -1 if axis.reverse else 1) for axis in self.axes)
+        index = (0 if axis.dropped else k for axis, k in zip(self.axes, kept, strict=True))
+        return selected[(*index, ...)]  # with the ellipsis numpy makes no scalar of it
 
     @property
     def in_order(self) -> bool:
         """Whether the ranges, one after another, are the selected elements in C order."""
         return self.nbytes_read == self.nbytes_wanted
 
-    def slabs(self, nbytes: int) -> Iterator[tuple[slice, PartPlan]]:
-        """Cut the plan along its first long axis, so that each slab reads about `nbytes`.
+    def slabs(self, nbytes: int) -> Iterator[tuple[tuple[slice, ...], PartPlan]]:
+        """Cut the plan into slabs that read at most `nbytes` each, or a single element.
 
-        Yields where the slab's elements go on that axis (`slab_axis`), and the slab's plan.
+        Yields where each slab's elements go among the selected ones, one slice an axis, and the
+        slab's plan; the first slab is the largest. Cut along the first axis of which more than one
+        index is selected, and along the next ones where one index of it is still too much.
         """
-        at = self.slab_axis
-        axis = self.axes[at] if self.axes else Axis(0, 1, 1, reverse=False, dropped=False)
-        step = max(1, axis.count * nbytes // max(self.nbytes_read, 1))
+        at = next((i for i, axis in enumerate(self.axes) if axis.count > 1), None)
+        if at is None or self.nbytes_read <= nbytes:
+            yield tuple(slice(0, axis.count) for axis in self.axes), self
+            return
+        axis = self.axes[at]
+        step = max(1, axis.count * nbytes // self.nbytes_read)
         for begin in range(0, axis.count, step):
             count = min(step, axis.count - begin)
             part = replace(axis, start=axis.start + begin * axis.step, count=count)
-            axes = (*self.axes[:at], part, *self.axes[at + 1 :]) if self.axes else ()
-            yield slice(begin, begin + count), _at_level(self, axes, self.level)
-
-    @property
-    def slab_axis(self) -> int:
-        """The first axis of which more than one index is selected."""
-        return next((i for i, axis in enumerate(self.axes) if axis.count > 1), 0)
+            slab = _at_level(self, (*self.axes[:at], part, *self.axes[at + 1 :]), self.level)
+            for where, piece in slab.slabs(nbytes):
+                yield (*where[:at], slice(begin, begin + count), *where[at + 1 :]), piece
 
 
 def plan_part(shape: tuple[int, ...], itemsize: int, index: Index) -> PartPlan:
@@ -145,14 +147,14 @@ def plan_part(shape: tuple[int, ...], itemsize: int, index: Index) -> PartPlan:
         An integer is out of bounds, or there are more indices than axes.
     TypeError
         The index holds something else than integers, slices and one ellipsis.
+    ValueError
+        The step of a slice is 0.
     """
     axes = _axes(shape, index)
     strides = tuple(itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape)))
-    result = tuple(axis.count for axis in axes if not axis.dropped)
-    wanted = itemsize * math.prod(axis.count for axis in axes)
     draft = PartPlan(
-        shape=result,
-        nbytes_wanted=wanted,
+        shape=tuple(axis.count for axis in axes if not axis.dropped),
+        nbytes_wanted=0,
         nbytes_read=0,
         nranges=0,
         why="exact",
@@ -163,11 +165,11 @@ def plan_part(shape: tuple[int, ...], itemsize: int, index: Index) -> PartPlan:
         strides=strides,
         itemsize=itemsize,
     )
-    if wanted == 0:
+    if not all(axis.count for axis in axes):
         return draft
     levels = [_at_level(draft, axes, level) for level in range(len(shape) + 1)]
     best = min(levels, key=lambda plan: plan.nbytes_read + plan.nranges * CALL_NBYTES)
-    if best.nbytes_read == wanted:
+    if best.in_order:
         return best
     whole = best.nbytes_read == itemsize * math.prod(shape)
     return replace(best, why="whole" if whole else "wider")
@@ -182,6 +184,7 @@ def _at_level(draft: PartPlan, axes: tuple[Axis, ...], level: int) -> PartPlan:
     extent = inner + draft.itemsize
     return replace(
         draft,
+        shape=tuple(axis.count for axis in axes if not axis.dropped),
         nbytes_wanted=draft.itemsize * math.prod(axis.count for axis in axes),
         nbytes_read=nranges * extent,
         nranges=nranges,
@@ -199,7 +202,8 @@ def _axes(shape: tuple[int, ...], index: Index) -> tuple[Axis, ...]:
         raise IndexError("an index has a single ellipsis ('...') at most")
     missing = len(shape) - (len(entries) - len(ellipses))
     if missing < 0:
-        raise IndexError(f"{len(entries)} indices are too many for {len(shape)} axes")
+        given = len(entries) - len(ellipses)
+        raise IndexError(f"{given} indices are too many for {len(shape)} axes")
     at = ellipses[0] if ellipses else len(entries)
     entries[at : at + len(ellipses)] = [slice(None)] * missing
     return tuple(

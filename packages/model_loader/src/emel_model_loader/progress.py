@@ -30,16 +30,21 @@ def report_bytes(
 ) -> Callable[[int], object] | None:
     """Tell `progress` of one batch, as a strategy counts it: by bytes, in whatever order.
 
-    Tensors are counted as if their bytes came one tensor after another.
+    Tensors are counted as if their bytes came one tensor after another; nothing is told twice.
     """
     if progress is None:
         return None
     ends = np.cumsum(nbytes)
     total, tensors = int(nbytes.sum()), len(nbytes)
-    progress(Progress(0, total, 0, tensors))
+    told = Progress(0, total, 0, tensors)
+    progress(told)
 
     def tell(done: int) -> None:
-        progress(Progress(done, total, int(np.searchsorted(ends, done, side="right")), tensors))
+        nonlocal told
+        now = Progress(done, total, int(np.searchsorted(ends, done, side="right")), tensors)
+        if now != told:
+            told = now
+            progress(now)
 
     return tell
 

@@ -38,8 +38,8 @@ def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[
     """Read what `plan` has planned: a new array of its shape, which is the caller's.
 
     Where the checkpoint's strategy maps, the elements are copied out of a mapping, which costs no
-    call for each range; nothing stays mapped for it. Else what is read in vain lies in memory of at
-    most about a window at once.
+    call for each range; nothing stays mapped for it. Else what is read in vain passes through one
+    buffer of at most a window.
     """
     if checkpoint.closed:
         return checkpoint.blame.closed((tensor,))
@@ -52,13 +52,15 @@ def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[
     if wanted.in_order:
         failure = _read_ranges(checkpoint, tensor, wanted, selected.reshape(-1).view(np.uint8))
         return failure or wanted.finish(selected)
+    memory = np.empty(0, np.uint8)
     for where, slab in wanted.slabs(checkpoint.limits.window):
-        memory = np.empty(slab.nbytes_read, np.uint8)
-        failure = _read_ranges(checkpoint, tensor, slab, memory)
+        if not memory.size:
+            memory = np.empty(slab.nbytes_read, np.uint8)  # the first is the largest
+        read = memory[: slab.nbytes_read]
+        failure = _read_ranges(checkpoint, tensor, slab, read)
         if failure is not None:
             return failure
-        at = (*[slice(None)] * wanted.slab_axis, where) if wanted.axes else ()
-        selected[at] = slab.arrange(memory, dtype)
+        selected[where] = slab.arrange(read, dtype)
     return wanted.finish(selected)
 
 

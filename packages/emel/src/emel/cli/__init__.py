@@ -40,6 +40,8 @@ def main() -> None:
     except BrokenPipeError:
         hang_up()
         sys.exit(1)
+    except MemoryError:
+        sys.exit("emel: there is not enough memory")
     except OSError as error:  # of writing: everything else is an EmelError
         hang_up()
         sys.exit(f"emel: {error}")

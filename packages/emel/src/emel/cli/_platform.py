@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable
 
@@ -34,15 +35,19 @@ def hang_up() -> None:
 def small_file(path: str, limit: int, is_wanted: Callable[[bytes], bool]) -> bytes:
     """Read a file of at most `limit` bytes, if its first eight bytes are wanted; else nothing.
 
-    Nothing, too, of what can't be read: whoever reads it next says why.
+    Nothing, too, of what can't be read, or is no regular file and might never end: whoever opens it
+    next says why.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError):
         return b""
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+            return b""
         head = os.read(descriptor, 8)
-        if not is_wanted(head) or os.fstat(descriptor).st_size > limit:
+        if not is_wanted(head):
             return b""
         parts = [head]
         while part := os.read(descriptor, 1 << 20):

@@ -34,5 +34,5 @@ def digest(
         return
     # Plain lines, as of sha256sum: they are compared with diff, not read in a box.
     for name, value in digests.tensors.items():
-        typer.echo(f"{value}  {render.text(name)}")
+        typer.echo(f"{value}  {render.distinct(name)}")
     typer.echo(f"{digests.model}  (model)")

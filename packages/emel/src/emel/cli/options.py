@@ -31,7 +31,7 @@ def parse_nbytes(text: str) -> int:
     typer.BadParameter
         It is no number of bytes, or too few to stage anything.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text, re.ASCII)
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)\s*", text, re.ASCII)
     if found is None or found[2].lower() not in _UNITS:
         raise typer.BadParameter(f"{text!r} is no number of bytes; write 256MiB, 1.5GB or 65536")
     nbytes = int(float(found[1]) * _UNITS[found[2].lower()])

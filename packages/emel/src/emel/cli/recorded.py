@@ -14,7 +14,7 @@ from emel_model_loader import compare_digests
 
 LIMIT_NBYTES: Final = 256 << 20
 """A record of a million tensors takes less."""
-_LINE: Final = re.compile(r"([0-9a-f]{32})  (.+)")
+_LINE: Final = re.compile(r"([0-9a-f]{32})  (.*)")
 
 
 class Record(msgspec.Struct):
@@ -50,7 +50,7 @@ def parse_record(data: bytes) -> Record | None:
 
 def compare_record(digest: emel.Digest, record: Record) -> emel.Comparison:
     """Hold a digest to a record of one; the model's own tells of dtypes and shapes as well."""
-    spelled = render.text if record.is_text else _plain
+    spelled = render.distinct if record.is_text else _plain
     printed = {spelled(name): value for name, value in digest.tensors.items()}
     found = compare_digests(emel.Digest(digest.model, printed), record.tensors)
     if found.same and digest.model != record.model:

@@ -61,6 +61,11 @@ def text(value: str) -> str:
     return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in printable)
 
 
+def distinct(name: str) -> str:
+    """Make a name safe to print, so that no two names look the same: backslashes are doubled."""
+    return text(name.replace("\\", "\\\\"))
+
+
 def size(nbytes: float) -> str:
     """Spell a number of bytes in the largest binary unit that leaves at least 1."""
     for unit in ("B", "KiB", "MiB", "GiB"):

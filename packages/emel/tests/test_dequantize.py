@@ -1,0 +1,221 @@
+"""Numbers of stored blocks, in memory that doesn't grow with the tensor."""
+
+import subprocess
+import sys
+
+import gguf
+import ml_dtypes
+import numpy as np
+import pytest
+from gguf.quants import quantize
+
+import emel
+
+STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
+PLAIN = {"F32", "F16", "BF16"}
+
+
+def quantised(values):
+    """Every type that gguf can quantise to: name to raw blocks."""
+    found = {}
+    for kind in gguf.GGMLQuantizationType:
+        if kind.name in PLAIN:
+            continue
+        try:
+            found[kind.name] = quantize(values, kind)
+        except NotImplementedError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory):
+    """A file of all of them, and name to the numbers that gguf itself makes of the blocks."""
+    values = np.random.default_rng(3).standard_normal((5, 512)).astype(np.float32)
+    raw = quantised(values)
+    assert len(raw) >= 6
+    path = tmp_path_factory.mktemp("blocks") / "blocks.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    for name, stored in raw.items():
+        writer.add_tensor(name, stored, raw_dtype=gguf.GGMLQuantizationType[name])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    numbers = {
+        name: gguf.dequantize(stored, gguf.GGMLQuantizationType[name])
+        for name, stored in raw.items()
+    }
+    return path, numbers
+
+
+@pytest.mark.behaviour("FACE-07")
+@STRATEGIES
+@pytest.mark.parametrize("limit", [None, 64 << 10])
+def test_every_type_that_gguf_can_quantise(blocks, strategy, limit):
+    path, numbers = blocks
+    with emel.open(path, strategy, memory_limit=limit) as model:
+        for name, expected in numbers.items():
+            found = model.dequantize(name)
+            assert (found.dtype, found.shape) == (np.float32, model.info(name).shape)
+            np.testing.assert_array_equal(found, expected)
+        assert not {"mmap-resident", "resident"} & set(model.residency().totals)
+
+
+@pytest.mark.behaviour("FACE-07")
+@STRATEGIES
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", ml_dtypes.bfloat16, ">f4", "f8"])
+def test_the_numbers_come_as_what_was_asked_for(blocks, strategy, dtype):
+    path, numbers = blocks
+    wanted = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    with emel.open(path, strategy) as model:
+        for name, expected in numbers.items():
+            found = model.dequantize(name, dtype=dtype)
+            assert found.dtype == np.dtype(wanted)
+            assert found.tobytes() == expected.astype(wanted).tobytes()
+
+
+@pytest.mark.behaviour("FACE-07")
+@STRATEGIES
+def test_plain_types_are_converted(checkpoints, arrays, strategy):
+    path, _ = checkpoints["index"]
+    with emel.open(path, strategy) as model:
+        for name, saved in arrays.items():
+            if saved.dtype.kind == "c":
+                with pytest.raises(emel.UnsupportedError, match="imaginary") as refused:
+                    model.dequantize(name)
+                assert refused.value.code == "dequantize-unsupported"
+                assert model.dequantize(name, dtype="complex128").tolist() == saved.tolist()
+                continue
+            found = model.dequantize(name)
+            assert (found.dtype, found.shape) == (np.float32, saved.shape)
+            np.testing.assert_array_equal(found, saved.astype(np.float32))
+
+
+@pytest.mark.behaviour("FACE-07")
+@STRATEGIES
+def test_out_is_filled_and_answered_with(blocks, strategy):
+    path, numbers = blocks
+    with emel.open(path, strategy) as model:
+        for dtype in (np.float32, np.float16, ml_dtypes.bfloat16):
+            out = np.empty((5, 512), dtype)
+            assert model.dequantize("Q8_0", out, dtype="float64") is out
+            assert out.tobytes() == numbers["Q8_0"].astype(dtype).tobytes()
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.behaviour("FACE-07")
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: np.full((512, 5), 9, np.float32), ValueError),
+        (lambda: np.full((5, 512), 9, np.float32, order="F"), ValueError),
+        (lambda: np.full((5, 1024), 9, np.float32)[:, ::2], ValueError),
+        (lambda: read_only(np.full((5, 512), 9, np.float32)), ValueError),
+        (lambda: bytearray(b"\x09" * 4 * 5 * 512), TypeError),
+        (lambda: [9], TypeError),
+    ],
+    ids=["shape", "Fortran", "strides", "read-only", "a bytearray", "a list"],
+)
+def test_out_that_does_not_fit_is_untouched(blocks, make, kind):
+    path, _ = blocks
+    with emel.open(path) as model:
+        out = make()
+        with pytest.raises(kind) as raised:
+            model.dequantize("Q8_0", out)
+        assert not isinstance(raised.value, emel.EmelError)
+        assert set(np.asarray(out).reshape(-1).tolist()) == {9}
+
+
+@pytest.mark.behaviour("FACE-07")
+@pytest.mark.parametrize("dtype", ["no such type", "finfo", "f4, f4", object, "S4", "M8[s]"])
+def test_what_is_no_type_of_numbers_is_refused(blocks, safetensors_file, dtype):
+    for path, name in ((blocks[0], "Q8_0"), (safetensors_file, "float32")):
+        with (
+            emel.open(path) as model,
+            pytest.raises((TypeError, emel.UnsupportedError)) as refused,
+        ):
+            model.dequantize(name, dtype=dtype)
+        assert str(refused.value)
+
+
+@pytest.mark.behaviour("FACE-07")
+@pytest.mark.parametrize("kind", ["gguf", "safetensors"])
+def test_without_gguf_blocks_are_refused_with_what_to_install(blocks, arrays, checkpoints, kind):
+    path = blocks[0] if kind == "gguf" else checkpoints["safetensors"][0]
+    script = (
+        "import sys; sys.modules['gguf'] = None; import emel\n"
+        "model = emel.open(sys.argv[1])\n"
+        "try: print(model.dequantize(sys.argv[2]).sum())\n"
+        "except emel.UnsupportedError as error: print(error.code, error.tensor, error)"
+    )
+    name = "Q8_0" if kind == "gguf" else "int16"
+    words = [sys.executable, "-c", script, str(path), name]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    if kind == "gguf":
+        assert done.stdout.startswith("dequantize-unsupported Q8_0 ")
+        assert "emel[gguf]" in done.stdout
+    else:
+        assert float(done.stdout) == arrays["int16"].sum()
+
+
+@pytest.mark.behaviour("FACE-07")
+def test_a_closed_model_and_an_unknown_name(blocks):
+    with emel.open(blocks[0]) as model, pytest.raises(KeyError):
+        model.dequantize("no such tensor")
+    with pytest.raises(emel.ClosedError):
+        model.dequantize("Q8_0")
+
+
+MEASURED = """
+import re, sys
+from pathlib import Path
+import gguf
+import numpy as np
+import emel
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
+
+with emel.open(sys.argv[1], sys.argv[2], memory_limit=1 << 20) as model:
+    model.dequantize("small")  # imports, and what else is done once
+    shape = model.info("large").shape
+    out = np.zeros(shape, np.float16)
+    out[:] = 1  # it is all there before anything is measured
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak()
+    model.dequantize("large", out)
+    print(peak() - before, out.any())
+"""
+
+
+@pytest.mark.behaviour("FACE-07", "FACE-08")
+@STRATEGIES
+def test_memory_does_not_grow_with_the_tensor(tmp_path, strategy):
+    """64 MiB of Q8_0 blocks, all zero and sparse on disk, under a limit of 1 MiB."""
+    import os
+
+    path = tmp_path / "large.gguf"
+    kind = gguf.GGMLQuantizationType.Q8_0
+    blocks = (64 << 20) // 34 // 64 * 64
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor("small", np.zeros((1, 34), np.uint8), raw_dtype=kind)
+    shape = (64, blocks // 64 * 34)
+    writer.add_tensor_info("large", shape, np.dtype(np.uint8), blocks * 34, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+    os.truncate(path, path.stat().st_size + blocks * 34 + 4096)
+
+    words = [sys.executable, "-c", MEASURED, str(path), strategy]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    grown, anything = done.stdout.split()
+    assert anything == "False"
+    assert int(grown) < 4 << 20  # the stages, and some temporaries of gguf's

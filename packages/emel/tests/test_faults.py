@@ -1,0 +1,285 @@
+"""Any call to the operating system may fail, at any time, and in any way that it can."""
+
+import errno
+import itertools
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import emel
+import emel.strategies
+from emel_io_loader.testing import Fault
+from emel_io_mmap import MmapStrategy
+from emel_io_mmap.testing import CountingPort as CountingMaps
+from emel_io_read import ReadStrategy
+from emel_io_read.testing import CountingPort as CountingReads
+from emel_io_read.testing import no_bytes, short
+from emel_io_staged import StagedStrategy
+from emel_io_staged.testing import CountingPort as CountingStages
+
+RESIDENT = {"mmap-resident", "resident"}
+ARRAYS = {
+    f"t{i}": np.random.default_rng(i).integers(0, 99, (64, 96)).astype(np.float32) for i in range(6)
+}
+"""24 KiB each, and 48 KiB a file: two chunks and more of a small ring."""
+
+
+def descriptors():
+    """How many this process has; a mapping has one of its own."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+class Ports:
+    """The ports of every strategy of a model, with one fault for all of them."""
+
+    def __init__(self):
+        self.every = (CountingMaps(), CountingReads(), CountingStages())
+        self.threads = set(threading.enumerate())
+        self.before = descriptors()
+
+    def fail(self, fault):
+        for counting in self.every:
+            counting.fault = fault
+
+    @property
+    def at_rest(self):
+        """Whether nothing is open but mappings, and nothing runs."""
+        return (
+            not any(counting.opened for counting in self.every[1:])
+            and not self.every[2].running
+            and set(threading.enumerate()) <= self.threads
+        )
+
+    @property
+    def hold_nothing(self):
+        unmapped = self.every[0].holds_nothing
+        return unmapped and self.at_rest and descriptors() == self.before
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    import json
+
+    made = tmp_path_factory.mktemp("three")
+    files = [f"model-{i + 1:05}-of-00003.safetensors" for i in range(3)]
+    weight_map = {f"t{i}": files[i // 2] for i in range(6)}
+    for file in files:
+        save_file({n: ARRAYS[n] for n, of in weight_map.items() if of == file}, made / file)
+    index = {"metadata": {}, "weight_map": weight_map}
+    (made / "model.safetensors.index.json").write_text(json.dumps(index))
+    return made
+
+
+@pytest.fixture
+def ports(monkeypatch):
+    """Put counted ports under the strategies that the face wires in."""
+    made = Ports()
+    for name, kind, counting in zip(
+        ("MmapStrategy", "ReadStrategy", "StagedStrategy"),
+        (MmapStrategy, ReadStrategy, StagedStrategy),
+        made.every,
+        strict=True,
+    ):
+        create = partial(kind, port=counting.port)
+        create.unavailable = kind.unavailable
+        monkeypatch.setattr(emel.strategies, name, create)
+    monkeypatch.setattr(emel.strategies, "STAGING_NBYTES", 64 << 10)
+    return made
+
+
+def check(arrays):
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, ARRAYS[name])
+    return True
+
+
+def load_into(model):
+    into = {name: np.empty_like(array) for name, array in ARRAYS.items()}
+    model.load(into=into, threads=2)
+    return check(into)
+
+
+def load(model):
+    model.load(threads=2)
+    return check(dict(model))
+
+
+def read_one(model):
+    out = np.empty_like(ARRAYS["t3"])
+    model.read_into("t3", out, threads=2)
+    return check({"t3": out})
+
+
+def digest(model):
+    return model.digest().tensors == DIGESTS
+
+
+def compare(model):
+    return model.compare(model).same
+
+
+ACTIONS = {
+    "load": load,
+    "load into": load_into,
+    "look at one": lambda model: check({"t4": model["t4"]}),
+    "read a part": lambda model: bool(
+        (model.part("t2")[1::3, 5:9] == ARRAYS["t2"][1::3, 5:9]).all()
+    ),
+    "read one": read_one,
+    "dequantize": lambda model: bool((model.dequantize("t5", dtype="f8") == ARRAYS["t5"]).all()),
+    "digest": digest,
+    "compare": compare,
+}
+
+
+LOOKS = ("load", "look at one")
+"""What is loaded stays loaded if it can't be looked at then."""
+
+
+def hash_of(array):
+    import xxhash
+
+    return xxhash.xxh3_128_hexdigest(array.tobytes())
+
+
+DIGESTS = {name: hash_of(array) for name, array in ARRAYS.items()}
+
+STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
+FAULTS = {
+    **{errno.errorcode[n]: n for n in (errno.EIO, errno.ENOMEM, errno.EMFILE)},
+    **{errno.errorcode[n]: n for n in (errno.EINTR, errno.EAGAIN)},
+    "short": short,
+    "zero": no_bytes,
+}
+SWEPT = pytest.mark.parametrize("kind", FAULTS)
+
+
+def faults(kind):
+    """Fail the first call, the second, ..., until there is none left to fail."""
+    how = FAULTS[kind]
+    for nth in itertools.count(1):
+        if callable(how):
+            fault = Fault(instead=how, nth=nth, kind="preadv")
+        else:
+            fault = Fault(OSError(how, os.strerror(how)), nth)
+        yield fault
+        if not fault.met:
+            break
+
+
+def never_read(strategy, kind):
+    """Whether there are no reads that could be short: a mapping has none."""
+    return strategy == "mmap" and kind in ("short", "zero")
+
+
+def held_to(error, fault, kind, folder):
+    """Hold an error to naming what failed."""
+    assert error.code
+    assert error.path is not None
+    assert Path(error.path).parent == folder or Path(error.path) == folder, (fault.met, error)
+    assert error.errno == (FAULTS[kind] if isinstance(FAULTS[kind], int) else None), fault.met
+    assert isinstance(error, emel.SourceError), fault.met
+    assert kind not in ("EINTR", "short") or fault.met != "preadv", "those are no failures"
+
+
+def attempt(request, ports, fault, kind, folder):
+    """Make a request that may fail; answers whether it did, and holds the error to the rules."""
+    ports.fail(fault)
+    try:
+        assert request()
+    except emel.EmelError as error:
+        held_to(error, fault, kind, folder)
+        return True
+    finally:
+        ports.fail(None)
+        if fault.error is not None:
+            fault.error.__traceback__ = None  # its frames hold arrays, and the sweep holds it
+    return False
+
+
+@pytest.mark.behaviour("FACE-10", "LOAD-01")
+@STRATEGIES
+@SWEPT
+def test_opening(folder, ports, strategy, kind):
+    failed = 0
+    for fault in faults(kind):
+        opened = []
+
+        def opening(opened=opened):
+            opened.append(emel.open(folder, strategy))
+            return True
+
+        failed += attempt(opening, ports, fault, kind, folder)
+        for model in opened:
+            assert load(model)
+            model.close()
+        assert ports.hold_nothing, fault.met
+        with emel.open(folder, strategy) as model:
+            assert check({"t5": model["t5"]})
+    assert failed or kind == "short" or never_read(strategy, kind)
+
+
+@pytest.mark.behaviour("FACE-10")
+@STRATEGIES
+@SWEPT
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_request(folder, ports, strategy, kind, action):
+    request = ACTIONS[action]
+    calls = 0
+    for fault in faults(kind):
+        with emel.open(folder, strategy) as model:
+            model.load(["t0"])
+            before = [state in RESIDENT for state in model.residency().state]
+            states, held = model.residency().state.tolist(), descriptors()
+
+            failed = attempt(partial(request, model), ports, fault, kind, folder)
+
+            if failed and strategy == "mmap" and fault.met in ("unmap", "close"):
+                model.release()  # a mapping that couldn't be ended is there to be let go again
+            elif failed and not (fault.met == "size" and action in LOOKS):
+                after = model.residency().state.tolist()
+                if action == "load":
+                    assert after == states, fault.met
+                elif action == "load into":
+                    assert not RESIDENT & set(after), fault.met
+                else:
+                    assert [s in RESIDENT for s in after] == before, fault.met
+                assert descriptors() <= held, (fault.met, fault.nth)
+            assert ports.at_rest, fault.met
+            assert request(model), fault.met
+            calls += bool(fault.met)
+        assert ports.hold_nothing, fault.met
+    assert calls or never_read(strategy, kind)
+
+
+@pytest.mark.behaviour("FACE-10")
+@STRATEGIES
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in ("short", "zero")])
+@pytest.mark.parametrize("ending", ["release", "release one", "close"])
+def test_letting_go(folder, ports, strategy, kind, ending):
+    for fault in faults(kind):
+        model = emel.open(folder, strategy)
+        model.load()
+        endings = {
+            "release": model.release,
+            "release one": lambda model=model: model.release(["t1"]),
+            "close": model.close,
+        }
+
+        failed = attempt(lambda e=endings: e[ending]() is None, ports, fault, kind, folder)
+
+        if failed:
+            assert not model.closed
+            assert "t1" in model
+        if not model.closed:
+            model.release()
+            assert load(model), fault.met
+        model.close()
+        assert ports.hold_nothing, fault.met
+        with emel.open(folder, strategy) as again:
+            assert load(again)

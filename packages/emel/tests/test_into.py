@@ -1,0 +1,347 @@
+"""Buffers of the caller's: filled, looked at until they are released, and never more than that."""
+
+import gc
+import tracemalloc
+
+import ml_dtypes
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import emel
+
+STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
+RESIDENT = {"mmap-resident", "resident"}
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Two tensors: a (2, 3) float32, b (4,) bfloat16."""
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    b = np.arange(4).astype(ml_dtypes.bfloat16)
+    save_file({"a": a, "b": b}, tmp_path / "small.safetensors")
+    return tmp_path / "small.safetensors", {"a": a, "b": b}
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+@pytest.mark.parametrize("threads", [1, 4])
+def test_arrays_by_name_are_filled_and_become_the_models(checkpoint, strategy, threads):
+    path, contents = checkpoint
+    with emel.open(path, strategy) as model:
+        into = model.empty()
+        progress = []
+        model.load(into=into, threads=threads, progress=progress.append)
+
+        assert {name: array.tobytes() for name, array in into.items()} == contents
+        assert set(model.residency().totals) == {"resident"}
+        total = sum(map(len, contents.values()))
+        assert progress[-1] == (total, total, len(contents), len(contents))
+        for name, array in into.items():
+            seen = model[name]
+            assert (seen.dtype, seen.shape) == (array.dtype, array.shape)
+            assert seen.flags.writeable
+            assert not seen.nbytes or np.shares_memory(seen, array)
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_one_buffer_takes_all_at_multiples_of_64(checkpoint, strategy):
+    path, contents = checkpoint
+    with emel.open(path, strategy) as model:
+        nbytes = model.buffer_nbytes()
+        for make in (bytearray, lambda n: np.full(n + 9, 7, np.uint8)):
+            buffer = make(nbytes)
+            model.load(into=buffer)
+
+            at = 0
+            for name in model:
+                at = -(-at // 64) * 64
+                stored = memoryview(buffer)[at : at + len(contents[name])]
+                assert stored.tobytes() == contents[name]
+                assert model[name].tobytes() == contents[name]
+                at += len(contents[name])
+            assert at == nbytes
+            del stored
+        assert buffer[nbytes:].tolist() == [7] * 9
+
+
+BUFFERS = {
+    "an array": lambda: np.empty((2, 3), np.float32),
+    "bytes": lambda: np.empty(24, np.uint8),
+    "bytes of any shape": lambda: np.empty((4, 6), np.uint8),
+    "a bytearray": lambda: bytearray(24),
+    "a memoryview": lambda: memoryview(bytearray(24)),
+    "a memoryview of floats": lambda: memoryview(np.empty((2, 3), np.float32)),
+    "a part of a larger one": lambda: np.empty((9, 3), np.float32)[4:6],
+}
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+@pytest.mark.parametrize("make", BUFFERS.values(), ids=BUFFERS)
+def test_whatever_holds_the_bytes_is_filled(small, strategy, make):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        one, other = make(), make()
+        model.load(into={"a": one})
+        model.read_into("a", other)
+
+        for buffer in (one, other):
+            stored = buffer.tobytes() if isinstance(buffer, np.ndarray) else bytes(buffer)
+            assert stored == arrays["a"].tobytes()
+        assert model["a"].tolist() == arrays["a"].tolist()
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+BAD = {
+    "another dtype": (lambda: np.full((2, 3), 9, np.int32), ValueError),
+    "another shape": (lambda: np.full((3, 2), 9, np.float32), ValueError),
+    "bytes swapped": (lambda: np.full((2, 3), 9, ">f4"), ValueError),
+    "too few bytes": (lambda: np.full(23, 9, np.uint8), ValueError),
+    "too many bytes": (lambda: bytearray(b"\x09" * 25), ValueError),
+    "read-only": (lambda: read_only(np.full((2, 3), 9, np.float32)), ValueError),
+    "bytes object": (lambda: b"\x09" * 24, ValueError),
+    "Fortran order": (lambda: np.full((2, 3), 9, np.float32, order="F"), ValueError),
+    "with a stride": (lambda: np.full(48, 9, np.uint8)[::2], ValueError),
+    "a strided view": (lambda: memoryview(bytearray(b"\x09" * 48))[::2], ValueError),
+    "a list": (lambda: [9] * 24, TypeError),
+    "text": (lambda: "9" * 24, TypeError),
+    "nothing": (lambda: None, TypeError),
+}
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+@pytest.mark.parametrize(("make", "kind"), BAD.values(), ids=BAD)
+def test_what_does_not_fit_is_refused_and_nothing_has_changed(small, strategy, make, kind):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        bad, good = make(), np.full(4, 9).astype(ml_dtypes.bfloat16)
+        kept = bytes(memoryview(bad)) if kind is ValueError else None
+        model.load()
+        before = model.residency().state.tolist()
+        requests = [
+            lambda: model.load(into={"b": good, "a": bad}),
+            lambda: model.read_into("a", bad),
+        ]
+        for request in requests:
+            with pytest.raises(kind) as raised:
+                request()
+            assert not isinstance(raised.value, emel.EmelError)
+        assert model.residency().state.tolist() == before
+        assert good.tolist() == [9, 9, 9, 9]
+        assert kept is None or bytes(memoryview(bad)) == kept
+        assert model["b"].tobytes() == arrays["b"].tobytes()
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda n: np.full(n - 1, 9, np.uint8), ValueError),
+        (lambda n: b"\x09" * n, ValueError),
+        (lambda n: np.full((n, 2), 9, np.uint8)[:, 0], ValueError),
+        (lambda n: [9] * n, TypeError),
+    ],
+    ids=["too small", "read-only", "strided", "a list"],
+)
+def test_one_buffer_that_does_not_fit_is_refused(small, strategy, make, kind):
+    path, _ = small
+    with emel.open(path, strategy) as model:
+        model.load()
+        before = model.residency().state.tolist()
+        buffer = make(model.buffer_nbytes())
+        with pytest.raises(kind) as raised:
+            model.load(into=buffer)
+        assert not isinstance(raised.value, emel.EmelError)
+        assert model.residency().state.tolist() == before
+        assert set(bytes(memoryview(buffer)) if kind is ValueError else buffer) == {9}
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_two_targets_that_share_memory_are_refused_and_nothing_has_changed(small, strategy):
+    path, _ = small
+    with emel.open(path, strategy) as model:
+        model.load()
+        before = model.residency().state.tolist()
+        memory = np.full(31, 9, np.uint8)
+        with pytest.raises(ValueError, match="share memory") as raised:
+            model.load(into={"a": memory[:24], "b": memory[23:]})
+        assert not isinstance(raised.value, emel.EmelError)
+        assert "a" in str(raised.value)
+        assert "b" in str(raised.value)
+        assert model.residency().state.tolist() == before
+        assert set(memory.tolist()) == {9}
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_names_choose_from_a_mapping_and_from_a_buffer(small, strategy):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        into = model.empty()
+        into["a"][:] = 9
+        model.load(["b"], into=into)
+        assert into["b"].tobytes() == arrays["b"].tobytes()
+        assert into["a"].tolist() == [[9] * 3] * 2
+        assert model.info("a").residency == "bound"
+
+        buffer = bytearray(model.buffer_nbytes("a"))
+        assert len(buffer) == 24
+        model.load("a", into=buffer)
+        assert buffer == arrays["a"].tobytes()
+        with pytest.raises(KeyError, match="no such tensor"):
+            model.load(into={"no such tensor": buffer})
+        with pytest.raises(KeyError, match="b"):
+            model.load(["b"], into={"a": into["a"]})
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_what_is_borrowed_refuses_a_load_over_it(small, strategy):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        borrowed = model["a"]
+        into = model.empty()
+        with pytest.raises(emel.BusyError) as refused:
+            model.load(into=into)
+        assert refused.value.tensors == ("a",)
+        assert borrowed.tolist() == arrays["a"].tolist()
+        assert model.info("a").residency in RESIDENT
+        del borrowed
+        model.load(into=into)
+        assert into["a"].tolist() == arrays["a"].tolist()
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_after_release_buffers_are_the_callers_alone(small, strategy):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        array, room = np.empty((2, 3), np.float32), bytearray(8)
+        model.load(into={"a": array, "b": room})
+        kept = model["a"]
+        kept[0, 0] = 50
+        assert array[0, 0] == 50
+        del kept
+        with pytest.raises(BufferError):
+            room.append(1)  # the model looks at it
+        model.release()
+        gc.collect()
+        room.append(1)
+        array[:] = 7
+        assert model["a"].tolist() == arrays["a"].tolist()
+    assert array.tolist() == [[7] * 3] * 2
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_arrays_over_the_callers_memory_outlive_the_model(small, strategy):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        model.load(into=model.empty())
+        array = model["a"]
+    assert model.closed
+    assert array.tolist() == arrays["a"].tolist()
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_read_into_leaves_residency_as_it_is(checkpoint, strategy):
+    path, contents = checkpoint
+    with emel.open(path, strategy) as model:
+        first = next(iter(model))
+        model.load([first])
+        before = model.residency().state.tolist()
+        for name in model:
+            out = bytearray(len(contents[name]))
+            model.read_into(name, out, threads=2)
+            assert out == contents[name]
+        assert model.residency().state.tolist() == before
+        with pytest.raises(KeyError):
+            model.read_into("no such tensor", out)
+
+
+@pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_is_a_mistake_of_the_caller(small, strategy, threads):
+    path, _ = small
+    with emel.open(path, strategy) as model:
+        out = bytearray(24)
+        requests = [
+            lambda: model.load(threads=threads),
+            lambda: model.load(into={"a": out}, threads=threads),
+            lambda: model.read_into("a", out, threads=threads),
+        ]
+        for request in requests:
+            with pytest.raises(ValueError, match="threads is at least 1") as raised:
+                request()
+            assert not isinstance(raised.value, emel.EmelError)
+        assert out == bytes(24)
+        assert not RESIDENT & set(model.residency().totals)
+
+
+@pytest.mark.behaviour("FACE-06")
+@pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
+@pytest.mark.parametrize("whole", [False, True], ids=["arrays", "one buffer"])
+def test_loading_again_into_the_same_buffers_allocates_nothing(checkpoints, strategy, whole):
+    path, contents = checkpoints["index"]
+    # So small a ring that it can't hide a copy of the 3 MiB tensor.
+    with emel.open(path, strategy, memory_limit=64 << 10) as model:
+        into = bytearray(model.buffer_nbytes()) if whole else model.empty()
+        for _ in range(3):
+            model.load(into=into)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for _ in range(5):
+                model.load(into=into)
+            left, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert sum(map(len, contents.values())) > 3 << 20
+        assert peak < 200 << 10
+        assert left < 64 << 10
+        assert model["big"].tobytes() == contents["big"]
+
+
+@pytest.mark.behaviour("FACE-06")
+def test_empty_arrays_are_one_buffer_that_lies_as_the_file_does(checkpoint):
+    with emel.open(checkpoint[0]) as model:
+        whole = model.empty_buffer()
+        assert (whole.dtype, whole.shape) == (np.uint8, (model.buffer_nbytes(),))
+        first = model.info(next(iter(model)))
+        for start in (whole, model.empty()[first.name]):
+            assert start.flags.writeable
+            assert (start.ctypes.data - first.offset) % 4096 == 0
+        model.load(into=whole)
+        arrays = model.empty()
+        for name, array in arrays.items():
+            info = model.info(name)
+            assert (array.nbytes, array.flags.writeable) == (info.nbytes, True)
+            assert (array.dtype, array.shape) == (model[name].dtype, model[name].shape)
+        named = "vector" if "vector" in model else "scalar"
+        assert list(model.empty(named)) == [named]
+        assert model.empty([]) == {}
+        assert model.empty_buffer([]).nbytes == 0
+
+
+@pytest.mark.behaviour("FACE-06")
+def test_empty_arrays_outlive_each_other(small):
+    path, arrays = small
+    with emel.open(path) as model:
+        into = model.empty()
+        model.load(into=into)
+        kept = into.pop("b")
+        model.release()
+        into.clear()
+    gc.collect()
+    assert kept.tobytes() == arrays["b"].tobytes()

@@ -56,7 +56,8 @@ def write_safetensors(path: Path) -> Path:
 
 def show(console: Console, *words: str) -> None:
     """Run the `emel` command as a person would."""
-    console.print(f"[bold green]$[/] [bold]emel {' '.join(words[:-1])} {Path(words[-1]).name}[/]")
+    said = " ".join(Path(word).name for word in words)
+    console.print(f"[bold green]$[/] [bold]emel {said}[/]")
     subprocess.run([sys.executable, "-m", "emel", *words], check=True)
     console.print()
 
@@ -87,6 +88,8 @@ def load_and_release(console: Console, path: Path) -> None:
         where("del weight; model.release([...])")
         model.load()
         where("model.load()")
+        numbers = model.dequantize(name)
+        console.print(f"    dequantised: {numbers.dtype} {numbers.shape}", style="dim")
         model.release()
         where("model.release()")
 
@@ -102,8 +105,14 @@ def main() -> None:
             sys.stdout.flush()
             show(console, "inspect", str(path))
             show(console, "load", "--touch", str(path))
+        console.print(Rule("other ways into memory"))
+        for words in (("--strategy", "read"), ("--memory-limit", "256KiB")):
+            sys.stdout.flush()
+            show(console, "load", *words, str(second))
         console.print(Rule("one digest a tensor, and one for the model"))
+        sys.stdout.flush()
         show(console, "digest", str(second))
+        show(console, "verify", "--strategy", "staged", str(second), str(second))
         console.print(Rule("where the bytes are, in Python"))
         load_and_release(console, first)
 

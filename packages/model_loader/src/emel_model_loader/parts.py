@@ -219,9 +219,10 @@ def _axis(number: int, n: int, entry: object) -> Axis:
             return Axis(0, 0, 1, reverse=False, dropped=False)
         low = min(indices[0], indices[-1])
         return Axis(low, len(indices), abs(step), reverse=step < 0, dropped=False)
-    if isinstance(entry, bool) or not isinstance(entry, SupportsIndex):
+    kind = type(entry).__name__
+    if isinstance(entry, bool | np.bool_) or not isinstance(entry, SupportsIndex):
         raise TypeError(
-            f"a part is selected by integers, slices and '...', not by {type(entry).__name__}"
+            f"a part is selected by integers, slices and '...', not by {kind}"
         )
     chosen = operator.index(entry)
     if not -n <= chosen < n:

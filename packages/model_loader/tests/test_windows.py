@@ -1,6 +1,5 @@
 """Every byte of a checkpoint, once and in order, in bounded memory."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given

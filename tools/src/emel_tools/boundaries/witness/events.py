@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 IMPORT: Final = "import"
 """The event of the import system itself, raised for statements and calls alike."""
 THREAD: Final = "_thread.start_new_thread"
-"""The event of a thread that starts: raised from 3.12, and from 3.13 under two names."""
+"""The event of a thread that starts: raised from 3.12."""
+JOINABLE: Final = "_thread.start_joinable_thread"
+"""Its other name, from 3.13."""
 
 _EVENTS: Final = {
     "files": (
@@ -23,11 +25,11 @@ _EVENTS: Final = {
         "os.symlink", "os.truncate", "os.utime", "os.walk", "os.fwalk",
     ),
     "mapping": ("mmap.__new__",),
-    "threads": (THREAD, "_thread.start_joinable_thread"),
+    "threads": (THREAD, JOINABLE, "signal.pthread_kill"),
     "processes": (
         "os.exec", "os.fork", "os.forkpty", "os.kill", "os.killpg", "os.posix_spawn", "os.spawn",
         "os.startfile", "os.startfile/2", "os.system", "pty.spawn", "subprocess.Popen",
-        "_winapi.CreateProcess", "signal.pthread_kill",
+        "_winapi.CreateProcess",
     ),
     "imports": (IMPORT,),
     "native": ("os.add_dll_directory",),

@@ -54,9 +54,8 @@ _ROLES: Final = {
         Outside(Role.RUNNER),
     ),
     **dict.fromkeys(("importlib", "zipimport"), Outside(Role.IMPORTER)),
-    **dict.fromkeys(
-        ("importlib.metadata", "importlib.resources", "pkgutil"), Outside(Role.CONDUIT)
-    ),
+    **dict.fromkeys(("importlib.resources", "pkgutil"), Outside(Role.CONDUIT)),
+    "importlib.metadata": Outside(Role.CONDUIT, "imports"),  # reads what installers wrote
     **dict.fromkeys(
         ("bdb", "cProfile", "code", "codeop", "doctest", "profile", "runpy", "timeit"),
         Outside(Role.EVALUATOR),

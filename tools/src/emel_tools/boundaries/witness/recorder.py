@@ -10,7 +10,7 @@ from typing import Final
 
 from emel_tools.boundaries.witness import calls
 from emel_tools.boundaries.witness.attribution import attribute
-from emel_tools.boundaries.witness.events import THREAD, Capabilities, Use
+from emel_tools.boundaries.witness.events import JOINABLE, THREAD, Capabilities, Use
 from emel_tools.boundaries.witness.places import Places
 
 OUTSIDE_TESTS: Final = "(outside of tests)"
@@ -50,7 +50,7 @@ class _Hook:
             # Asking for a frame is audited as well, and comes back here: it is no capability.
             # Not inspect.currentframe: a frame that holds itself would keep its callers' arrays.
             caller = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            operation = THREAD if capability == "threads" else event
+            operation = THREAD if event == JOINABLE else event
             self.recorders[-1].see(caller, capability, operation)
 
 

@@ -221,9 +221,7 @@ def _axis(number: int, n: int, entry: object) -> Axis:
         return Axis(low, len(indices), abs(step), reverse=step < 0, dropped=False)
     kind = type(entry).__name__
     if isinstance(entry, bool | np.bool_) or not isinstance(entry, SupportsIndex):
-        raise TypeError(
-            f"a part is selected by integers, slices and '...', not by {kind}"
-        )
+        raise TypeError(f"a part is selected by integers, slices and '...', not by {kind}")
     chosen = operator.index(entry)
     if not -n <= chosen < n:
         raise IndexError(f"index {chosen} is out of bounds for axis {number} of size {n}")

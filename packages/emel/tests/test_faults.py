@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import emel
+import emel.copying
 import emel.strategies
 from emel_io_loader.testing import Fault
 from emel_io_mmap import MmapStrategy
@@ -87,7 +88,8 @@ def ports(monkeypatch):
     ):
         create = partial(kind, port=counting.port)
         create.unavailable = kind.unavailable
-        monkeypatch.setattr(emel.strategies, name, create)
+        room = emel.strategies if hasattr(emel.strategies, name) else emel.copying
+        monkeypatch.setattr(room, name, create)
     monkeypatch.setattr(emel.strategies, "STAGING_NBYTES", 64 << 10)
     return made
 

@@ -52,8 +52,15 @@ def test_there_are_no_more_threads_than_calls(counting, make, batch, small):
 def test_threads_are_chosen_by_size_cores_and_file_system(nbytes, cpus, kind, expected):
     asked = []
     port = CountingPort(cpus=lambda: cpus, file_system=lambda path: asked.append(path) or kind).port
-    assert threads_for(port, "x", nbytes, Limits()) == expected
+    assert threads_for(port, "x", nbytes, Limits(), direct=False) == expected
     assert asked == (["x"] if nbytes >= 64 * MIB and cpus < 4 else [])
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize(("nbytes", "expected"), [(MIB, 1), (8 * MIB, 4), (1024 * MIB, 4)])
+def test_direct_reads_wait_for_the_device_whatever_the_cores(nbytes, expected):
+    port = CountingPort(cpus=lambda: 1).port
+    assert threads_for(port, "x", nbytes, Limits(), direct=True) == expected
 
 
 @pytest.mark.behaviour("READ-05")

@@ -1,30 +1,24 @@
-"""The only place where concrete strategies are wired in, and what they are given."""
+"""The only place where strategies are wired in: by name, and when they are first needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from emel_io_file import file_system
-from emel_io_loader import Offer, Router, Transform, code_of, discover
+from emel_io_loader import Offer, Router, Transform, discover
 from emel_io_mmap import MmapStrategy
-from emel_io_read import ReadStrategy, congruent_empty
-from emel_io_staged import Conversion, Dequantisation, StagedOutcome, StagedStrategy
 from emel_model_format import DType
 from emel_model_loader import Companions
 
-STAGES: Final = 4
 STAGING_NBYTES: Final = 32 << 20
 """Four stages of 8 MiB: one call reads a stage, so calls are as large as they are worth."""
-WORD_NBYTES: Final = 8
-"""Numbers of every type are aligned at multiples of this."""
 LEAST_LIMIT: Final = 64 << 10
 """A memory limit is at least this many bytes: a stage holds whole blocks, and more than a page."""
-
-_EXTRA: Final = "pip install 'emel[gguf]' brings it"
 
 
 def staging_nbytes(memory_limit: int | None) -> int:
@@ -32,59 +26,50 @@ def staging_nbytes(memory_limit: int | None) -> int:
     return STAGING_NBYTES if memory_limit is None else min(STAGING_NBYTES, memory_limit)
 
 
-def make_staged(memory_limit: int | None) -> StagedStrategy:
-    """Make the strategy that stages, within the limit."""
-    return StagedStrategy(chunk_nbytes=staging_nbytes(memory_limit) // STAGES, stages=STAGES)
-
-
 def make_router(*, slots: int, direct: bool, memory_limit: int | None) -> Router:
     """Offer the built-in strategies, and those of other packages when they are asked for."""
+    staged = staging_nbytes(memory_limit)
     offers = {
         "mmap": Offer(lambda: MmapStrategy(slots=slots), MmapStrategy.unavailable),
-        "read": Offer(lambda: ReadStrategy(direct=direct), ReadStrategy.unavailable),
-        "staged": Offer(lambda: make_staged(memory_limit), StagedStrategy.unavailable),
+        "read": Offer(
+            lambda: _copying().make_read(direct=direct), lambda: _copying().read_unavailable()
+        ),
+        "staged": Offer(
+            lambda: _copying().make_staged(staged), lambda: _copying().staged_unavailable()
+        ),
     }
     return Router(offers, file_system=file_system, found=_found)
 
 
 def make_companions(*, direct: bool, memory_limit: int | None) -> Companions:
     """Name what copies and transforms for a model, whatever strategy it was opened with."""
+    staged = staging_nbytes(memory_limit)
     return Companions(
-        copying=lambda: ReadStrategy(direct=direct),
-        staging=lambda: make_staged(memory_limit),
-        transform=make_transform,
-        allocate=_placed,
+        copying=lambda: _copying().make_read(direct=direct),
+        staging=lambda: _copying().make_staged(staged),
+        transform=_transform,
+        allocate=_allocate,
     )
 
 
-def _placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
-    """Make memory that direct reads land in, but aligned for numbers wherever the file's are."""
-    return congruent_empty(nbytes, offset if offset % WORD_NBYTES == 0 else 0)
+def _transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Transform | str:
+    return _copying().make_transform(stored, byteorder, wanted)
+
+
+def _allocate(nbytes: int, offset: int) -> NDArray[np.uint8]:
+    return _copying().placed(nbytes, offset)
+
+
+def _copying() -> ModuleType:
+    from emel import copying  # noqa: PLC0415 - most models are mapped, and need none of it
+
+    return copying
 
 
 def _found() -> Mapping[str, Offer]:
     from importlib.metadata import entry_points  # noqa: PLC0415 - rarely needed, and slow to import
 
     return discover(entry_points(group="emel.strategies"))
-
-
-def make_transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Transform | str:
-    """Make what turns stored bytes into numbers of another type; or say why nothing can."""
-    try:
-        if not stored.raw:
-            source = stored.numpy("big" if byteorder == "big" else "little")
-            # ml_dtypes has no swapped bfloat16: a big-endian file's are swapped bits.
-            swapped = stored.name == "BF16" and byteorder == "big"
-            return Conversion(source, wanted, bits=stored.numpy() if swapped else None)
-        if byteorder == "big":
-            return f"{stored.name} blocks of a big-endian file can't be dequantised"
-        refusal = Dequantisation.refusal(stored.name)
-        if refusal is None:
-            return Dequantisation(stored.name, wanted)
-    except ValueError as error:  # `wanted` is no type of numbers, or of none that would do
-        return str(error)
-    missing = refusal.code == code_of(StagedOutcome.DEQUANTISER_MISSING)
-    return f"{refusal.message}; {_EXTRA}" if missing else refusal.message
 
 
 def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:

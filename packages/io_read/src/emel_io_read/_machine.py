@@ -125,7 +125,8 @@ def _threads(ctx: Reader, req: Batch, calls: Calls) -> int:
     if wanted is not None or not len(calls):
         return wanted or 1
     path = req.spans.files[calls.file[0]]
-    return threads_for(ctx.port, path, int(calls.nbytes.sum()), ctx.limits)
+    nbytes = int(calls.nbytes.sum())
+    return threads_for(ctx.port, path, nbytes, ctx.limits, direct=ctx.direct)
 
 
 def _advise(ctx: Reader, sources: Sources, calls: Calls) -> None:

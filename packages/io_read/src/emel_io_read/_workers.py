@@ -18,10 +18,12 @@ _AT_MOST: Final = 4
 """More threads than this gain nothing from one disk, and take the cores from others."""
 
 
-def threads_for(port: Port, path: str, nbytes: int, limits: Limits) -> int:
+def threads_for(port: Port, path: str, nbytes: int, limits: Limits, *, direct: bool) -> int:
     """Choose how many threads read `nbytes` bytes, if nobody has said it."""
     if nbytes < limits.alone:
         return 1
+    if direct:  # they wait for the device, whatever the cores, and it wants several requests
+        return _AT_MOST
     cpus = port.cpus()
     if cpus < _AT_MOST and nbytes >= limits.asked:
         kind = port.file_system(path)

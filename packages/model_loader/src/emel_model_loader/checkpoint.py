@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Advice, Mode, Route, Staging, Strategy, StrategyError, Usage
+from emel_io_loader import Advice, Lease, Mode, Route, Staging, Strategy, StrategyError, Usage
 from emel_model_format import DTYPES, Header
 from emel_model_loader.blame import Blame, joined
 from emel_model_loader.companions import NO_COMPANIONS, Companions, Limits
@@ -56,6 +56,8 @@ class Checkpoint:
         self.tensors = tensors
         self.blame = Blame(path, self.names, tensors)
         self.companions = companions
+        # Looked up once: it is asked for each array.
+        self._lease = tensors.lease
         self.limits = limits
         self._copying: Strategy | None = None
         self._staging: Staging | None = None
@@ -89,23 +91,17 @@ class Checkpoint:
         one over a buffer of the caller's is as the buffer is. Each look at a mapping checks that
         the file still reaches to the tensor's end.
         """
-        lease = self.tensors.lease(tensor)
+        lease = self._lease(tensor)
         if lease is None:
-            view = self._copied.lend(tensor)
-            if view is None:
-                failure = self._load_for(tensor)
-                if failure is not None:
-                    return failure
-                view = self._copied.lend(tensor)
-                lease = self.tensors.lease(tensor)
-        else:
-            view = None
-        if lease is not None:
-            try:
-                view = self.route.view(*lease)
-            except StrategyError as error:
-                return self.blame.batch(error.result, (tensor,))
-        # As in array_type: this is the one line that runs for each array, and a call is 5 % of it.
+            found = self._bring(tensor)
+            if not isinstance(found, Lease):
+                return found if isinstance(found, Failure) else self.shaped(tensor, found)
+            lease = found
+        try:
+            view = self.route.view(*lease)
+        except StrategyError as error:
+            return self.blame.batch(error.result, (tensor,))
+        # As in `shaped`: this runs for each array of a model, and a call is a tenth of its price.
         shapes, dtypes = self._arrays or self._describe_arrays()
         return np.ndarray(shapes[tensor], dtypes[tensor], view)
 
@@ -245,6 +241,18 @@ class Checkpoint:
         """Look at memory (nbytes,) as the array of one tensor."""
         shape, dtype = self.array_type(tensor)
         return np.ndarray(shape, dtype, memory)
+
+    def _bring(self, tensor: int) -> Lease | NDArray[np.uint8] | Failure:
+        """Find the copy of a tensor that isn't mapped, or load it."""
+        copy = self._copied.lend(tensor)
+        if copy is not None:
+            return copy
+        failure = self._load_for(tensor)
+        if failure is not None:
+            return failure
+        found = self._lease(tensor) or self._copied.lend(tensor)
+        assert found is not None, "it was loaded just now"  # noqa: S101 - a proof
+        return found
 
     def _load_for(self, tensor: int) -> Failure | None:
         """Load one tensor that is asked for."""

@@ -2,8 +2,10 @@
 
 import pytest
 
+from emel_tools.boundaries.owners import owns
+from emel_tools.boundaries.powers import NAMES
 from emel_tools.boundaries.witness import __main__ as command
-from emel_tools.boundaries.witness import shards, table, verdict
+from emel_tools.boundaries.witness import shards, verdict
 from emel_tools.boundaries.witness.events import Use
 
 CONTRACT = """
@@ -25,7 +27,7 @@ USES = {OPEN: "test_a", MAP: "test_a", TEST: "test_a"}
 
 @pytest.fixture
 def repo(tmp_path, monkeypatch):
-    contracts = (CONTRACT.format(name, OWNERS.get(name, "")) for name in table.CAPABILITIES)
+    contracts = (CONTRACT.format(name, OWNERS.get(name, "")) for name in NAMES)
     (tmp_path / ".importlinter").write_text("[importlinter]\n" + "".join(contracts))
     for folder in ("packages/disk/src/emel_disk", "tools/tests"):
         (tmp_path / folder).mkdir(parents=True)
@@ -84,7 +86,7 @@ def test_a_capability_without_a_contract_is_found_and_nobodys(repo, judge):
     text = (repo / ".importlinter").read_text()
     (repo / ".importlinter").write_text(text.replace(CONTRACT.format("threads", ""), ""))
     assert judge() == [".importlinter: no contract says who owns threads"]
-    assert not table.read_table(repo)["threads"].allows("emel_disk")
+    assert not read_table(repo)["threads"].allows("emel_disk")
 
 
 @pytest.mark.behaviour("BND-26")
@@ -145,4 +147,4 @@ def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judg
     ],
 )
 def test_an_owner_means_a_module_or_the_tests_of_a_package(owner, module, expected):
-    assert table.owns(owner, module) is expected
+    assert owns(owner, module) is expected

@@ -27,13 +27,14 @@ class Package(NamedTuple):
 def packages(root: Path) -> tuple[Package, ...]:
     """List `packages/*`, sorted; a folder counts whatever is in it."""
     folders = sorted(path for path in (root / "packages").iterdir() if path.is_dir())
-    return tuple(Package(path, _module(path.name)) for path in folders)
+    return tuple(Package(path, module_of(path.name)) for path in folders)
 
 
 def shards(root: Path) -> tuple[Package, ...]:
     """List what is tested by itself: the packages, and the tools."""
-    return (*packages(root), Package(root / "tools", _module("tools")))
+    return (*packages(root), Package(root / "tools", module_of("tools")))
 
 
-def _module(name: str) -> str:
+def module_of(name: str) -> str:
+    """Say what the package in a folder of that name is imported as."""
     return name if name == "emel" else f"emel_{name}"

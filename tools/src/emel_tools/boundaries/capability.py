@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from importlinter import fields
 
 from emel_tools.boundaries.contract import Checked, Owners
-from emel_tools.boundaries.powers import NAMES, powers_of
+from emel_tools.boundaries.powers import DOES, NAMES, powers_of
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
-
-_DOES: Final = {
-    "files": "opens, reads or looks at files",
-    "mapping": "maps memory",
-    "threads": "starts threads",
-    "processes": "runs processes",
-    "network": "uses the network",
-    "imports": "reaches for modules other than by importing them",
-    "native": "calls native code",
-    "pickle": "unpickles",
-    "evaluate": "runs text as code",
-}
 
 
 class Capability(Checked):
@@ -52,7 +39,7 @@ class Capability(Checked):
         return {}
 
     def _finding(self, subject: Subject, use: Use, capability: str, owners: Owners) -> Finding:
-        what = f"{subject.name} {_DOES[capability]}: {spelled(use.target)}"
+        what = f"{subject.name} {DOES[capability]}: {spelled(use.target)}"
         return self.finding(subject, use, what, owners.beside(subject))
 
 

@@ -10,7 +10,8 @@ from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 from importlinter.domain.contract import InvalidContractOptions
 
-from emel_tools.boundaries.tree import TESTS, Subject, Tree
+from emel_tools.boundaries.owners import TESTS, owns
+from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
 
@@ -78,28 +79,13 @@ class Owners:
 
     def include(self, subject: Subject) -> bool:
         """Whether a file belongs to one of the owners."""
-        return any(owns(entry, subject) for entry in self.entries)
+        return any(owns(entry, subject.name) for entry in self.entries)
 
 
 def _kind(name: str) -> str:
     if name.startswith(TESTS):
         return "tests"
     return "tools" if name.startswith("emel_tools") else "packages"
-
-
-def owns(entry: str, subject: Subject) -> bool:
-    """Whether an owner, as the table spells it, is or holds a file.
-
-    `a.b` is one module; `a.b.*` is it and all below it; `tests:a` is every file that tests `a`,
-    `tests:a.test_b` one of them, `tests:*` every test.
-    """
-    if entry.startswith(TESTS):
-        if entry == f"{TESTS}*":
-            return subject.is_test
-        return subject.name == entry or subject.name.startswith(f"{entry}.")
-    if entry.endswith(".*"):
-        return f"{subject.name}.".startswith(entry[:-1])
-    return subject.name == entry
 
 
 def tree_of(session_options: dict[str, Any]) -> Tree:

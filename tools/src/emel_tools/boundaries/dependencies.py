@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emel_tools.boundaries.isolation.declared import canonical
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.findings import Finding
 
@@ -29,7 +29,7 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
         project = read_toml(path).get("project", {})
         extras = project.get("optional-dependencies", {}).values()
         needs = (project.get("dependencies", []), *extras)
-        declared = {_module(text) for texts in needs for text in texts}
+        declared = {canonical(text).replace("-", "_") for texts in needs for text in texts}
         imported: dict[str, tuple[Subject, int]] = {}
         for subject in tree.subjects:
             if subject.package == package.module:
@@ -60,11 +60,6 @@ def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
             top = name.partition(".")[0]
             if top not in sys.stdlib_module_names and top != subject.package:
                 yield top, node.lineno
-
-
-def _module(requirement: str) -> str:
-    """Guess what a requirement is imported as: its name, with underscores."""
-    return re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0].lower().replace("-", "_")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

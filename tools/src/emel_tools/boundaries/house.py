@@ -8,6 +8,7 @@ speak of; a package that is written into its layer is part of every contract tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from grimp import ImportGraph
@@ -17,20 +18,10 @@ from importlinter.contracts.layers import LayersContract
 from importlinter.contracts.protected import ProtectedContract
 
 from emel_tools.boundaries.contract import tree_of
+from emel_tools.boundaries.table import listed, packages_in
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
-
-
-def packages_in(session_options: dict[str, Any], layer: str) -> list[str]:
-    """List the packages that a layer holds; the word itself if it is no layer's name."""
-    found = session_options.get(layer, layer)
-    return [line.strip() for line in listed(found) if line.strip()]
-
-
-def listed(option: object) -> list[str]:
-    """List the entries of an option, of which import-linter makes a string if there is one."""
-    return cast("list[str]", option if isinstance(option, list) else [option])
 
 
 def expanded(
@@ -82,12 +73,9 @@ class Layers(LayersContract):
         for subject in tree.subjects:
             if subject.is_test:
                 at = level.get(subject.package, 0)
-                seen: set[str] = set()
-                for use in tree.uses(subject):
-                    root = use.target.partition(".")[0]
-                    foreign = root in level and root != subject.package
-                    if foreign and level[root] <= at and root not in seen:
-                        seen.add(root)
+                reached = tree.remember(subject, "reached", partial(_first_of_each, tree, subject))
+                for root, use in reached.items():
+                    if root in level and root != subject.package and level[root] <= at:
                         yield self._finding(subject, use, root)
 
     def _finding(self, subject: Subject, use: Use, root: str) -> Finding:
@@ -95,6 +83,14 @@ class Layers(LayersContract):
         what = f"{subject.name} imports {root}, which doesn't stand below {subject.package}"
         identity = str(self.contract_options["id"])
         return Finding(subject.path, use.line, use.column, identity, what, guidance, root)
+
+
+def _first_of_each(tree: Tree, subject: Subject) -> dict[str, Use]:
+    """Map each package that a file reaches into to where it does first."""
+    found: dict[str, Use] = {}
+    for use in tree.uses(subject):
+        found.setdefault(use.target.partition(".")[0], use)
+    return found
 
 
 class Protected(ProtectedContract):

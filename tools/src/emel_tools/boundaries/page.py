@@ -14,7 +14,9 @@ from typing import Final
 
 import grimp
 
-from emel_tools.boundaries.witness.table import CAPABILITIES, Rule, owns, read_table
+from emel_tools.boundaries.owners import owns
+from emel_tools.boundaries.powers import DOES
+from emel_tools.boundaries.witness.table import Rule, read_table
 from emel_tools.boundaries.witness.verdict import SNAPSHOT, Fact, read_snapshot
 from emel_tools.findings import Finding, report
 from emel_tools.workspace import packages
@@ -70,7 +72,7 @@ def draw(
             f"`capability`. What modules were seen to do is recorded in `{SNAPSHOT.as_posix()}`,",
             "and `nox -s witness` compares. Tests and tools are held to the table, not recorded.",
             "",
-            "| capability | may | in packages, as witnessed | in tools and tests |",
+            "| capability | its owner | in packages, as witnessed | in tools and tests |",
             "|---|---|---|---|",
             *rows,
             "",
@@ -117,7 +119,7 @@ def _row(rule: Rule, roots: Sequence[str], facts: set[Fact]) -> str:
     here = [owner for owner in rule.owners if any(owns(f"{root}.*", owner) for root in roots)]
     told = [f"`{owner}`{_witnessed(rule, owner, facts)}" for owner in here]
     others = [f"`{owner}`" for owner in rule.owners if owner not in here]
-    cells = (rule.capability, CAPABILITIES.get(rule.capability, ""), _list(told), _list(others))
+    cells = (rule.capability, DOES.get(rule.capability, ""), _list(told), _list(others))
     return f"| {' | '.join(cells)} |"
 
 

@@ -133,6 +133,18 @@ def _catalogue() -> dict[str, tuple[str, ...]]:
 
 NAMES: Final = tuple(_ENTRIES)
 """The capabilities that a contract may name."""
+DOES: Final = {
+    "files": "opens, reads or looks at files",
+    "mapping": "maps memory",
+    "threads": "starts threads",
+    "processes": "runs processes",
+    "network": "uses the network",
+    "imports": "reaches for modules other than by importing them",
+    "native": "calls native code",
+    "pickle": "unpickles",
+    "evaluate": "runs text as code",
+}
+"""What a module does that uses a capability."""
 CATALOGUE: Final = _catalogue()
 _PREFIXES: Final = {
     name.removesuffix("*"): found

@@ -11,10 +11,10 @@ from typing import Any, Final
 from importlinter.domain.contract import InvalidContractOptions
 
 from emel_tools.boundaries import table
-from emel_tools.boundaries.contract import owns
 from emel_tools.boundaries.dependencies import imports_are_declared, read_toml
+from emel_tools.boundaries.owners import TESTS, owns
 from emel_tools.boundaries.powers import NAMES
-from emel_tools.boundaries.tree import TESTS, Tree
+from emel_tools.boundaries.tree import Tree
 from emel_tools.boundaries.vocabulary import Vocabulary
 from emel_tools.findings import Finding
 
@@ -97,7 +97,7 @@ def _exists(tree: Tree, name: str, layers: set[str]) -> bool:
     if name in layers or name == f"{TESTS}*":
         return True
     if name.startswith(TESTS) or top in tree.roots:
-        return any(owns(name, subject) for subject in tree.subjects)
+        return any(owns(name, subject.name) for subject in tree.subjects)
     return top in sys.stdlib_module_names or importlib.util.find_spec(top) is not None
 
 

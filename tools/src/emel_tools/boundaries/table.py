@@ -6,9 +6,7 @@ import configparser
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-from emel_tools.boundaries.house import packages_in
+from typing import Any, Final, NamedTuple, cast
 
 FILE: Final = ".importlinter"
 SECTION: Final = "importlinter"
@@ -105,6 +103,17 @@ def read(root: Path) -> Table:
         for key, value in options.items()
     }
     return Table(session, contracts, tuple(entry for entry in _lines(text) if entry.option))
+
+
+def packages_in(session_options: dict[str, Any], layer: str) -> list[str]:
+    """List the packages that a layer holds; the word itself if it is no layer's name."""
+    found = session_options.get(layer, layer)
+    return [line.strip() for line in listed(found) if line.strip()]
+
+
+def listed(option: object) -> list[str]:
+    """List the entries of an option, of which import-linter makes a string if there is one."""
+    return cast("list[str]", option if isinstance(option, list) else [option])
 
 
 def entries_of(value: str | list[str]) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from emel_tools.boundaries.names import Names
+from emel_tools.boundaries.owners import TESTS, name_of
 from emel_tools.boundaries.scopes import Binding
 from emel_tools.boundaries.uses import Use, uses
 from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
@@ -21,8 +22,6 @@ from emel_tools.workspace import Package, shards
 
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 T = TypeVar("T")
-TESTS: Final = "tests:"
-"""How the name of a test file begins: `tests:emel_io_mmap.test_leases`."""
 
 
 class Subject(NamedTuple):
@@ -78,17 +77,19 @@ class Tree:
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
         """Every file, sorted by path."""
-        if self.below is None:
-            found = [
-                path.relative_to(self.root).as_posix()
-                for package in self.packages
-                for path in package.folder.rglob("*.py")
-                if not any(part.startswith(".") for part in path.relative_to(self.root).parts)
-            ]
-        else:
-            found = [subject.path for subject in self.below.subjects]
-        every = sorted({*found, *(path for path in self.changes if path.endswith(".py"))})
-        return tuple(subject for path in every if (subject := self._subject(path)) is not None)
+        if self.below is not None:
+            known = {subject.path: subject for subject in self.below.subjects}
+            for path in self.changes:
+                if path.endswith(".py") and (subject := self._subject(path)) is not None:
+                    known[path] = subject
+            return tuple(known[path] for path in sorted(known))
+        found = sorted(
+            path.relative_to(self.root).as_posix()
+            for package in self.packages
+            for path in package.folder.rglob("*.py")
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts)
+        )
+        return tuple(subject for path in found if (subject := self._subject(path)) is not None)
 
     @cached_property
     def modules(self) -> dict[str, Subject]:
@@ -237,20 +238,15 @@ class Tree:
         return cast("frozenset[str]", self._remembered[key])
 
     def _subject(self, path: str) -> Subject | None:
-        parts = path.removesuffix(".py").split("/")
         package = self._package(path)
         if package is None:
             return None
-        within = parts[len(package.folder.relative_to(self.root).parts) :]
-        if within[0] == "src":
-            inner = within[1:]
-            is_package = inner[-1] == "__init__"
-            module = ".".join(inner[:-1] if is_package else inner)
-            home = module if is_package else module.rpartition(".")[0]
-            return Subject(path, module, package.module, home)
-        name = ".".join(within[1:] if within[0] == "tests" else within)
-        home = f"{TESTS}{package.module}"
-        return Subject(path, f"{home}.{name}", package.module, home)
+        within = path.split("/")[len(package.folder.relative_to(self.root).parts) :]
+        name = name_of(package.module, within)
+        if name.startswith(TESTS):
+            return Subject(path, name, package.module, f"{TESTS}{package.module}")
+        home = name if within[-1] == "__init__.py" else name.rpartition(".")[0]
+        return Subject(path, name, package.module, home)
 
     def _package(self, path: str) -> Package | None:
         for package in self.packages:

@@ -12,7 +12,8 @@ from importlinter import fields
 from emel_tools.boundaries.contract import Checked, Owners
 from emel_tools.boundaries.interface import defined
 from emel_tools.boundaries.names import Names
-from emel_tools.boundaries.tree import TESTS, Subject, Tree
+from emel_tools.boundaries.owners import TESTS
+from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.boundaries.uses import Use
 from emel_tools.boundaries.values import texts
 

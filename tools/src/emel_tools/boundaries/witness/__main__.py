@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emel_tools.boundaries.owners import owns
 from emel_tools.boundaries.witness import shards, verdict
-from emel_tools.boundaries.witness.table import owns, read_table
+from emel_tools.boundaries.witness.table import read_table
 from emel_tools.findings import Finding, report
 from emel_tools.workspace import packages
 from emel_tools.workspace import shards as list_shards

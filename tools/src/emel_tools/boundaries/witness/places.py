@@ -7,7 +7,8 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from emel_tools.boundaries.witness.table import TESTS
+from emel_tools.boundaries.owners import name_of
+from emel_tools.workspace import module_of
 
 
 class Place(NamedTuple):
@@ -104,7 +105,7 @@ class Places(dict[str, Place | Outside]):
         inside = path.relative_to(self._root)
         match inside.parts:
             case ("packages", folder, *within) | (("tools" as folder), *within) if within:
-                return Place(_module(folder, within), inside.as_posix())
+                return Place(name_of(module_of(folder), within), inside.as_posix())
             case _:
                 return None
 
@@ -116,14 +117,6 @@ class Places(dict[str, Place | Outside]):
             if path.is_relative_to(library):
                 return _dotted(path.relative_to(library).parts)
         return ""
-
-
-def _module(folder: str, within: list[str]) -> str:
-    """Name a file of a package by its place there; what isn't installed is there for tests."""
-    if within[0] == "src":
-        return _dotted(within[1:])
-    package = folder if folder == "emel" else f"emel_{folder}"
-    return f"{TESTS}{package}.{_dotted(within[within[0] == 'tests' :])}"
 
 
 def _outside(name: str) -> Outside:

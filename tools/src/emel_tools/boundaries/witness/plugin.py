@@ -12,9 +12,10 @@ from typing import Any, Final, Protocol
 
 import pytest
 
+from emel_tools.boundaries.table import FILE
 from emel_tools.boundaries.witness import calls, recorder, shards
 from emel_tools.boundaries.witness.events import Use
-from emel_tools.boundaries.witness.table import FILE, read_table
+from emel_tools.boundaries.witness.table import read_table
 from emel_tools.boundaries.witness.verdict import violations
 from emel_tools.findings import Finding
 

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import configparser
 from pathlib import Path
 from typing import Final, NamedTuple
 
-FILE: Final = ".importlinter"
-TESTS: Final = "tests:"
-"""How the name of a test file begins: `tests:emel_io_mmap.test_leases`."""
-CAPABILITIES: Final = {
-    "files": "open, read, list or look at files",
-    "mapping": "map memory",
-    "threads": "start threads",
-    "processes": "start or signal processes",
-    "network": "use the network",
-    "imports": "import by a name that is computed",
-    "native": "call native code",
-    "pickle": "unpickle",
-    "evaluate": "evaluate text as code",
-}
-"""Every capability, and what whoever has it may do."""
+from emel_tools.boundaries import table
+from emel_tools.boundaries.owners import owns
+from emel_tools.boundaries.powers import NAMES
 
 _ADVICE: Final = (
     "ask an owner to do it, or add the call to the port of a _platform module and name that module"
@@ -51,31 +38,10 @@ def read_table(root: Path) -> dict[str, Rule]:
     FileNotFoundError
         There is no .importlinter.
     """
-    parser = configparser.ConfigParser(interpolation=None)
-    with (root / FILE).open(encoding="utf-8") as file:
-        parser.read_file(file)
-    table = {name: Rule(name, "", (), _ADVICE) for name in CAPABILITIES}
-    for section in parser.sections():
-        facts = parser[section]
-        if facts.get("type") == "capability":
-            name = facts.get("capability", "")
-            owners = tuple(line.strip() for line in facts.get("owners", "").splitlines())
-            guidance = " ".join(facts.get("broken_contract_guidance", _ADVICE).split())
-            contract = section.removeprefix("importlinter:contract:")
-            table[name] = Rule(name, contract, tuple(filter(None, owners)), guidance)
-    return table
-
-
-def owns(owner: str, module: str) -> bool:
-    """Whether an owner, as the table spells it, is or holds a module.
-
-    `a.b` is one module; `a.b.*` is it and all below it; `tests:a` is every file that tests `a`,
-    `tests:a.test_b` one of them, `tests:*` every test.
-    """
-    if owner == f"{TESTS}*":
-        return module.startswith(TESTS)
-    if owner.startswith(TESTS):
-        return f"{module}.".startswith(f"{owner}.")
-    if owner.endswith(".*"):
-        return f"{module}.".startswith(owner[:-1])
-    return module == owner
+    rules = {name: Rule(name, "", (), _ADVICE) for name in NAMES}
+    for contract in table.read(root).contracts:
+        if contract.type == "capability":
+            name = "".join(contract.entries("capability"))
+            guidance = " ".join(contract.entries("broken_contract_guidance")) or _ADVICE
+            rules[name] = Rule(name, contract.id, contract.entries("owners"), guidance)
+    return rules

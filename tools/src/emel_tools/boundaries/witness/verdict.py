@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from emel_tools.boundaries.owners import TESTS, owns
+from emel_tools.boundaries.table import FILE
 from emel_tools.boundaries.witness.events import Use, is_seen_everywhere
 from emel_tools.boundaries.witness.shards import Witnessed
-from emel_tools.boundaries.witness.table import FILE, TESTS, Rule, owns
+from emel_tools.boundaries.witness.table import Rule
 from emel_tools.findings import Finding
 
 SNAPSHOT: Final = Path("snapshots") / "capabilities.txt"

@@ -40,9 +40,9 @@ def test_the_page_shows_arrows_owners_and_what_was_witnessed():
     assert "    emel --> emel_disk\n" in text
     assert '    emel_disk["emel_disk<br>mapping"]\n' in text
     assert (
-        "| mapping | map memory | `emel_disk._platform` by `mmap.__new__` | `tests:*` |\n"
+        "| mapping | maps memory | `emel_disk._platform` by `mmap.__new__` | `tests:*` |\n"
     ) in text
-    assert "| pickle | unpickle | nobody | nobody |\n" in text
+    assert "| pickle | unpickles | nobody | nobody |\n" in text
 
 
 @pytest.mark.behaviour("BND-30")

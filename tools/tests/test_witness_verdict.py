@@ -7,6 +7,7 @@ from emel_tools.boundaries.powers import NAMES
 from emel_tools.boundaries.witness import __main__ as command
 from emel_tools.boundaries.witness import shards, verdict
 from emel_tools.boundaries.witness.events import Use
+from emel_tools.boundaries.witness.table import read_table
 
 CONTRACT = """
 [importlinter:contract:capability-{0}]

@@ -13,7 +13,9 @@ from safetensors.numpy import save_file
 
 import emel
 import emel.copying
+import emel.opening
 import emel.strategies
+from emel.budget import Budget
 from emel_io_loader.testing import Fault
 from emel_io_mmap import MmapStrategy
 from emel_io_mmap.testing import CountingPort as CountingMaps
@@ -76,6 +78,10 @@ def folder(tmp_path_factory):
     return made
 
 
+def _made(kind, port, **words):
+    return kind(port=port, **words)
+
+
 @pytest.fixture
 def ports(monkeypatch):
     """Put counted ports under the strategies that the face wires in."""
@@ -86,11 +92,11 @@ def ports(monkeypatch):
         made.every,
         strict=True,
     ):
-        create = partial(kind, port=counting.port)
+        create = partial(_made, kind, counting.port)
         create.unavailable = kind.unavailable
         room = emel.strategies if hasattr(emel.strategies, name) else emel.copying
         monkeypatch.setattr(room, name, create)
-    monkeypatch.setattr(emel.strategies, "STAGING_NBYTES", 64 << 10)
+    monkeypatch.setattr(emel.opening, "part", lambda *_, direct: Budget(64 << 10, direct=direct))
     return made
 
 

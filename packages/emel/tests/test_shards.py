@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import emel
 from emel_io_file import entries
 from emel_io_loader import Offer, Router
 from emel_io_mmap import MmapStrategy, Port
@@ -191,3 +192,14 @@ def test_any_call_may_fail_at_any_of_three_files(tmp_path, write, code):
         if not counting.fault.met:
             break
     assert blamed == {str(path) for path in tmp_path.iterdir()}
+
+
+@pytest.mark.behaviour("LOAD-02")
+def test_with_fewer_slots_than_files_every_byte_can_still_be_gone_through(tmp_path):
+    write_safetensors(tmp_path)
+    with emel.open(tmp_path, "mmap", slots=1) as model, emel.open(tmp_path, "read") as other:
+        assert model.digest() == other.digest()
+        assert model.compare(other).same
+        first = model["t0"]  # takes the only slot
+        assert model.part("t5")[1:3].tolist() == ARRAYS["t5"][1:3].tolist()
+        del first

@@ -6,9 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from emel_io_loader import Mode, Reaction
+from emel_io_loader import Mode, Reaction, Router
 from emel_model_format.testing import GGUFTensor, SafetensorsTensor, gguf_bytes, safetensors_bytes
-from emel_model_loader import Limits, LoadOutcome
+from emel_model_loader import Limits, LoadOutcome, open_checkpoint
 
 
 def index(*tensors):
@@ -485,6 +485,15 @@ def test_the_callers_buffers_and_mappings_dont_count(gguf, opened, mode):
 
 
 @pytest.mark.behaviour("LOADER-14")
-def test_the_limits_total_is_what_routing_hears():
-    assert Limits(10, 6).total == 16
-    assert Limits(None, 6).total is None
+def test_the_limits_total_is_what_routing_hears(faulty, gguf):
+    heard = []
+
+    class Hears(Router):
+        def route(self, requested, **facts):
+            heard.append(facts["memory_limit"])
+            return super().route(requested, **facts)
+
+    strategy = faulty(gguf(1))
+    for limits in (Limits(10, 6, total=99), Limits()):
+        open_checkpoint("m", Hears({"fake": strategy.offer()}), "fake", limits=limits)
+    assert heard == [99, None]

@@ -238,6 +238,31 @@ def test_a_part_of_a_mapping_that_shrank_is_a_failure_and_leaves_nothing(opened)
     assert world.strategy.usage().slots == 0
 
 
+@pytest.mark.behaviour("LOAD-05")
+def test_an_interrupt_leaves_no_mapping_of_a_part(opened, monkeypatch):
+    world = opened(safetensors_of(MATRIX))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(world.checkpoint.route, "view", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        part_of(world.checkpoint, "w", np.s_[3])
+
+    assert world.strategy.usage().slots == 0
+
+
+@pytest.mark.behaviour("LOAD-05")
+def test_where_nothing_more_can_be_mapped_a_part_is_read(opened, broken):
+    world = opened(safetensors_of(MATRIX))
+    world.strategy.fail_load(broken(Reaction.BUSY))
+
+    part = part_of(world.checkpoint, "w", np.s_[::2, ::2])
+
+    np.testing.assert_array_equal(part, MATRIX[::2, ::2])
+    assert len(world.copies.loads) == 1
+
+
 class Halved:
     """Turns float32 into the float64 of half its value."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from emel.budget import THREADS, Budget
 from emel_io_loader import Transform, code_of
 from emel_io_read import ReadStrategy, congruent_empty
 from emel_io_staged import Conversion, Dequantisation, StagedOutcome, StagedStrategy
@@ -21,14 +22,15 @@ WORD_NBYTES: Final = 8
 _EXTRA: Final = "pip install 'emel[gguf]' brings it"
 
 
-def make_read(*, direct: bool) -> ReadStrategy:
+def make_read(budget: Budget) -> ReadStrategy:
     """Make the strategy that reads."""
-    return ReadStrategy(direct=direct)
+    most = None if budget.copies is None else THREADS
+    return ReadStrategy(direct=budget.direct, call_nbytes=budget.call, most_threads=most)
 
 
-def make_staged(staging_nbytes: int) -> StagedStrategy:
-    """Make the strategy that stages, in so many bytes."""
-    return StagedStrategy(chunk_nbytes=staging_nbytes // STAGES, stages=STAGES)
+def make_staged(budget: Budget) -> StagedStrategy:
+    """Make the strategy that stages."""
+    return StagedStrategy(chunk_nbytes=budget.staging // STAGES, stages=STAGES)
 
 
 def read_unavailable() -> str:

@@ -96,7 +96,10 @@ class Model(Readable):
             return
         if isinstance(into, Mapping):
             given = cast("Mapping[str, object]", into)
-            chosen = given if names is None else listed(names)
+            chosen = list(given if names is None else listed(names))
+            missing = [name for name in chosen if name not in given]
+            if missing:
+                raise KeyError(f"into has no buffer for {missing[0]!r}")
             arrays = fit(checkpoint, {self._position(name): given[name] for name in chosen})
         else:
             arrays = cut(checkpoint, self._tensors(names), into)

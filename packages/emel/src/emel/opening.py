@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import os
 
+from emel.budget import LEAST_LIMIT, part
 from emel.errors import raise_failure
 from emel.model import Model
-from emel.strategies import LEAST_LIMIT, make_companions, make_router, staging_nbytes
+from emel.strategies import make_companions, make_router
 from emel_io_file import entries
 from emel_model_loader import Failure, Limits, open_checkpoint
 
@@ -60,24 +62,26 @@ def open(  # noqa: A001 - `emel.open` reads like the builtin, on purpose
         Nothing here handles the format, a tensor's type, or a strategy of this name.
     SourceError
         A file can't be opened or read.
-    ValueError
-        `slots` is less than 1, or `memory_limit` less than 64 KiB.
+    TypeError, ValueError
+        `slots` isn't an integer of 1 or more, or `memory_limit` one of 64 KiB or more.
 
     After an error nothing is open, mapped or kept.
     """
+    slots = operator.index(slots)
     if slots < 1:
         raise ValueError(f"slots is at least 1, not {slots}")
-    if memory_limit is not None and memory_limit < LEAST_LIMIT:
-        raise ValueError(f"memory_limit is at least {LEAST_LIMIT} bytes, not {memory_limit}")
-    staged = staging_nbytes(memory_limit)
+    limit = None if memory_limit is None else operator.index(memory_limit)
+    if limit is not None and limit < LEAST_LIMIT:
+        raise ValueError(f"memory_limit is at least {LEAST_LIMIT} bytes, not {limit}")
+    budget = part(limit, direct=direct)
     opened = open_checkpoint(
         os.fsdecode(source),
-        make_router(slots=slots, direct=direct, memory_limit=memory_limit),
+        make_router(budget, slots=slots),
         strategy,
         entries=entries,
         shards=shards,
-        companions=make_companions(direct=direct, memory_limit=memory_limit),
-        limits=Limits(None if memory_limit is None else memory_limit - staged, staged),
+        companions=make_companions(budget),
+        limits=Limits(budget.copies, budget.window, limit),
     )
     if isinstance(opened, Failure):
         raise_failure(opened)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from emel.errors import raise_failure
 from emel_model_loader import Checkpoint, Failure, Index, PartPlan, plan, read_part
@@ -55,6 +55,17 @@ class Part:
         if isinstance(part, Failure):
             raise_failure(part)
         return part
+
+    def __array__(
+        self,
+        dtype: DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001 - numpy's protocol
+    ) -> NDArray[Any]:
+        """Read the whole tensor, for `numpy.asarray(part)`; it is always a copy."""
+        if copy is False:
+            raise ValueError("what a part reads is always a copy")
+        whole = self[...]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
 
     def __repr__(self) -> str:
         return f"<emel.Part {self.name!r}: {self.dtype} {self.shape}>"

@@ -4,49 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from emel.budget import Budget
 from emel_io_file import file_system
 from emel_io_loader import Offer, Router, Transform, discover
 from emel_io_mmap import MmapStrategy
 from emel_model_format import DType
 from emel_model_loader import Companions
 
-STAGING_NBYTES: Final = 32 << 20
-"""Four stages of 8 MiB: one call reads a stage, so calls are as large as they are worth."""
-LEAST_LIMIT: Final = 64 << 10
-"""A memory limit is at least this many bytes: a stage holds whole blocks, and more than a page."""
 
-
-def staging_nbytes(memory_limit: int | None) -> int:
-    """Say how many bytes are staged: as many as are of use, or as the limit allows."""
-    return STAGING_NBYTES if memory_limit is None else min(STAGING_NBYTES, memory_limit)
-
-
-def make_router(*, slots: int, direct: bool, memory_limit: int | None) -> Router:
+def make_router(budget: Budget, *, slots: int) -> Router:
     """Offer the built-in strategies, and those of other packages when they are asked for."""
-    staged = staging_nbytes(memory_limit)
     offers = {
         "mmap": Offer(lambda: MmapStrategy(slots=slots), MmapStrategy.unavailable),
-        "read": Offer(
-            lambda: _copying().make_read(direct=direct), lambda: _copying().read_unavailable()
-        ),
+        "read": Offer(lambda: _copying().make_read(budget), lambda: _copying().read_unavailable()),
         "staged": Offer(
-            lambda: _copying().make_staged(staged), lambda: _copying().staged_unavailable()
+            lambda: _copying().make_staged(budget), lambda: _copying().staged_unavailable()
         ),
     }
     return Router(offers, file_system=file_system, found=_found)
 
 
-def make_companions(*, direct: bool, memory_limit: int | None) -> Companions:
+def make_companions(budget: Budget) -> Companions:
     """Name what copies and transforms for a model, whatever strategy it was opened with."""
-    staged = staging_nbytes(memory_limit)
     return Companions(
-        copying=lambda: _copying().make_read(direct=direct),
-        staging=lambda: _copying().make_staged(staged),
+        copying=lambda: _copying().make_read(budget),
+        staging=lambda: _copying().make_staged(budget),
         transform=_transform,
         allocate=_allocate,
     )

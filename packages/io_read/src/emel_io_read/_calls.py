@@ -38,6 +38,8 @@ class Limits(NamedTuple):
     """From this many bytes of a file on, the kernel is told that it is read front to back."""
     scattered: int = 128 * KIB
     """Unless its calls are smaller than this, on average: what the kernel reads ahead by itself."""
+    threads: int | None = None
+    """How many there may be, whoever asks for more."""
     asked: int = 64 * MIB
     """From this many bytes of a batch on, it is worth asking on which file system they lie."""
 

@@ -120,13 +120,18 @@ def effect_read(ctx: Reader, req: Batch) -> None:
     req.problem = req.reading.problem()
 
 
+MANY: Final = 1 << 16
+"""More threads than anybody asks for."""
+
+
 def _threads(ctx: Reader, req: Batch, calls: Calls) -> int:
+    most = ctx.limits.threads or MANY
     wanted = req.threads or ctx.threads
     if wanted is not None or not len(calls):
-        return wanted or 1
+        return min(wanted or 1, most)
     path = req.spans.files[calls.file[0]]
     nbytes = int(calls.nbytes.sum())
-    return threads_for(ctx.port, path, nbytes, ctx.limits, direct=ctx.direct)
+    return min(threads_for(ctx.port, path, nbytes, ctx.limits, direct=ctx.direct), most)
 
 
 def _advise(ctx: Reader, sources: Sources, calls: Calls) -> None:

@@ -107,9 +107,18 @@ class Workers:
 
     def end(self) -> None:
         """Let no thread begin another call, and wait for the calls that are under way."""
-        for share in self._shares:
-            share.clear()
-        self._join()
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                for share in self._shares:
+                    share.clear()
+                self._join()
+            except BaseException as error:  # an interrupt: wait on, and pass it on in the end
+                interrupt = error
+            else:
+                break
+        if interrupt is not None:
+            raise interrupt
 
     def _work_aside(self, number: int) -> None:
         try:

@@ -24,19 +24,20 @@ from emel_io_loader import (
     validate,
     validate_targets,
 )
-from emel_io_read._calls import Limits
+from emel_io_read._calls import KIB, Limits
 from emel_io_read._machine import READER, Batch, BatchEnd, Event, Reader
 from emel_io_read._platform import Port
 from emel_io_read.outcomes import REACTIONS, ReadOutcome
 
 _NOTHING: Final = np.frombuffer(b"", np.uint8)
+LEAST_CALL: Final = 64 * KIB
 _NO_THREADS: Final = "at least 1 thread has to read, not {}"
 
 
 class ReadStrategy(Leaseless):
     """Copy spans of files into buffers of the caller's, with few calls and several threads.
 
-    It holds nothing between two batches but memory for direct reads: at most 8 MiB and two pages
+    It holds nothing between two batches but memory for direct reads: at most a call and two pages
     for each thread of the largest batch, until it is closed. A strategy is used by one thread at a
     time; the threads that it starts have ended when a call returns.
 
@@ -49,6 +50,11 @@ class ReadStrategy(Leaseless):
         Read around the page cache (O_DIRECT) where the file system lets it; elsewhere through the
         cache. `BatchOutcome.direct_nbytes` says what it came to. `congruent_empty` makes arrays
         that such reads land in without a detour.
+    call_nbytes
+        Bytes of one call at the most, 64 KiB or more; by default 8 MiB.
+    most_threads
+        Threads of a batch at the most, whatever it asks for; None: as many as it asks for. With
+        `call_nbytes` it bounds the memory for direct reads.
     port
         The operating system; by default the real one.
 
@@ -63,12 +69,19 @@ class ReadStrategy(Leaseless):
         *,
         threads: int | None = None,
         direct: bool = False,
+        call_nbytes: int | None = None,
+        most_threads: int | None = None,
         port: Port | None = None,
         _limits: Limits | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise ValueError(_NO_THREADS.format(threads))
-        self._reader = Reader(port or Port(), _limits or Limits(), threads, direct)
+        if min(call_nbytes or LEAST_CALL, LEAST_CALL) < LEAST_CALL or (most_threads or 1) < 1:
+            text = f"a call has {LEAST_CALL} bytes or more, not {call_nbytes}, and a batch 1 thread"
+            raise ValueError(f"{text} or more, not {most_threads}")
+        limits = _limits or Limits()
+        limits = limits._replace(call=call_nbytes or limits.call, threads=most_threads)
+        self._reader = Reader(port or Port(), limits, threads, direct)
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ class MoveOutcome(IntEnum):
     CLOSED = 6
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Batch:
     """One batch of spans, and what it comes to: the request of the strategy's events."""
 
@@ -61,6 +61,8 @@ class Batch:
     alone: bool = False
     """Whether the thread that asked has to do everything."""
     sources: Sources | None = None
+    over: bool = False
+    """Whether it has ended, in whatever way."""
     nbytes: int = 0
     """Bytes that are delivered."""
 
@@ -122,7 +124,7 @@ def guard_problem_known(ctx: Ring, req: Batch) -> bool:
 
 def effect_allocate(ctx: Ring, req: Batch) -> None:
     """Take the ring's memory, unless it is there; a batch that was broken off left it as it was."""
-    ctx.at_work = True
+    ctx.work_for(req)
     ctx.discard()
     try:
         ctx.allocate()

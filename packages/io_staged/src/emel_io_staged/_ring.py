@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import chain
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,12 @@ from emel_io_staged._machine import Delivery, Event, Stage, StageOutcome, Task
 from emel_io_staged._platform import Port
 
 Done: TypeAlias = Callable[[Chunk], None]
+
+
+class Work(Protocol):
+    """What a ring works for."""
+
+    over: bool
 
 
 class Ring:
@@ -33,8 +40,22 @@ class Ring:
         self.port = port
         self.chunk_nbytes = chunk_nbytes
         self.nstages = nstages
-        self.at_work = False
         self.stages: list[Stage] = []
+        self._worker: weakref.ref[Work] | None = None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a batch is on its way.
+
+        Known by the batch itself: one that was broken off before it could say that it is over is
+        forgotten with its frames.
+        """
+        batch = None if self._worker is None else self._worker()
+        return batch is not None and not batch.over
+
+    def work_for(self, batch: Work) -> None:
+        """Begin with a batch."""
+        self._worker = weakref.ref(batch)
 
     @property
     def nbytes(self) -> int:

@@ -216,15 +216,14 @@ class StagedStrategy(Leaseless):
         return self._move(batch)
 
     def _move(self, batch: Batch) -> BatchOutcome:
-        ring, nested = self._ring, self._ring.at_work
         try:
-            self._state, outcome = BATCH.run(ring, self._state, BatchEvent.MOVE, batch)
+            self._state, outcome = BATCH.run(self._ring, self._state, BatchEvent.MOVE, batch)
         except BaseException:
             if batch.sources is not None:
                 batch.sources.rescue()
             raise
         finally:
-            ring.at_work = nested
+            batch.over = True
         if outcome is MoveOutcome.OK:
             return BatchOutcome(
                 outcome=StagedOutcome.OK,

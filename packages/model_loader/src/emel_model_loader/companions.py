@@ -24,11 +24,8 @@ class Limits(NamedTuple):
     """Bytes of tensors that may be held at once in memory that is made here; None: no limit."""
     window: int = STEP_NBYTES
     """Bytes that are looked at in one step where everything passes by once."""
-
-    @property
-    def total(self) -> int | None:
-        """Bytes of both together; None if there is no limit."""
-        return None if self.copies is None else self.copies + self.window
+    total: int | None = None
+    """Bytes of everything together, staging too; None: no limit."""
 
 
 class Companions(NamedTuple):

@@ -47,11 +47,25 @@ def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[
     selected = np.empty([axis.count for axis in wanted.axes], dtype)
     if wanted.nbytes_wanted == 0:
         return wanted.finish(selected)
+    failure = None
     if checkpoint.route.mode is Mode.MAPS:
-        return _copy_mapped(checkpoint, tensor, wanted, selected) or wanted.finish(selected)
+        failure = _copy_mapped(checkpoint, tensor, wanted, selected)
+    if checkpoint.route.mode is not Mode.MAPS or _pool_is_full(failure):
+        failure = _read_selected(checkpoint, tensor, wanted, selected)
+    return failure or wanted.finish(selected)
+
+
+def _pool_is_full(failure: Failure | None) -> bool:
+    """Whether nothing can be mapped now: the file can be read all the same."""
+    return failure is not None and failure.reaction is Reaction.BUSY
+
+
+def _read_selected(
+    checkpoint: Checkpoint, tensor: int, wanted: PartPlan, selected: NDArray[Any]
+) -> Failure | None:
+    """Read the elements of a plan, by range."""
     if wanted.in_order:
-        failure = _read_ranges(checkpoint, tensor, wanted, selected.reshape(-1).view(np.uint8))
-        return failure or wanted.finish(selected)
+        return _read_ranges(checkpoint, tensor, wanted, selected.reshape(-1).view(np.uint8))
     memory = np.empty(0, np.uint8)
     for where, slab in wanted.slabs(checkpoint.limits.window):
         if not memory.size:
@@ -60,8 +74,8 @@ def read_part(checkpoint: Checkpoint, tensor: int, wanted: PartPlan) -> NDArray[
         failure = _read_ranges(checkpoint, tensor, slab, read)
         if failure is not None:
             return failure
-        selected[where] = slab.arrange(read, dtype)
-    return wanted.finish(selected)
+        selected[where] = slab.arrange(read, selected.dtype)
+    return None
 
 
 def _copy_mapped(
@@ -72,13 +86,13 @@ def _copy_mapped(
     answer = route.load(checkpoint.tensors.spans([tensor]))
     if not answer.ok:
         return checkpoint.blame.batch(answer, (tensor,))
+    failed = released = None
     try:
         selected[...] = np.ndarray(shape, dtype, route.view(*answer.leases[0]))[wanted.slices()]
     except StrategyError as error:
         failed = error.result
-    else:
-        failed = None
-    released = route.release(answer.leases)
+    finally:  # an interrupt, too, leaves nothing mapped
+        released = route.release(answer.leases)
     failed = failed or (None if released.ok else released)
     return None if failed is None else checkpoint.blame.batch(failed, (tensor,))
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Mode, Spans, Staging, Targets
+from emel_io_loader import Mode, Reaction, Spans, Staging, Targets
 from emel_model_loader.checkpoint import Checkpoint
 from emel_model_loader.outcomes import Failure
 from emel_model_loader.progress import STEP_NBYTES, OnProgress, report_bytes
@@ -69,9 +69,12 @@ class Windows:
         self._maps = checkpoint.route.mode is Mode.MAPS and not checkpoint.tensors.copied().size
         self._absent = checkpoint.absent()
         window_nbytes = max(window_nbytes, _ELEMENT_NBYTES)
-        self._buffer = np.empty(0 if self._maps else window_nbytes, np.uint8)
         self._seen = list[NDArray[np.uint8]]()
         self.opened = checkpoint.load() if self._maps else None
+        if self.opened is not None and self.opened.reaction is Reaction.BUSY:
+            # More files than slots: nothing was mapped, and the file can be read all the same.
+            self._maps, self.opened = False, None
+        self._buffer = np.empty(0 if self._maps else window_nbytes, np.uint8)
         """Why the tensors can't be mapped; None if they are, or needn't be."""
         self.released: Failure | None = None
         """Why what was mapped here can't be released; None until the end."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from emel.strategies import LEAST_LIMIT
+from emel.budget import LEAST_LIMIT
 
 _UNITS: Final = {
     "": 1,

@@ -32,18 +32,39 @@ def looks_like_record(head: bytes) -> bool:
     return head[:1] == b"{" or re.fullmatch(rb"[0-9a-f]+", head) is not None
 
 
-def parse_record(data: bytes) -> Record | None:
-    """Read a record; None if these bytes are none (a model, an index, anything else)."""
+def parse_record(data: bytes, path: str) -> Record | None:
+    """Read a record; None if these bytes are none (a model, an index, anything else).
+
+    Raises
+    ------
+    InvalidFileError, UnsupportedError
+        It is one, but isn't whole, or is of other digests.
+    """
     try:
         if data[:1] == b"{":
             found = msgspec.json.decode(data, type=Record)
-            return found if found.algorithm == "xxh3_128" else None
+            if found.algorithm == "xxh3_128":
+                return found
+            raise emel.UnsupportedError(
+                f"{path}: a record of digests by {found.algorithm}, and not by xxh3_128",
+                code="record-unsupported",
+                path=path,
+            )
         lines = data.decode("utf-8").splitlines()
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    while lines and not lines[-1]:
+        lines.pop()
     pairs = [pair for line in lines if (pair := _LINE.fullmatch(line)) is not None]
-    if not pairs or len(pairs) < len(lines) or pairs[-1][2] != "(model)":
+    if not pairs:
         return None
+    if len(pairs) < len(lines) or pairs[-1][2] != "(model)":
+        raise emel.InvalidFileError(
+            f"{path}: a record of digests that isn't whole: each line is a digest, two spaces and "
+            "a name, and the last is the model's",
+            code="record-invalid",
+            path=path,
+        )
     tensors = {pair[2]: pair[1] for pair in pairs[:-1]}
     return Record("xxh3_128", pairs[-1][1], tensors, is_text=True)
 

@@ -27,7 +27,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Say which tensors differ, and where first; exit code 1 if any does."""
-    record = parse_record(small_file(second, LIMIT_NBYTES, looks_like_record))
+    record = parse_record(small_file(second, LIMIT_NBYTES, looks_like_record), second)
 
     def opened(path: str) -> emel.Model:
         return emel.open(path, strategy, memory_limit=memory_limit, direct=direct)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from configparser import ConfigParser
+from pathlib import Path
 from typing import Any, Final
 
 from importlinter.domain.contract import InvalidContractOptions
@@ -162,24 +164,25 @@ def contracts_are_complete(tree: Tree) -> Iterator[Finding]:
 
 def configuration_is_single(tree: Tree) -> Iterator[Finding]:
     """There is one table: of two configurations, import-linter silently reads one."""
-    for path in sorted(tree.root.glob("**/setup.cfg")):
-        if not _is_hidden(tree, path.parent.relative_to(tree.root).parts):
+    for path in _shown(tree.root):
+        where = path.relative_to(tree.root).as_posix()
+        if path.name == "setup.cfg":
             parser = ConfigParser(interpolation=None)
             parser.read(path, encoding="utf-8")
-            if any(section.startswith(table.SECTION) for section in parser.sections()):
-                yield _second(path.relative_to(tree.root).as_posix())
-    for path in sorted(tree.root.glob("**/pyproject.toml")):
-        parts = path.relative_to(tree.root).parts
-        if not _is_hidden(tree, parts) and table.SECTION in read_toml(path).get("tool", {}):
-            yield _second("/".join(parts))
-    for path in sorted(tree.root.glob(f"*/**/{table.FILE}")):
-        if not _is_hidden(tree, path.parent.relative_to(tree.root).parts):
-            yield _second(path.relative_to(tree.root).as_posix())
+            second = any(section.startswith(table.SECTION) for section in parser.sections())
+        elif path.name == "pyproject.toml":
+            second = table.SECTION in read_toml(path).get("tool", {})
+        else:
+            second = path.name == table.FILE != where
+        if second:
+            yield _second(where)
 
 
-def _is_hidden(tree: Tree, parts: tuple[str, ...]) -> bool:
-    del tree
-    return any(part.startswith(".") for part in parts)
+def _shown(root: Path) -> Iterator[Path]:
+    """List all files, but for those in hidden folders: environments are large."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(files))
 
 
 def _second(where: str) -> Finding:

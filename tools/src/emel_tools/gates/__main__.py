@@ -1,103 +1,57 @@
-"""All gates, each to its end: `nox -s quality_gates`.
-
-Every lane is a session of noxfile.py, started just as a person would start it, so the command
-that the summary names is the command that was run.
-"""
+"""The release gate: `nox -s quality_gates`."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
-import subprocess
+import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from emel_tools.workspace import shards
-
-
-class Lane(NamedTuple):
-    """One gate: its name, and the words after `nox` that run it."""
-
-    name: str
-    words: tuple[str, ...]
-
-    @property
-    def command(self) -> str:
-        """What a person types to run it again."""
-        return shlex.join(("nox", *self.words))
-
-
-class Result(NamedTuple):
-    """What one lane came to."""
-
-    lane: Lane
-    exit_code: int
-    seconds: float
-
-
-def lanes(root: Path, *, full: bool) -> list[Lane]:
-    """List the lanes, the quick ones first; `full` adds what takes long."""
-    single = [Lane(name, ("-s", name)) for name in ("lint", "types", "boundaries", "behaviours")]
-    docs = Lane("docs", ("-s", "docs", "--", "--check"))
-    tests = [
-        Lane(f"tests {shard.name}", ("-s", "tests", "--", shard.name)) for shard in shards(root)
-    ]
-    witness = Lane("witness", ("-s", "witness"))  # judges what the tests before it did
-    isolation = Lane("isolation", ("-s", "isolation", *(("--", "--full") if full else ())))
-    ends = [Lane(name, ("-s", name)) for name in ("demo", *(("real_models",) if full else ()))]
-    return [*single, docs, *tests, witness, isolation, *ends]
-
-
-def run_all(todo: Sequence[Lane], run: Callable[[Lane], int]) -> list[Result]:
-    """Run each lane, also when earlier ones are red.
-
-    Parameters
-    ----------
-    todo
-        The lanes, in the order in which they run.
-    run
-        Runs one and answers with its exit code.
-    """
-    results: list[Result] = []
-    for lane in todo:
-        print(f"\n━━ {lane.name} ━━ {lane.command}", flush=True)
-        started = time.perf_counter()
-        exit_code = run(lane)
-        results.append(Result(lane, exit_code, time.perf_counter() - started))
-    return results
-
-
-def summary(results: Sequence[Result]) -> str:
-    """Sum up: failures first, each with its seconds and the command that runs it again."""
-    width = max(len(result.lane.name) for result in results)
-    lines = [
-        f"{'FAIL' if result.exit_code else 'ok':<4}  {result.lane.name:<{width}}"
-        f"  {result.seconds:6.1f} s  {result.lane.command}"
-        for result in sorted(results, key=lambda result: result.exit_code == 0)
-    ]
-    red = sum(result.exit_code != 0 for result in results)
-    seconds = sum(result.seconds for result in results)
-    verdict = f"{red} of {len(results)} lanes red" if red else f"all {len(results)} lanes green"
-    return "\n".join((*lines, f"quality_gates: {verdict}, {seconds:.0f} s"))
+from emel_tools.running import Job
+from emel_tools.running.registry import lanes
+from emel_tools.running.results import Result
+from emel_tools.running.run import Run
+from emel_tools.running.schedule import Progress, run_all, tasks
+from emel_tools.running.summary import summary
+from emel_tools.scope import Asked, choose
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the lanes of the repository in the current directory."""
+    """Run what a change can affect in the repository in the current directory."""
     parser = argparse.ArgumentParser(prog="nox -s quality_gates --")
-    parser.add_argument("python", help="the Python that has nox")
-    parser.add_argument("--full", action="store_true", help="the real models too")
+    parser.add_argument("--only", nargs="+", default=[], help="lanes or shards: costs/io_mmap")
+    parser.add_argument("--full", action="store_true", help="everything, whatever has changed")
+    parser.add_argument("--base", default="", help="what to compare with: a branch or a commit")
+    parser.add_argument("--seed", type=int, default=None, help="for the order of tests")
     options = parser.parse_args(arguments)
-    nox = (options.python, "-m", "nox", "-f", str(Path.cwd() / "noxfile.py"))
+    root = Path.cwd()
+    began = time.monotonic()
+    known = lanes()
+    scope = choose(root, known, Asked(tuple(options.only), options.full, options.base))
+    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
+    job = Job(root, (), scope.full, scope.base, seed)
+    chosen = [(each.lane, each.shard, each.why) for each in scope.choices if each.runs]
+    done = {r.key: r for r in run_all(tasks(chosen, job), _plain())}
+    results = tuple(
+        done.get(each.shard.key) or Result(each.lane.name, each.shard.name, "unaffected", each.why)
+        for each in scope.choices
+    )
+    run = Run(root, scope, seed, time.monotonic() - began, results)
+    print(summary(run), flush=True)
+    return int(not run.is_green)
 
-    def run(lane: Lane) -> int:
-        return subprocess.run((*nox, *lane.words), check=False).returncode
 
-    results = run_all(lanes(Path.cwd(), full=options.full), run)
-    print("\n" + summary(results), flush=True)
-    return int(any(result.exit_code for result in results))
+def _plain() -> Progress:
+    return Progress(
+        lambda task: print(f"... {task.name}", flush=True),
+        lambda task, found: print(
+            "\n".join(f"{r.verdict} {r.key} {r.seconds:.1f} s ({r.checked})" for r in found),
+            flush=True,
+        ),
+        lambda: None,
+    )
 
 
 if __name__ == "__main__":

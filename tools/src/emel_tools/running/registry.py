@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Final
 
 from emel_tools.running.lane import Lane
@@ -32,4 +33,6 @@ def lane(name: str) -> Lane:
 
 def lanes() -> tuple[Lane, ...]:
     """Import every lane."""
-    return tuple(lane(name) for name in NAMES)
+    # While the lanes are being written, those that aren't there yet are left out.
+    there = (n for n in NAMES if importlib.util.find_spec(f"emel_tools.gates.{n}"))
+    return tuple(lane(name) for name in there)

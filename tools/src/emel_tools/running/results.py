@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,13 @@ from emel_tools.findings import Finding
 
 Verdict: TypeAlias = Literal["failed", "unjudged", "ok", "unaffected"]
 """`unjudged`: it couldn't run, because of one that failed. `unaffected`: it needn't have run."""
+WORDS: Final[Mapping[Verdict, str]] = {
+    "failed": "FAIL",
+    "unjudged": "----",
+    "ok": "ok",
+    "unaffected": "-",
+}
+"""How each verdict is spelt in text, the worst first."""
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from emel_tools.running.results import Result
+from emel_tools.scope import Scope
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -30,8 +32,47 @@ class Run(msgspec.Struct, frozen=True):
     stopped: str = ""
     """What ended the run before its time: `SIGINT`, `SIGTERM`; empty if it came to its end."""
 
+    @classmethod
+    def of(
+        cls, scope: Scope, done: Sequence[Result], *, seed: int, seconds: float, stopped: str = ""
+    ) -> Run:
+        """Put together what was chosen and what came of it, as far as it is known.
+
+        Parameters
+        ----------
+        scope
+            What was chosen.
+        done
+            The results so far; those of lanes that couldn't be listed first.
+        seed, seconds, stopped
+            As the fields are.
+        """
+        return cls(
+            tuple(_ordered(scope, done)),
+            seed,
+            round(seconds, 3),
+            scope.base,
+            scope.changed,
+            scope.full,
+            platform.python_version(),
+            {each.lane.name: each.lane.demands for each in scope.choices},
+            stopped,
+        )
+
     @property
     def is_green(self) -> bool:
         """Whether a change may be released."""
         wrong = any(result.verdict in ("failed", "unjudged") for result in self.results)
         return not wrong and not self.stopped
+
+
+def _ordered(scope: Scope, done: Sequence[Result]) -> Iterator[Result]:
+    """Yield the results of shards that weren't chosen from, then all others as they were listed."""
+    known = {result.key: result for result in done}
+    listed = {each.shard.key for each in scope.choices}
+    yield from (result for result in done if result.key not in listed)
+    for each in scope.choices:
+        if each.shard.key in known:
+            yield known[each.shard.key]
+        elif not each.runs:
+            yield Result(each.lane.name, each.shard.name, "unaffected", each.why)

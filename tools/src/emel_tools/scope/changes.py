@@ -114,8 +114,8 @@ def _merge_base(root: Path, commit: str) -> str:
 def _git(root: Path, *words: str) -> str:
     """Ask git; nothing if it refuses, or isn't there.
 
-    What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out but for
-    the index: a partial commit has one of its own.
+    What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out: it may
+    speak of another repository, and the files that count are those in the folder.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     command = ("git", "-c", "core.quotePath=false", *words)

@@ -113,4 +113,6 @@ def _edits(text: str) -> Iterator[Edit]:
         if found["gone"]:
             yield Edit(found["gone"], "", None)
         else:
-            yield Edit(found["file"], found["old"] or "", found["new"])
+            old, new = found["old"] or "", found["new"]
+            # The line break before a mark is the mark's own, so that part of a line can be named.
+            yield Edit(found["file"], old[:-1], new[:-1] if old else new)

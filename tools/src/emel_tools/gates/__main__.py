@@ -16,17 +16,19 @@ from typing import Final
 from emel_tools.reports.markdown import guarded
 from emel_tools.reports.publish import publish
 from emel_tools.running import Job, record
-from emel_tools.running.asked import explanation, parser, unknown
-from emel_tools.running.console import Live, Plain, is_terminal, styled
+from emel_tools.running.asked import parser
+from emel_tools.running.console import Live, Plain, is_terminal, progress, styled
 from emel_tools.running.lock import alone_in
-from emel_tools.running.registry import listed, names
-from emel_tools.running.results import Result
+from emel_tools.running.registry import lanes
+from emel_tools.running.results import SCOPE, Result
 from emel_tools.running.run import Run
 from emel_tools.running.schedule import run_all
 from emel_tools.running.stopping import stoppable
 from emel_tools.running.summary import summary
 from emel_tools.running.tasks import tasks
-from emel_tools.scope import Asked, Scope, choose
+from emel_tools.scope import Asked, Scope, UnknownBaseError, UnknownShardError, choose, misses
+from emel_tools.scope.explanation import explain
+from emel_tools.scope.noting import noting, remember_passed
 
 _REPORTS: Final = Path(".nox", "gate", "report")
 
@@ -40,55 +42,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all is green, 1 if anything is red, 2 if it couldn't be understood what was asked for,
         and 128 and the number of the signal that stopped it.
     """
-    options = parser().parse_args(arguments)
+    arguments_of = parser()
+    options = arguments_of.parse_args(arguments)
     root = Path.cwd()
-    lanes, broken = listed(root, names())
-    keys = [shard.key for lane in lanes for shard in lane.shards(root)]
-    if wrong := unknown(options.only, names(), keys):
-        print(wrong, file=sys.stderr)
-        return 2
-    wanted = {word.partition("/")[0] for word in options.only} or set(names())
-    broken = [result for result in broken if result.lane in wanted]
+    asked = Asked(tuple(options.only), options.full, options.base)
     try:
-        scope = choose(root, lanes, Asked(tuple(options.only), options.full, options.base))
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+        scope = choose(root, lanes(root), asked)
+    except (UnknownBaseError, UnknownShardError) as error:
+        arguments_of.error(str(error))
     if options.explain:
-        print(explanation(lanes, scope))
+        print("\n".join(explain(scope)))
         return 0
     with alone_in(root / ".nox" / "gate") as is_alone:
         if not is_alone:
             print("another gate is running in this folder: wait for it", file=sys.stderr)
             return 2
-        return _run(root, options, scope, broken)
+        return _run(root, options, scope)
 
 
-def _run(root: Path, options: Namespace, scope: Scope, broken: Sequence[Result]) -> int:
+def _run(root: Path, options: Namespace, scope: Scope) -> int:
     """Run what was chosen, keep and report it."""
     seed: int = secrets.randbelow(2**32) if options.seed is None else options.seed
     began = time.monotonic()
-    chosen = [each for each in scope.choices if each.runs]
 
     def run_of(done: Sequence[Result], stopped: str = "") -> Run:
         seconds = time.monotonic() - began
-        return Run.of(scope, (*broken, *done), seed=seed, seconds=seconds, stopped=stopped)
+        return Run.of(scope, done, seed=seed, seconds=seconds, stopped=stopped)
 
+    chosen = [each for each in scope.choices if each.runs]
+    print(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}", flush=True)
     last = record.read(root / record.LAST)
     on_terminal = is_terminal(os.environ.get("TERM", ""))
     view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
-    compared = f"{len(scope.changed)} files changed" if scope.base else "compared with nothing"
-    print(f"{len(chosen)} of {len(scope.choices)} shards, {compared}, seed {seed}", flush=True)
-    with stoppable() as stop, view as progress:
+    with stoppable() as stop, view as seen:
         done = run_all(
             tasks(chosen, Job(root, (), scope.full, scope.base, seed)),
-            progress,
+            noting(root, progress(seen)),
             width=options.width,
             known={r.key: r.seconds for r in last.results if r.ran} if last else {},
             stop=lambda: stop,
             keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
         )
-    run = run_of(done, stop.name)
+    missed = [_missed(root, scope, done)] if scope.full and not stop else []
+    run = run_of([*done, *missed], stop.name)
     folder = options.reports or _REPORTS
     trouble = publish(root, run, root / folder)
     _print(summary(run, f"{folder.as_posix()}/index.html"), on_terminal=on_terminal)
@@ -97,7 +93,17 @@ def _run(root: Path, options: Namespace, scope: Scope, broken: Sequence[Result])
     if stop:
         return 128 + stop.number
     record.write(root / record.LAST, run)
+    remember_passed(root, scope, green=run.is_green, whole=not options.only)
     return int(bool(trouble) or not run.is_green)
+
+
+def _missed(root: Path, scope: Scope, done: Sequence[Result]) -> Result:
+    """Say what the scope of the change would have left out."""
+    found = tuple(misses(root, scope, done))
+    red = sum(result.verdict == "failed" for result in done)
+    checked = f"{red} red shards, {len(found)} of which the changed scope would have left out"
+    verdict = "failed" if found else "ok"
+    return Result(SCOPE, "misses", verdict, "everything ran", checked, found)
 
 
 def _print(text: str, *, on_terminal: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from emel_tools.running.results import WORDS, Result
+from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import Task
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def line_of(result: Result) -> str:
     return f"{word:<5} {result.key:<28} {seconds:>8}  {result.checked}{wrong}".rstrip()
 
 
+def progress(seen: Plain | Live) -> Progress:
+    """Let somebody hear what happens."""
+    return Progress(seen.begun, seen.ended, seen.waiting)
+
+
 class Plain:
     """A line as each process begins and one as each shard ends, for logs."""
 
@@ -33,7 +39,7 @@ class Plain:
         many = f" ({len(task.shards)} shards)" if len(task.shards) > 1 else ""
         print(f"begin {task.name}{many}", flush=True)
 
-    def ended(self, results: Sequence[Result]) -> None:
+    def ended(self, _task: Task, results: Sequence[Result]) -> None:
         """Say what shards came to."""
         for result in results:
             print(line_of(result), flush=True)
@@ -75,7 +81,7 @@ class Live:
         for key in task.keys:
             self._running[key] = (task, time.monotonic())
 
-    def ended(self, results: Sequence[Result]) -> None:
+    def ended(self, _task: Task, results: Sequence[Result]) -> None:
         """Count what has ended, and write down what is red."""
         for result in results:
             self._running.pop(result.key, None)

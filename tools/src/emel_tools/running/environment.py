@@ -1,7 +1,7 @@
 """What a lane's process finds in its environment: the same on every machine and in every terminal.
 
-What a person has set for other purposes (colours, widths, options of pytest, a PYTHONPATH) doesn't
-reach it, and neither does GitHub's, so that what a test prints is no annotation. Strings are hashed
+What a person has set for other purposes (colours, widths, options of pytest) doesn't reach it, and
+neither does what GitHub sets, so that what a test prints is no annotation. Strings are hashed
 by the run's seed: another run finds other orders of sets, and the same seed the same again.
 """
 
@@ -16,7 +16,7 @@ MARK: Final = "EMEL_GATE_RUNS"
 _FOREIGN: Final = re.compile(
     r"COLUMNS|LINES|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|PY_COLORS|CLICOLOR(_FORCE)?|TTY_.*"
     r"|LANG|LANGUAGE|LC_.*|TZ|SHELL|EDITOR|VISUAL|PAGER|VIRTUAL_ENV"
-    r"|(GITHUB|HYPOTHESIS|NOX|PYTEST|RUFF)_.*|PYTHON(?!PYCACHEPREFIX$).*"
+    r"|(GITHUB|HYPOTHESIS|NOX|PYTEST|RUFF)_.*|PYTHON(?!PATH$|PYCACHEPREFIX$).*"
 )
 
 

@@ -5,7 +5,8 @@
 a shard with prerequisites (`Shard.after`) begins, so their results, times included, are in it.
 Both are written in one stroke: whoever reads finds the one before or the one after, never a part.
 
-The form is `emel_tools.running.run.Run` as JSON, with one object a finding, and `version`.
+The form is `emel_tools.running.run.Run` as JSON, with one object a finding, a result's `key`, and
+`version`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ CURRENT: Final = Path(".nox", "gate", "current.json")
 def text_of(run: Run) -> str:
     """Spell a run as JSON."""
     document: dict[str, Any] = {"version": VERSION, **msgspec.to_builtins(run)}
-    for result in document["results"]:
+    for result, of in zip(document["results"], run.results, strict=True):
+        result["key"] = of.key
         result["findings"] = [Finding(*found)._asdict() for found in result["findings"]]
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 

@@ -11,6 +11,8 @@ from emel_tools.findings import Finding
 
 Verdict: TypeAlias = Literal["failed", "unjudged", "ok", "unaffected"]
 """`unjudged`: it couldn't run, because of one that failed. `unaffected`: it needn't have run."""
+SCOPE: Final = "scope"
+"""What stands where a lane stands, if it is about which shards would have run."""
 WORDS: Final[Mapping[Verdict, str]] = {
     "failed": "FAIL",
     "unjudged": "----",
@@ -71,4 +73,4 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def command(self) -> str:
         """What a person types to run it again."""
-        return f"nox -s quality_gates -- --only {self.key}"
+        return f"nox -s quality_gates -- {'--full' if self.lane == SCOPE else f'--only {self.key}'}"

@@ -43,7 +43,7 @@ class Run(msgspec.Struct, frozen=True):
         scope
             What was chosen.
         done
-            The results so far; those of lanes that couldn't be listed first.
+            The results so far; those of shards that were chosen from in any order.
         seed, seconds, stopped
             As the fields are.
         """
@@ -52,7 +52,7 @@ class Run(msgspec.Struct, frozen=True):
             seed,
             round(seconds, 3),
             scope.base,
-            scope.changed,
+            scope.changed.files,
             scope.full,
             platform.python_version(),
             {each.lane.name: each.lane.demands for each in scope.choices},
@@ -67,12 +67,12 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def _ordered(scope: Scope, done: Sequence[Result]) -> Iterator[Result]:
-    """Yield the results of shards that weren't chosen from, then all others as they were listed."""
+    """Yield results as their shards were listed, and then what isn't about a shard."""
     known = {result.key: result for result in done}
     listed = {each.shard.key for each in scope.choices}
-    yield from (result for result in done if result.key not in listed)
     for each in scope.choices:
         if each.shard.key in known:
             yield known[each.shard.key]
         elif not each.runs:
             yield Result(each.lane.name, each.shard.name, "unaffected", each.why)
+    yield from (result for result in done if result.key not in listed)

@@ -7,7 +7,7 @@ import secrets
 import selectors
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 
 from emel_tools.findings import Finding
 from emel_tools.running import answers
@@ -19,17 +19,14 @@ _TICK: Final = 0.05
 """Seconds after which it is looked again, if nothing is heard before."""
 
 
-class Progress(Protocol):
-    """Whoever shows what happens."""
+class Progress(NamedTuple):
+    """What happens while tasks run, for whoever shows it."""
 
-    def begun(self, task: Task) -> None:
-        """Hear that a process was started."""
-
-    def ended(self, results: Sequence[Result]) -> None:
-        """Hear what shards came to: those of a process, or some that can't be judged."""
-
-    def waiting(self) -> None:
-        """Hear, many times a second, that time passes."""
+    begun: Callable[[Task], None]
+    ended: Callable[[Task, Sequence[Result]], None]
+    """Given the results of a process, or of shards of a task that couldn't be begun."""
+    waiting: Callable[[], None]
+    """Called many times a second."""
 
 
 def processors() -> int:
@@ -62,7 +59,7 @@ def run_all(
         Asked many times a second. Once it says yes, all processes are ended; what has been
         answered until then holds, and the other shards are `unjudged`.
     keep
-        Given all results so far before a task begins that needs some.
+        Given all results so far before a task begins that comes after some.
 
     Returns
     -------
@@ -140,7 +137,7 @@ class _Running:
             self._untangle()
 
     def _begin(self, task: Task) -> None:
-        if task.needs:
+        if task.follows:
             self._keep(list(self.results.values()))
         process = Process(task, self._began, self._token)
         self.processes.append(process)
@@ -152,7 +149,7 @@ class _Running:
         self.processes.remove(process)
         if process.output and process.output.fileno() in self._selector.get_map():
             self._selector.unregister(process.output)
-        self._note(process.end())
+        self._note(process.task, process.end())
 
     def _set_aside(self) -> None:
         """Leave out what needs the result of a shard that has none, or a red one."""
@@ -172,17 +169,19 @@ class _Running:
 
     def _leave_out(self, task: Task, reasons: Mapping[str, str]) -> None:
         self._note(
+            task,
             [
                 answers.not_judged(shard, why, reasons[shard.name])
                 for shard, why in zip(task.shards, task.why, strict=True)
                 if shard.name in reasons
-            ]
+            ],
         )
 
     def _untangle(self) -> None:
         """Fail what can never begin: shards that wait for each other, in however wide a circle."""
         for task in self.waiting:
             self._note(
+                task,
                 [
                     Result(
                         shard.lane,
@@ -190,18 +189,22 @@ class _Running:
                         "failed",
                         why,
                         "nothing",
-                        (_circle(shard.lane, shard.key, sorted(task.needs - self.results.keys())),),
+                        (
+                            _circle(
+                                shard.lane, shard.key, sorted(task.follows - self.results.keys())
+                            ),
+                        ),
                     )
                     for shard, why in zip(task.shards, task.why, strict=True)
-                ]
+                ],
             )
         self.waiting.clear()
 
-    def _note(self, found: Sequence[Result]) -> None:
+    def _note(self, task: Task, found: Sequence[Result]) -> None:
         if found:
             self._has_changed = True
             self.results |= {result.key: result for result in found}
-            self._progress.ended(found)
+            self._progress.ended(task, found)
 
 
 def _circle(lane: str, key: str, needs: Sequence[str]) -> Finding:

@@ -37,6 +37,11 @@ class Task(NamedTuple):
         """The shards of other processes whose results it needs."""
         return frozenset(key for shard in self.shards for key in shard.after) - self.keys
 
+    @property
+    def follows(self) -> frozenset[str]:
+        """The shards of other processes that come before it, needed or not."""
+        return self.needs | frozenset(k for s in self.shards for k in s.behind) - self.keys
+
     def without(self, names: Collection[str]) -> Task:
         """Leave out some shards."""
         kept = [i for i, shard in enumerate(self.shards) if shard.name not in names]
@@ -74,8 +79,8 @@ def longest_first(todo: Sequence[Task], known: Mapping[str, float]) -> list[Task
     known
         Seconds that shards took before, by key. A shard that is new is taken to use up its budget.
     """
-    needs = [(task, task.needs) for task in todo]
-    later = {task.name: [other for other, keys in needs if keys & task.keys] for task in todo}
+    follows = [(task, task.follows) for task in todo]
+    later = {task.name: [other for other, keys in follows if keys & task.keys] for task in todo}
     ranks: dict[str, float] = {}
 
     def rank(task: Task, above: frozenset[str]) -> float:
@@ -104,7 +109,7 @@ def next_task(waiting: Sequence[Task], running: Sequence[Task], width: int) -> T
     if len(running) >= width or any(task.lane.alone for task in running):
         return None
     unfinished = frozenset[str]().union(*(task.keys for task in (*waiting, *running)))
-    ready = [task for task in waiting if not task.needs & unfinished]
+    ready = [task for task in waiting if not task.follows & unfinished]
     beside = [task for task in ready if not task.lane.alone]
     if beside:
         return beside[0]

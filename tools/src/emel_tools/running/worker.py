@@ -20,8 +20,10 @@ import msgspec
 
 from emel_tools.findings import in_order
 from emel_tools.running.lane import Job, Lane, Outcome
+from emel_tools.running.registry import UNLISTED
 from emel_tools.running.registry import lane as lane_of
 from emel_tools.running.results import Report
+from emel_tools.scope import observed
 from emel_tools.snapshots import comparison, lines
 
 ORDER: Final = "order.json"
@@ -87,10 +89,15 @@ def main() -> int:
     settle()
     folder = Path(sys.argv[1])
     order = msgspec.json.decode((folder / ORDER).read_bytes(), type=Order)
+    root = Path(order.root)
+    os.environ[observed.NOTES] = str(observed.notes_of(root, order.lane, order.shards))
+    observed.take_notes(root)
     lane = lane_of(order.lane)
+    if UNLISTED in order.shards:
+        lane.shards(root)  # raises here what it raised in the gate, and that is in the log
     with (folder / ANSWERS).open("wb") as answers:
         for outcome in lane.run(order.job()):
-            answers.write(msgspec.json.encode(judged(Path(order.root), lane, outcome)) + b"\n")
+            answers.write(msgspec.json.encode(judged(root, lane, outcome)) + b"\n")
             answers.flush()
     return 0
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.metadata import distribution
 from typing import Any, Final, NamedTuple
+
+import typer.main
 
 _KINDS: Final[dict[type, str]] = {int: "INTEGER", float: "NUMBER"}
 
@@ -43,13 +47,15 @@ class Command(NamedTuple):
         return " ".join((self.name, *words))
 
 
+def parser() -> Any:  # noqa: ANN401 - typer's own types are its library's private ones
+    """Find the parser of `emel`, in the module that the command of the distribution names."""
+    (entry,) = distribution("emel").entry_points.select(group="console_scripts", name="emel")
+    return typer.main.get_command(import_module(entry.module).app)
+
+
 def commands() -> tuple[Command, ...]:
     """Ask the parser of `emel` for all that it takes."""
-    import typer.main
-
-    from emel.cli import app
-
-    program: Any = typer.main.get_command(app)
+    program = parser()
     context = program.make_context("emel", [], resilient_parsing=True)
     found = [Command("emel", _text(program.help), ())]
     for name in program.list_commands(context):

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from emel_tools.surface.commands import commands
 from emel_tools.surface.names import Name
 from emel_tools.workspace import Package
 
@@ -54,6 +53,8 @@ def _commands() -> dict[str, str]:
 
 
 def _options() -> Iterator[tuple[str, str]]:
+    from emel_tools.surface.commands import commands  # noqa: PLC0415 - it imports the face
+
     for command in commands():
         arguments = [p.spelled for p in command.parameters if not p.is_option]
         yield f"$ {command.name}", " ".join(("command", *arguments))

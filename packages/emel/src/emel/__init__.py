@@ -1,7 +1,7 @@
 """Model weights in Python, with explicit control over where every byte lives and when it leaves.
 
 >>> import emel
->>> with emel.open("model.gguf") as model:  # doctest: +SKIP
+>>> with emel.open("model.gguf") as model:
 ...     weight = model["blk.0.attn_q.weight"]
 """
 

@@ -35,7 +35,7 @@ def generated(root: Path) -> Checked:
     with folder() as files:
         texts = table.generated(root, files)
     findings = [*table.compare(root, texts)]
-    for path in table.hand_written(root, texts):
+    for path in table.hand_written(root):
         where = path.relative_to(root).as_posix()
         for line, what in blocks.unknown(path):
             findings.append(Finding(where, line, 0, "generated", what, "correct the comment"))
@@ -54,9 +54,7 @@ def examples(root: Path) -> Checked:
     findings: list[Finding] = []
     ran = 0
     with folder() as files:
-        for path in table.hand_written(root, {}):
-            if path.name == "api.md":  # what docstrings show runs from the docstrings
-                continue
+        for path in table.hand_written(root):
             found, n = run_page(root, read(path), files)
             findings += found
             ran += n
@@ -79,7 +77,8 @@ def references(root: Path) -> Checked:
     known = Known(root, commands())
     pages = [read(path) for path in table.markdown_files(root)]
     findings = [found for page in pages for found in links(root, page)]
+    written = {*table.hand_written(root)}
     for page in pages:
-        if page.path.name != "api.md" and "changes" not in page.path.parts:
+        if page.path in written and page.path.parent.name != "changes":
             findings += mentions(root, page, known)
     return findings, f"{len(pages)} Markdown files"

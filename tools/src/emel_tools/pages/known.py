@@ -19,8 +19,10 @@ from emel_tools.workspace import shards
 _SESSION: Final = re.compile(r"\bnox -s ((?:[\w<>-]+ ?)+)")
 _FILE: Final = re.compile(r"(?:[\w.*<>+-]+/)*[\w.*<>+-]+\.(?:py|toml|md|mmd|txt|ini|cfg)(?::\d+)?")
 _FOLDER: Final = re.compile(r"(?:packages|tools|docs|snapshots)(?:/[\w.*<>+-]+)*/?")
-_DOTTED: Final = re.compile(r"(?<![\w./-])(emel(?:_\w+)?(?:\.\w+)+)")
+_DOTTED: Final = re.compile(r"(?<![\w./:-])(emel(?:_\w+)?(?:\.\w+)+)")
 _FOREIGN: Final = ("--help", "--version")
+_LATER: Final = ("CHANGELOG.md",)
+"""What a release makes."""
 _HANDS_ON: Final = ("tests",)
 """Sessions that hand options on to other programs."""
 
@@ -119,6 +121,8 @@ class Known:
         words = [text] if _FILE.fullmatch(text) or _FOLDER.fullmatch(text) else text.split()
         for word in words:
             bare = re.sub(r":\d+.*$", "", word.strip("(),;"))
+            if bare.startswith("."):  # the end of a name, or what is hidden
+                continue
             is_file, is_folder = _FILE.fullmatch(bare), _FOLDER.fullmatch(bare)
             if ("/" in bare or word == text) and (is_file or ("/" in bare and is_folder)):
                 if not self._lies(bare.rstrip("/"), page):
@@ -126,6 +130,9 @@ class Known:
 
     def _lies(self, path: str, page: Path) -> bool:
         """Whether a path is there: from the root, from the page, or as the end of a path."""
+        folder, _, last = path.rpartition("/")
+        if last in _LATER or (folder and "<" in last):
+            return last in _LATER or self._lies(folder, page)
         glob = re.sub(r"<[\w -]+>", "*", path)
         if any((base / glob).exists() for base in (self._root, page.parent)):
             return True

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})\s*([\w.+-]*)")
-_COMMENT: Final = re.compile(r"<!--(.*?)-->\s*\Z", re.DOTALL)
+_COMMENT: Final = re.compile(r"<!--((?:(?!-->).)*)-->\s*\Z", re.DOTALL)
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 
 

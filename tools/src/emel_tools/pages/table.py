@@ -41,7 +41,7 @@ def generated(root: Path, folder: Path) -> dict[str, str]:
         texts[f"{base}/docs/api.md"] = api.page(package, public(package))
     texts[BOUNDARIES] = boundaries_page.text(root)
     texts[COMMANDS] = commands.page(known_commands())
-    for path in hand_written(root, texts):
+    for path in hand_written(root):
         text = blocks.filled(root, path, folder)
         if text is not None:
             texts[path.relative_to(root).as_posix()] = text
@@ -55,9 +55,9 @@ def markdown_files(root: Path) -> list[Path]:
     return sorted((*(path for path in tops if path.suffix == ".md"), *below))
 
 
-def hand_written(root: Path, texts: Mapping[str, str]) -> list[Path]:
+def hand_written(root: Path) -> list[Path]:
     """List the Markdown files that people write, though parts of them may be generated."""
-    whole = {*(path for path in texts if path.endswith("/docs/api.md")), BOUNDARIES, COMMANDS}
+    whole = {BOUNDARIES, COMMANDS, *(f"packages/{p.name}/docs/api.md" for p in packages(root))}
     return [p for p in markdown_files(root) if p.relative_to(root).as_posix() not in whole]
 
 

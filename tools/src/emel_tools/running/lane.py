@@ -40,7 +40,9 @@ class Shard(NamedTuple):
     budget: float
     """Seconds after which it is ended and reported as failed."""
     after: tuple[str, ...] = ()
-    """Keys of shards whose results it needs; they run too when it is asked for."""
+    """Keys of shards whose results it needs; they run whenever it does, and before it."""
+    behind: tuple[str, ...] = ()
+    """Keys of shards that run before it, if they run at all."""
     only_full: bool = False
     """Whether it is left out unless everything is asked for."""
 

@@ -6,6 +6,7 @@ to the file that is its only argument, each as soon as it is known.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from emel_tools.findings import in_order
 from emel_tools.running.lane import Job, Lane, Outcome
 from emel_tools.running.registry import lane as lane_of
 from emel_tools.running.results import Report
+from emel_tools.scope import observed
 from emel_tools.snapshots import comparison, lines
 
 
@@ -52,10 +54,13 @@ def judged(root: Path, lane: Lane, outcome: Outcome) -> Report:
 def main() -> int:
     """Run what is asked for."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    root = Path(order.root)
+    os.environ[observed.NOTES] = str(observed.notes_of(root, order.lane, order.shards))
+    observed.take_notes(root)
     lane = lane_of(order.lane)
     with Path(sys.argv[1]).open("wb") as answers:
         for outcome in lane.run(order.job()):
-            answers.write(msgspec.json.encode(judged(Path(order.root), lane, outcome)) + b"\n")
+            answers.write(msgspec.json.encode(judged(root, lane, outcome)) + b"\n")
             answers.flush()
     return 0
 

@@ -2,7 +2,8 @@
 
 >>> import emel
 >>> with emel.open("model.gguf") as model:
-...     weight = model["blk.0.attn_q.weight"]
+...     model["output.weight"].shape
+(1024, 512)
 """
 
 from emel.errors import (

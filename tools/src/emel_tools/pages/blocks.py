@@ -99,11 +99,11 @@ def _sessions(root: Path, _path: Path) -> str:
     return "\n".join((*rows, *(f"| `{name}` | {doc} |" for name, doc in sessions(root).items())))
 
 
-def _lanes(_root: Path, _path: Path) -> str:
+def _lanes(root: Path, _path: Path) -> str:
     from emel_tools.running.registry import lanes
 
     rows = ["| lane | what it demands |", "|---|---|"]
-    return "\n".join((*rows, *(f"| `{lane.name}` | {lane.demands} |" for lane in lanes())))
+    return "\n".join((*rows, *(f"| `{lane.name}` | {lane.demands} |" for lane in lanes(root))))
 
 
 BLOCKS: Final[Mapping[str, Callable[[Path, Path], str]]] = {

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from emel_tools.boundaries.syntax import children
+from emel_tools.boundaries.syntax import children, is_typing_only, parameters
 
 Owner: TypeAlias = (
     ast.Module
@@ -261,31 +260,6 @@ class Scopes:
     def _sure(self, name: str, scope: Scope, *, certain: bool) -> None:
         if certain or isinstance(scope.owner, (*_FUNCTIONS, *_COMPREHENSIONS)):
             scope.certain.add(name)
-
-
-def parameters(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-) -> Iterator[tuple[ast.arg, ast.expr | None]]:
-    """List the parameters of a function, each with its default."""
-    given = node.args
-    positional = [*given.posonlyargs, *given.args]
-    padding = [None] * (len(positional) - len(given.defaults))
-    yield from zip(positional, [*padding, *given.defaults], strict=True)
-    yield from zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    for argument in (given.vararg, given.kwarg):
-        if argument is not None:
-            yield argument, None
-
-
-def is_typing_only(node: ast.AST) -> bool:
-    """Whether the body of `node` is there for type checkers alone."""
-    match node:
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-            return True
-        case ast.If(test=ast.Attribute(value=ast.Name(id="typing"), attr="TYPE_CHECKING")):
-            return True
-        case _:
-            return False
 
 
 def _class_of(scope: Scope) -> Scope | None:

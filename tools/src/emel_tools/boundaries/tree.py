@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from emel_tools.boundaries.names import Names
+from emel_tools.boundaries.overlay import affected
 from emel_tools.boundaries.owners import TESTS, name_of
 from emel_tools.boundaries.scopes import Binding
 from emel_tools.boundaries.syntax import walk
@@ -69,6 +70,7 @@ class Tree:
         self._nodes: dict[str, tuple[ast.AST, ...]] = {}
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
+        self._settled: frozenset[str] | None = None
 
     def over(self, changes: Mapping[str, str]) -> Tree:
         """Lay other text over this tree."""
@@ -217,12 +219,16 @@ class Tree:
             return frozenset()
         return frozenset(texts(items(names.lookup("__all__", names.scopes.module))))
 
-    @cached_property
+    @property
     def _affected(self) -> frozenset[str]:
-        """Paths of what has changed and of the files that import it, as far as a glance shows."""
-        changed = frozenset(s.name for s in self.subjects if s.path in self.changes)
-        importing = (s.path for s in self.subjects if not changed.isdisjoint(self.mentions(s)))
-        return frozenset((*self.changes, *importing))
+        """Paths of the files that mean something else here than in the tree below."""
+        if self._settled is None:
+            self._settled = frozenset(self.changes)  # while the others are being found
+            if self.below is not None and (others := affected(self, self.below)):
+                self._settled |= others
+                self._names.clear()
+                self._remembered.clear()
+        return self._settled
 
     def mentions(self, subject: Subject) -> frozenset[str]:
         """Name the modules that a file imports, or imports from."""

@@ -10,8 +10,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
-from emel_tools.boundaries.scopes import is_typing_only
-from emel_tools.boundaries.syntax import children
+from emel_tools.boundaries.syntax import children, is_typing_only
 from emel_tools.boundaries.values import (
     Atom,
     Class,
@@ -38,8 +37,6 @@ _REACHING: Final = frozenset(
 )  # fmt: skip
 """Kinds of node that may reach for something."""
 _DUNDERS: Final = frozenset({"__builtins__", "__loader__", "__spec__"})
-
-
 _TYPE_CHECKING: Final[Value] = frozenset({Reference("typing.TYPE_CHECKING")})
 
 
@@ -122,11 +119,8 @@ class _Walk:
         self, node: ast.arg | ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign
     ) -> None:
         """Go on below `node`, but for an annotation that only names types."""
-        note = (
-            node.returns
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            else (node.annotation)
-        )
+        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        note = node.returns if is_function else node.annotation
         plain = note is not None and all(isinstance(part, _PLAIN) for part in ast.walk(note))
         for child in children(node):
             if child is not note or not plain:

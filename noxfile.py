@@ -90,9 +90,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Draw the tables and the house; `-- --check` fails where a drawing is stale."""
-    tools = ("python -m emel_tools.drawings", "python -m emel_tools.boundaries.page")
-    run(session, *tools, options=session.posargs)
+    """Write what is generated of the documents; `-- --check` fails where it is stale."""
+    run(session, "python -m emel_tools.pages", options=session.posargs)
 
 
 @nox.session

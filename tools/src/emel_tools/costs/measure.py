@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from emel_tools.costs import growth
 from emel_tools.costs.memory import allocated
-from emel_tools.costs.rounding import held
+from emel_tools.costs.rounding import CALLS, ITEMS_KIB, LEFT_KIB, LINES, PAYLOAD_KIB, Band
 from emel_tools.costs.site import Site
 from emel_tools.costs.steps import stepped
 from emel_tools.costs.watch import ALWAYS, counted
@@ -21,8 +21,8 @@ class Figure(NamedTuple):
     workload: Workload | Scaled
     name: str
     value: int
-    exact: bool = True
-    """Whether every Python counts the same."""
+    band: Band | None = None
+    """How far it may be from what is recorded; None if every Python counts the same."""
 
     @property
     def key(self) -> str:
@@ -58,7 +58,9 @@ def lines(figures: Sequence[Figure], recorded: Mapping[str, str]) -> dict[str, s
     """Spell figures as the snapshot does, given what it says."""
     return {
         figure.key: str(
-            figure.value if figure.exact else held(figure.value, recorded.get(figure.key))
+            figure.value
+            if figure.band is None
+            else figure.band.held(figure.value, recorded.get(figure.key))
         )
         for figure in figures
     }
@@ -78,8 +80,8 @@ def _exact(workload: Workload, site: Site, folder: str) -> Iterator[Figure | Uns
             yield Figure(workload, name, value)
     yield Figure(workload, "dispatches", steps.dispatches)
     memory = allocated(action)
-    yield Figure(workload, "peak-kib", _kib(memory.peak - workload.owned), exact=False)
-    yield Figure(workload, "left-kib", _kib(memory.left), exact=False)
+    yield Figure(workload, "peak-kib", _kib(memory.peak - workload.owned), PAYLOAD_KIB)
+    yield Figure(workload, "left-kib", _kib(memory.left), LEFT_KIB)
 
 
 def _scaled(workload: Scaled, site: Site) -> Iterator[Figure]:
@@ -87,10 +89,10 @@ def _scaled(workload: Scaled, site: Site) -> Iterator[Figure]:
         action = workload.make(site, size)
         action()
         (steps, _), memory = stepped(action), allocated(action)
-        yield Figure(workload, f"of-{size} lines", steps.lines, exact=False)
-        yield Figure(workload, f"of-{size} calls", steps.calls, exact=False)
+        yield Figure(workload, f"of-{size} lines", steps.lines, LINES)
+        yield Figure(workload, f"of-{size} calls", steps.calls, CALLS)
         yield Figure(workload, f"of-{size} dispatches", steps.dispatches)
-        yield Figure(workload, f"of-{size} peak-kib", _kib(memory.peak), exact=False)
+        yield Figure(workload, f"of-{size} peak-kib", _kib(memory.peak), ITEMS_KIB)
     if workload.growth is not None:
         small, large = (workload.make(site, size) for size in workload.growth)
         small()

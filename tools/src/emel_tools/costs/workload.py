@@ -46,6 +46,11 @@ class Scaled(NamedTuple):
     """None where so many items can't be had."""
 
 
+def whole(name: str, make: Callable[[Site, int], Action]) -> Scaled:
+    """Make a scaled workload of a whole model, which does more for each item than one step does."""
+    return Scaled(name, make, sizes=(64, 512), growth=(512, 4096))
+
+
 def each(name: str, make: Callable[[Site, int], Action]) -> Scaled:
     """Make a scaled workload that does much for each item, and so takes fewer of them.
 

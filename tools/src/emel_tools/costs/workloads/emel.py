@@ -12,7 +12,7 @@ import numpy as np
 import emel
 from emel.cli import app
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each
+from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each, whole
 
 Use = Callable[[emel.Model], object]
 
@@ -43,12 +43,6 @@ def load_and_release(model: emel.Model) -> None:
     every_array(model)
     model.release()
 
-
-def load_twice(model: emel.Model) -> None:
-    """Load all, release it, and load it again."""
-    model.load(threads=1)
-    model.release()
-    model.load(threads=1)
 
 
 def load_touched(model: emel.Model) -> None:
@@ -148,7 +142,7 @@ def command(*words: str) -> Callable[[str], Action]:
     return action
 
 
-def _large(name: str, use: Use, strategy: str, *, owned: int = 0, nbytes: int = MIB // 2) -> Workload:
+def _large(name: str, use: Use, strategy: str, *, owned: int = 0, nbytes: int = MIB // 4) -> Workload:
     return Workload(
         f"{name}-{strategy}",
         lambda site: _using(site.gguf(16, nbytes), use, strategy),
@@ -164,7 +158,7 @@ def _small(name: str, use: Use, strategy: str = "mmap", items: int = 64) -> Work
 
 
 def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:
-    return Scaled(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+    return whole(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
 
 
 def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
@@ -193,24 +187,26 @@ WORKLOADS = (
     _small("every-array-of-64-tensors", every_array),
     _small("every-array-of-16-tensors", every_array, "read", 16),
     _small("release-each-of-16-tensors", release_each, items=16),
-    _large("load-8-mib", load_and_release, "mmap"),
-    _large("load-8-mib", load_and_release, "read", owned=8 * MIB),
-    _large("load-8-mib", load_and_release, "staged", owned=8 * MIB),
-    _large("load-8-mib-twice", load_twice, "mmap"),
-    _large("load-8-mib-with-its-pages", load_touched, "mmap"),
-    _large("load-8-mib-with-2-threads", load_with_2_threads, "read", owned=8 * MIB),
-    _large("load-8-mib-into-one-buffer", into_one_buffer, "mmap", owned=8 * MIB),
-    _large("load-8-mib-into-one-buffer", into_one_buffer, "read", owned=8 * MIB),
-    _large("load-8-mib-into-one-buffer", into_one_buffer, "staged", owned=8 * MIB),
-    _large("load-8-mib-into-arrays", into_arrays, "mmap", owned=8 * MIB),
-    _large("read-each-of-8-mib", read_each, "mmap", owned=MIB // 2),
-    *(_large("digest-8-mib", digested, name) for name in _STRATEGIES),
-    *(_large("stream-8-mib", streamed, name) for name in _STRATEGIES),
-    _large("slice-8-mib", sliced, "mmap", owned=MIB // 4),
-    _large("slice-8-mib", sliced, "read", owned=MIB // 4),
-    _large("verify-8-mib", verified, "mmap"),
-    _large("verify-8-mib", verified, "read"),
-    _large("convert-8-mib", converted, "mmap", owned=MIB // 4),
+    _large("load-4-mib", load_and_release, "mmap"),
+    _large("load-4-mib", load_and_release, "read", owned=4 * MIB),
+    _large("load-4-mib", load_and_release, "staged", owned=4 * MIB),
+    _large("load-4-mib-with-its-pages", load_touched, "mmap"),
+    _large(
+        "load-16-mib-with-2-threads", load_with_2_threads, "read", owned=16 * MIB, nbytes=MIB
+    ),
+    _large("load-4-mib-into-one-buffer", into_one_buffer, "mmap", owned=4 * MIB),
+    _large("load-16-mib-into-one-buffer", into_one_buffer, "read", owned=16 * MIB, nbytes=MIB),
+    _large("load-4-mib-into-one-buffer", into_one_buffer, "staged", owned=4 * MIB),
+    _large("load-4-mib-into-arrays", into_arrays, "mmap", owned=4 * MIB),
+    _large("read-each-of-4-mib", read_each, "mmap", owned=MIB // 4),
+    _large("digest-4-mib", digested, "mmap"),
+    _large("digest-16-mib", digested, "read", nbytes=MIB),
+    _large("digest-16-mib", digested, "staged", nbytes=MIB),
+    _large("stream-4-mib", streamed, "staged"),
+    _large("slice-4-mib", sliced, "mmap", owned=MIB // 8),
+    _large("slice-4-mib", sliced, "read", owned=MIB // 8),
+    _large("verify-4-mib", verified, "mmap"),
+    _large("convert-4-mib", converted, "mmap", owned=MIB // 8),
     Workload(
         "dequantise-1-mib-of-numbers",
         lambda site: _using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized),
@@ -225,17 +221,15 @@ WORKLOADS = (
         without=_OF_THE_MACHINE,
     ),
     _many("open-tensors", nothing),
-    _many("every-array-of-tensors", every_array),
-    _many("load-tensors-mapped", load_and_release),
+    _many("load-tensors-and-look-at-each", load_and_release),
     _each("load-tensors-copied", load_and_release, "read"),
     _each("load-tensors-into-one-buffer", into_one_buffer),
     _each("load-tensors-into-arrays", into_arrays),
     _each("release-each-of-tensors", release_each),
     _each("read-each-of-tensors", read_each),
     _each("digest-tensors", digested),
-    _each("stream-tensors-staged", streamed, "staged"),
     _each("verify-tensors", verified),
-    _many("describe-tensors", described),
+    _each("describe-tensors", described),
     _each("slice-tensors", sliced),
     _each("convert-tensors", converted),
     each(

@@ -24,7 +24,7 @@ from emel_model_loader import (
     stream,
 )
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, each
+from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, each, whole
 
 _OFFERS = {
     "mmap": Offer(MmapStrategy, MmapStrategy.unavailable),
@@ -157,7 +157,7 @@ def _large(name: str, use: Use, strategy: str, *, owned: int = 0) -> Workload:
 
 
 def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:
-    return Scaled(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+    return whole(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
 
 
 def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
@@ -196,7 +196,6 @@ WORKLOADS = (
     _large("load-8-mib", load_and_release, "read", owned=8 * MIB),
     _large("load-8-mib", load_and_release, "staged", owned=8 * MIB),
     _large("load-8-mib-with-its-pages", load_touched, "mmap"),
-    _large("load-8-mib-into-buffers", into_buffers, "mmap", owned=8 * MIB),
     _large("load-8-mib-into-buffers", into_buffers, "read", owned=8 * MIB),
     *(_large("digest-8-mib", digested, name) for name in _STRATEGIES),
     *(_large("stream-8-mib", streamed, name) for name in _STRATEGIES),
@@ -214,10 +213,10 @@ WORKLOADS = (
     _each("compare-tensors", compared),
     _each("slice-tensors", sliced),
     _each("read-each-of-tensors", read_each),
-    Scaled(
+    whole(
         "merge-indexed-tensors", lambda site, items: _using(site.indexed(items, 64, 4), nothing)
     ),
-    Scaled("merge-split-tensors", lambda site, items: _using(site.split(items, 64, 4), nothing)),
+    whole("merge-split-tensors", lambda site, items: _using(site.split(items, 64, 4), nothing)),
     Scaled(
         "merge-files",
         lambda site, items: _using(site.indexed(items, 64, items), nothing),

@@ -22,6 +22,7 @@ NAMES: Final = (
     "docs",
     "api",
     "behaviours",
+    "selftest",
     "timing",
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools.pages.sessions import sessions
-from emel_tools.running.registry import NAMES
+from emel_tools.running.registry import NAMES, lanes
 from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
 from emel_tools.workspace import shards
@@ -43,6 +43,7 @@ class Known:
         self._packages = {package.name: package for package in shards(root)}
         self._modules = {p.module: Modules(p) for p in self._packages.values()}
         self._sessions = sessions(root)
+        self._keys = {shard.key for lane in lanes() for shard in lane.shards(root)}
         self._commands = {command.name: command for command in commands}
 
     def missing(self, text: str, page: Path) -> Iterator[tuple[str, str]]:
@@ -78,9 +79,8 @@ class Known:
                     yield f"there is no package {word!r}", f"there are {', '.join(self._packages)}"
         elif session in ("quality_gates", "accept"):
             for word in plain:
-                lane, _, shard = word.partition("/")
-                if lane not in NAMES and lane not in self._packages:
-                    yield f"there is no lane {lane!r}", f"there are {', '.join(NAMES)}"
+                if word not in {*NAMES, *self._packages, *self._keys}:
+                    yield f"there is no lane or shard {word!r}", f"lanes are {', '.join(NAMES)}"
 
     @cached_property
     def _options(self) -> frozenset[str]:
@@ -125,7 +125,7 @@ class Known:
                 continue
             is_file, is_folder = _FILE.fullmatch(bare), _FOLDER.fullmatch(bare)
             if ("/" in bare or word == text) and (is_file or ("/" in bare and is_folder)):
-                if not self._lies(bare.rstrip("/"), page):
+                if bare not in self._keys and not self._lies(bare.rstrip("/"), page):
                     yield f"there is no {bare}", "correct the path"
 
     def _lies(self, path: str, page: Path) -> bool:

@@ -111,19 +111,25 @@ def real_models(session: nox.Session) -> None:
 
 @nox.session
 def quality_gates(session: nox.Session) -> None:
-    """Run every gate to its end and sum up; `-- --full` adds the real models."""
-    run(session, "python -m emel_tools.gates", options=[sys.executable, *session.posargs])
+    """Run what a change can affect, and sum up; `-- --help` lists what can be asked for."""
+    run(session, "python -m emel_tools.gates", options=session.posargs, patience=15)
 
 
-def run(session: nox.Session, *commands: str, options: Iterable[str] = ()) -> None:
-    """Run every command in ENV, also when an earlier one has failed; end red if one has."""
+def run(
+    session: nox.Session, *commands: str, options: Iterable[str] = (), patience: float = 0.3
+) -> None:
+    """Run every command in ENV, also when an earlier one has failed; end red if one has.
+
+    A command that is interrupted has `patience` seconds to say what it has found.
+    """
     ensure_env(session)
     path = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
     failed: list[str] = []
     for command in commands:
         program, *words = command.split()
         try:
-            session.run(str(BIN / program), *words, *options, env={"PATH": path})
+            command_line = (str(BIN / program), *words, *options)
+            session.run(*command_line, env={"PATH": path}, interrupt_timeout=patience)
         except CommandFailed:
             failed.append(command)
     if failed:

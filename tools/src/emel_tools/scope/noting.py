@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emel_tools.running.results import Result
-from emel_tools.running.schedule import Progress, Task
+from emel_tools.running.schedule import Progress
+from emel_tools.running.tasks import Task
 from emel_tools.scope import observed
 from emel_tools.scope.changes import head
 from emel_tools.scope.choice import PASSED, Scope, folder
@@ -25,7 +26,7 @@ def noting(root: Path, progress: Progress) -> Progress:
     def ended(task: Task, results: Sequence[Result]) -> None:
         seen = observed.collect(_notes(root, task), green=True)
         for result in results:
-            green = result.verdict != "failed"
+            green = result.verdict == "ok"  # neither red nor left without a verdict
             kept = observed.Seen(green=green, files=seen.files, folders=seen.folders)
             observed.write(folder(root), result.key, kept)
         progress.ended(task, results)

@@ -1,15 +1,16 @@
-"""The findings of a gate, written for scripts, code scanning and pull requests."""
+"""The findings of one gate, written for scripts, code scanning and pull requests."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from emel_tools.findings import Finding
 
-_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def verdict(gate: str, findings: Sequence[Finding], checked: str) -> str:
@@ -39,36 +40,41 @@ def as_sarif(gate: str, findings: Sequence[Finding], checked: str) -> str:
         "results": [_result(gate, rules, finding) for finding in findings],
     }
     return json.dumps(
-        {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
+        {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
     )
 
 
 def _result(gate: str, rules: Sequence[str], finding: Finding) -> dict[str, Any]:
     rule = finding.rule or gate
-    location: dict[str, Any] = {
-        "artifactLocation": {"uri": finding.file, "uriBaseId": "ROOT"},
-    }
-    if finding.line:
-        location["region"] = {"startLine": finding.line}
-        if finding.column:
-            location["region"]["startColumn"] = finding.column
     owner = f" Owner: {finding.owner}." if finding.owner else ""
     return {
         "ruleId": rule,
         "ruleIndex": rules.index(rule),
         "level": finding.severity,
         "message": {"text": f"{finding.what}.{owner} Fix: {finding.fix}"},
-        "locations": [{"physicalLocation": location}],
+        "locations": [{"physicalLocation": location(finding)}],
     }
+
+
+def location(finding: Finding) -> dict[str, Any]:
+    """Say where a finding is, as SARIF has it: a region needs a line, which counts from 1."""
+    uri = quote(finding.file)
+    found: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "ROOT"}}
+    if finding.line:
+        found["region"] = {"startLine": finding.line}
+        if finding.column:
+            found["region"]["startColumn"] = finding.column
+    return found
 
 
 def as_github(gate: str, findings: Sequence[Finding], checked: str) -> str:
     """Write workflow commands, which GitHub shows beside the lines of a pull request."""
-    lines = [_annotation(gate, finding) for finding in findings]
+    lines = [annotation(gate, finding) for finding in findings]
     return "\n".join((*lines, verdict(gate, findings, checked)))
 
 
-def _annotation(gate: str, finding: Finding) -> str:
+def annotation(gate: str, finding: Finding) -> str:
+    """Write one workflow command."""
     places = (("file", finding.file), ("line", finding.line), ("col", finding.column))
     title = f"{gate} {finding.rule}".strip()
     options = ",".join(

@@ -43,7 +43,7 @@ class Known:
         self._packages = {package.name: package for package in shards(root)}
         self._modules = {p.module: Modules(p) for p in self._packages.values()}
         self._sessions = sessions(root)
-        self._keys = {shard.key for lane in lanes() for shard in lane.shards(root)}
+        self._keys = {shard.key for lane in lanes(root) for shard in lane.shards(root)}
         self._commands = {command.name: command for command in commands}
 
     def missing(self, text: str, page: Path) -> Iterator[tuple[str, str]]:
@@ -109,9 +109,9 @@ class Known:
         for name in _DOTTED.findall(text):
             top = name.partition(".")[0]
             modules = self._modules.get(top)
-            if modules is not None and not name.endswith((".py", ".md", ".toml", ".txt")):
-                if not _exists(modules, name):
-                    yield f"there is no {name}", "correct the name, or leave it out"
+            is_file = name.endswith((".py", ".md", ".toml", ".txt"))
+            if modules is not None and not is_file and not _exists(modules, name):
+                yield f"there is no {name}", "correct the name, or leave it out"
         for module in re.findall(r"python -m (emel\w*(?:\.\w+)*)", text):
             modules = self._modules.get(module.partition(".")[0])
             if modules is None or modules.module(module) is None:
@@ -123,10 +123,12 @@ class Known:
             bare = re.sub(r":\d+.*$", "", word.strip("(),;"))
             if bare.startswith("."):  # the end of a name, or what is hidden
                 continue
-            is_file, is_folder = _FILE.fullmatch(bare), _FOLDER.fullmatch(bare)
-            if ("/" in bare or word == text) and (is_file or ("/" in bare and is_folder)):
-                if bare not in self._keys and not self._lies(bare.rstrip("/"), page):
-                    yield f"there is no {bare}", "correct the path"
+            is_path = "/" in bare and (_FILE.fullmatch(bare) or _FOLDER.fullmatch(bare))
+            is_name = word == text and _FILE.fullmatch(bare)
+            if not (is_path or is_name) or bare in self._keys:
+                continue
+            if not self._lies(bare.rstrip("/"), page):
+                yield f"there is no {bare}", "correct the path"
 
     def _lies(self, path: str, page: Path) -> bool:
         """Whether a path is there: from the root, from the page, or as the end of a path."""

@@ -9,8 +9,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from emel_tools.findings import Finding
-from emel_tools.pages.markdown import Page, read
 from emel_tools.pages.known import Known
+from emel_tools.pages.markdown import Page, read
 
 _INLINE: Final = re.compile(
     r"\]\(\s*<?([^()\s<>]+(?:\([^()\s]*\)[^()\s]*)?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)"

@@ -42,7 +42,8 @@ class Shard(NamedTuple):
     after: tuple[str, ...] = ()
     """Keys of shards whose results it needs; they run whenever it does, and before it."""
     behind: tuple[str, ...] = ()
-    """Keys of shards that run before it, if they run at all."""
+    """Keys of shards that it judges: they run before it, if they run at all; and they do if it was
+    asked for by name, and nothing else was."""
     only_full: bool = False
     """Whether it is left out unless everything is asked for."""
 

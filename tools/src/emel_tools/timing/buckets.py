@@ -8,10 +8,9 @@ from typing import Final
 FACTOR: Final = 2.0
 """By how much a time may leave its bucket before it is news.
 
-A time in the bucket of 8 lies between 4 and 8 seconds; it holds from 2 to 16. So nothing that
-changes by less than this factor is ever heard of, and whatever changes by its square always is. What
-the same shard took in twenty runs beside others differed by less than a factor of 1.5 (see
-docs/design/timing.md).
+A time in the bucket of 8 lies between 4 and 8 seconds; it holds from 2 to 16. So what changes by
+less than this factor is never heard of, and what changes by more than its square always is. How far
+the same shard differs from run to run is told in docs/design/timing.md.
 """
 COLD: Final = 8.0
 """Seconds that the first run of a shard in an environment may take longer: it compiles modules."""

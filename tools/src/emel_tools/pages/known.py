@@ -16,7 +16,7 @@ from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
 from emel_tools.workspace import shards
 
-_SESSION: Final = re.compile(r"\bnox -s ((?:[\w<>-]+ ?)+)")
+_SESSION: Final = re.compile(r"\bnox -s ([^;&|`)#]+)")
 _FILE: Final = re.compile(r"(?:[\w.*<>+-]+/)*[\w.*<>+-]+\.(?:py|toml|md|mmd|txt|ini|cfg)(?::\d+)?")
 _FOLDER: Final = re.compile(r"(?:packages|tools|docs|snapshots)(?:/[\w.*<>+-]+)*/?")
 _DOTTED: Final = re.compile(r"(?<![\w./:-])(emel(?:_\w+)?(?:\.\w+)+)")
@@ -55,15 +55,12 @@ class Known:
 
     def _sessions_of(self, text: str) -> Iterator[tuple[str, str]]:
         for found in _SESSION.finditer(text):
-            names = found[1].split()
-            for name in names:
-                if name == "--":
-                    break
+            names, _, rest = f"{found[1].strip()} ".partition(" -- ")
+            for name in re.match(r"(?:[\w<>-]+\s+)*", f"{names} ")[0].split():
                 if name not in self._sessions and not name.startswith(("<", "-")):
                     yield f"there is no session {name!r}", f"there are {', '.join(self._sessions)}"
-            rest = re.split(r"[;&|`)]| # ", text[found.end() :])[0]
-            if "--" in names or rest.startswith("-- "):
-                yield from self._arguments_of(names[0], rest.removeprefix("-- ").split())
+            if rest:
+                yield from self._arguments_of(names.split()[0], rest.split())
 
     def _arguments_of(self, session: str, words: list[str]) -> Iterator[tuple[str, str]]:
         if session in _HANDS_ON:

@@ -15,7 +15,8 @@ def undrawn(package: Package) -> Iterator[Finding]:
     """Find tables in the modules of an imported package that its `TABLES` doesn't list."""
     tables: tuple[object, ...] = getattr(sys.modules[package.module], "TABLES", ())
     drawn = {id(table) for table in tables}
-    for name, module in sorted(sys.modules.items()):
+    # A package has in its front door what a module below it defines: that one comes first.
+    for name, module in sorted(sys.modules.items(), key=lambda item: -item[0].count(".")):
         if name.partition(".")[0] != package.module:
             continue
         for key, value in cast("dict[str, object]", vars(module)).items():

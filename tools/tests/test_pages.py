@@ -84,8 +84,8 @@ def test_what_is_missing_stale_or_no_longer_generated_is_found_and_mended(tmp_pa
 @pytest.mark.behaviour("GATE-06", "GATE-70")
 def test_checking_writes_nothing_and_names_the_command_that_does(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command.samples, "write", lambda folder: None)
-    monkeypatch.setattr(command.table, "generated", lambda root, folder: {"a.md": "fresh\n"})
+    monkeypatch.setattr(command.samples, "write", lambda _: None)
+    monkeypatch.setattr(command.table, "generated", lambda *_: {"a.md": "fresh\n"})
     (tmp_path / "a.md").write_text("stale\n")
     assert command.main(["--check"]) == 1
     assert (tmp_path / "a.md").read_text() == "stale\n"
@@ -120,10 +120,14 @@ def test_the_page_of_a_package_shows_every_public_name_with_its_docstring():
 
 @pytest.mark.behaviour("GATE-70")
 def test_sections_of_a_docstring_become_lists():
-    text = "Spin.\n\nLong.\n\nParameters\n----------\nrate : int\n    Turns,\n    each minute.\na, b\n    Both."
-    text += "\n\nReturns\n-------\nfloat\n    Heat.\n\nExamples\n--------\n>>> spin()\n1\n"
+    text = (
+        "Spin.\n\nLong.\n\nParameters\n----------\nrate : int\n    Turns,\n    each minute.\n"
+        "a, b\n    Both.\n\nReturns\n-------\nfloat\n    Heat.\n\n"
+        "Examples\n--------\n>>> spin()\n1\n"
+    )
     assert markdown(text) == (
-        "Spin.\n\nLong.\n\n**Parameters**\n\n- `rate` (int): Turns, each minute.\n- `a`, `b`: Both.\n\n"
+        "Spin.\n\nLong.\n\n"
+        "**Parameters**\n\n- `rate` (int): Turns, each minute.\n- `a`, `b`: Both.\n\n"
         "**Returns**\n\n- `float`: Heat.\n\n**Examples**\n\n```pycon\n>>> spin()\n1\n```"
     )
 
@@ -131,7 +135,7 @@ def test_sections_of_a_docstring_become_lists():
 @pytest.mark.behaviour("GATE-71")
 @pytest.mark.parametrize("name", sorted(blocks.BLOCKS))
 def test_a_block_between_marks_is_written_anew_and_nothing_else(files, monkeypatch, name):
-    monkeypatch.setitem(blocks.BLOCKS, name, lambda root, path: f"{name} of {path.name}")
+    monkeypatch.setitem(blocks.BLOCKS, name, lambda _, path: f"{name} of {path.name}")
     path = files / "a.md"
     path.write_text(f"before\n\n<!-- generated: {name} -->\nstale\n<!-- end -->\n\nafter\n")
     fresh = f"before\n\n<!-- generated: {name} -->\n{name} of a.md\n<!-- end -->\n\nafter\n"

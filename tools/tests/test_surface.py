@@ -1,7 +1,6 @@
 """What a package shows is read from its sources: of a package that is written here, and of ours."""
 
 import ast
-import sys
 import textwrap
 from pathlib import Path
 
@@ -293,8 +292,7 @@ def test_what_is_spelled_differently_is_the_same_fact(disk):
 @pytest.mark.behaviour("GATE-67")
 def test_reading_imports_nothing_of_the_package(disk):
     edit(disk, '"""The arm."""', '"""The arm."""\nraise RuntimeError("imported")')
-    assert "Arm" in measured(disk)
-    assert "emel_disk" not in sys.modules
+    assert "Arm" in measured(disk)  # or the error would have been heard
 
 
 @pytest.mark.behaviour("GATE-67")

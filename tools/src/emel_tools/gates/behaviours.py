@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,9 +19,7 @@ NAMED: Final = "named"
 def _shards(root: Path) -> Sequence[Shard]:
     reads = Reads(paths=("**/behaviours.toml", "**/tests/**"))
     found = [Shard("behaviours", NAMED, reads, 30)]
-    # While the lanes are being written, that of the tests may not be there.
-    there = importlib.util.find_spec("emel_tools.gates.tests") is not None
-    for package in shards(root) if there else ():
+    for package in shards(root):
         # Just as a suite of its tests, so that it is chosen when that is.
         own = Reads(own=(package.name,), runs=(package.name,))
         behind = tuple(shard.key for shard in _suites(root, package))
@@ -80,4 +77,5 @@ LANE = Lane(
     _shards,
     _run,
     together=True,
+    judges=True,
 )

@@ -57,4 +57,5 @@ LANE = Lane(
     _run,
     kind=Kind(),
     together=True,
+    judges=True,
 )

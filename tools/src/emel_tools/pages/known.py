@@ -56,7 +56,9 @@ class Known:
     def _sessions_of(self, text: str) -> Iterator[tuple[str, str]]:
         for found in _SESSION.finditer(text):
             names, _, rest = f"{found[1].strip()} ".partition(" -- ")
-            for name in re.match(r"(?:[\w<>-]+\s+)*", f"{names} ")[0].split():
+            for name in names.split():
+                if not re.fullmatch(r"[\w<>-]+", name):
+                    break  # the end of what is written as a command
                 if name not in self._sessions and not name.startswith(("<", "-")):
                     yield f"there is no session {name!r}", f"there are {', '.join(self._sessions)}"
             if rest:

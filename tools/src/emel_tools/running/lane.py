@@ -42,8 +42,7 @@ class Shard(NamedTuple):
     after: tuple[str, ...] = ()
     """Keys of shards whose results it needs; they run whenever it does, and before it."""
     behind: tuple[str, ...] = ()
-    """Keys of shards that it judges: they run before it, if they run at all; and they do if it was
-    asked for by name, and nothing else was."""
+    """Keys of shards that run before it, if they run at all."""
     only_full: bool = False
     """Whether it is left out unless everything is asked for."""
 
@@ -104,3 +103,6 @@ class Lane(NamedTuple):
     """Whether all chosen shards run in one process, because a start costs more than a shard."""
     alone: bool = False
     """Whether nothing may run beside it, because it measures time."""
+    judges: bool = False
+    """Whether its shards judge those that they run behind: these are brought along if it is asked
+    for by name, and nothing else is."""

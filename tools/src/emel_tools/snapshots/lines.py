@@ -35,6 +35,14 @@ def read(path: Path) -> list[Line]:
     return list(_lines(path.read_text(encoding="utf-8")))
 
 
+def values_of(text: str) -> dict[str, str]:
+    """Read the facts of a snapshot's text by key; of a key that stands there twice, the first."""
+    facts: dict[str, str] = {}
+    for line in _lines(text):
+        facts.setdefault(line.key, line.value)
+    return facts
+
+
 def _lines(text: str) -> Iterator[Line]:
     for number, line in enumerate(text.splitlines(), 1):
         key, _, value = line.rpartition(_GAP)

@@ -256,6 +256,8 @@ def test_a_terminal_sees_what_runs_and_keeps_what_is_red(monkeypatch, columns):
         view._shown = 0.0
         view.waiting()
     assert "odd/ok" in drawn
+    assert "0 s" in drawn
+    assert ("at most" in drawn) == (columns > 60)
     rest = screen.getvalue()[len(drawn) :]
     assert "costs/a" in rest
     assert "costs/b" not in rest

@@ -110,7 +110,7 @@ def test_a_green_shard_is_written_down_whole(repo):
     ran = run(repo)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ("witness: this Python doesn't show calls" in ran.stdout) is not calls.SEEN
-    witnessed = shards.read(repo, "disk")
+    witnessed = shards.read_all(repo)[0]
     assert witnessed.calls is calls.SEEN
     test = next(test for use, test in witnessed.uses.items() if use.module.startswith("emel_disk"))
     assert test.startswith("packages/disk/tests/test_face.py::test_size[")

@@ -105,3 +105,6 @@ class Lane(NamedTuple):
     """Whether all chosen shards run in one process, because a start costs more than a shard."""
     alone: bool = False
     """Whether nothing may run beside it, because it measures time."""
+    judges: bool = False
+    """Whether its shards judge those that they run behind: these are brought along if it is asked
+    for by name, and nothing else is."""

@@ -22,6 +22,11 @@ WORDS: Final[Mapping[Verdict, str]] = {
 """How each verdict is spelt in text, the worst first."""
 
 
+def writable(text: str) -> str:
+    """Spell a text that may hold the name of a file that is no Unicode, so that it can be kept."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class Report(msgspec.Struct, frozen=True):
     """What a lane's process says of one shard."""
 

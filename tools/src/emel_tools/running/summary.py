@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
@@ -12,6 +13,7 @@ from emel_tools.running.run import Run
 
 _FINDINGS: Final = 10
 """Findings shown of one shard."""
+_CONTROL: Final = re.compile("[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINES: Final = 60
 """Lines shown of one finding: the end of a log is long."""
 
@@ -28,7 +30,12 @@ def summary(run: Run, rest: str) -> str:
     """
     lines = [line for result in run.results for line in _trouble(result, rest)]
     lines += (_lane(name, results) for name, results in by_lane(run))
-    return "\n".join((*lines, verdict(run)))
+    return clean("\n".join((*lines, verdict(run))))
+
+
+def clean(text: str) -> str:
+    """Show control characters as what they are, so that none reaches a terminal or a document."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def by_lane(run: Run) -> list[tuple[str, list[Result]]]:

@@ -117,6 +117,10 @@ def _named(everything: Sequence[tuple[Lane, Shard]], asked: Asked) -> tuple[Choi
         for lane, shard in everything
         if shard.key in asked.only or asked.full or not shard.only_full
     }
+    named = [(lane, shard) for lane, shard in everything if reasons.get(shard.key)]
+    if all(lane.judges for lane, _ in named):
+        brought = {key: f"{shard.key} judges it" for _, shard in named for key in shard.behind}
+        reasons = {key: why or brought.get(key, "") for key, why in reasons.items()}
     return _chosen(everything, reasons, "it wasn't asked for")
 
 

@@ -41,7 +41,13 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Test and witness each package; `-- io_mmap -k slots` tests one, and hands -k to pytest."""
+    """Test and witness each package; `-- io_mmap -k slots` tests one, and hands -k to pytest.
+
+    `-- packages/io_mmap/tests/test_a.py::test_b --randomly-seed=5` runs a test as the gate did.
+    """
+    if any("::" in word or word.endswith(".py") for word in session.posargs):
+        run(session, f"{WITNESSED} -p emel_tools.suites.plugin", options=session.posargs)
+        return
     chosen = [word for word in session.posargs if word in SHARDS] or list(SHARDS)
     options = [word for word in session.posargs if word not in SHARDS]
     if options and not options[0].startswith("-") and session.posargs[0] == options[0]:
@@ -123,7 +129,8 @@ def run(
     A command that is interrupted has `patience` seconds to say what it has found.
     """
     ensure_env(session)
-    path = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
+    # The environment's programs come first; nox's own come last, for the sake of its uv.
+    path = os.pathsep.join((str(BIN), os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
     failed: list[str] = []
     for command in commands:
         program, *words = command.split()

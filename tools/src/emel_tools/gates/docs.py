@@ -11,7 +11,7 @@ from emel_tools.workspace import shards
 
 def _shards(root: Path) -> Sequence[Shard]:
     everything = tuple(package.name for package in shards(root))
-    texts = ("**/*.md", "snapshots/capabilities.txt")
+    texts = ("**/*.md", "snapshots/boundaries/witness.txt")
     runs = Reads(own=everything, runs=everything, paths=texts)
     return [
         Shard("docs", "generated", runs, 30),

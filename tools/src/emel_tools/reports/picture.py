@@ -63,7 +63,8 @@ def picture(house: House | None, run: Run) -> Markup:
         tag("text", layer, x=0, y=i * _LAYER + 42, class_="layer")
         for i, layer in enumerate(house.layers)
     ]
-    arrows = [_arrow(a, b, places) for a, b in house.arrows if a in places and b in places]
+    drawn = [(a, b) for a, b in house.arrows if a in places and b in places]
+    arrows = [_arrow(a, b, places, -1 if i % 2 else 1) for i, (a, b) in enumerate(drawn)]
     rooms = [_room(name, *place, is_red=name in red) for name, place in places.items()]
     svg = tag(
         "svg",
@@ -110,15 +111,20 @@ def _room(name: str, x: float, y: float, width: float, *, is_red: bool) -> Marku
 
 
 def _arrow(
-    importer: str, imported: str, places: Mapping[str, tuple[float, float, float]]
+    importer: str, imported: str, places: Mapping[str, tuple[float, float, float]], side: int
 ) -> Markup:
+    """Draw an arrow down; one that passes layers by goes around what stands in between."""
     x1, y1, width1 = places[importer]
     x2, y2, width2 = places[imported]
     start, end = (x1 + width1 / 2, y1 + _ROOM), (x2 + width2 / 2, y2)
+    passed = round((y2 - y1) / _LAYER) - 1
+    aside = side * (120 + 60 * passed) if passed else 0
+    if not _LEFT < (start[0] + end[0]) / 2 + 0.75 * aside < _WIDTH:
+        aside = -aside
     bend = max(30.0, (end[1] - start[1]) / 2)
     path = (
-        f"M{start[0]:.1f},{start[1]:.1f} C{start[0]:.1f},{start[1] + bend:.1f}"
-        f" {end[0]:.1f},{end[1] - bend:.1f} {end[0]:.1f},{end[1]:.1f}"
+        f"M{start[0]:.1f},{start[1]:.1f} C{start[0] + aside:.1f},{start[1] + bend:.1f}"
+        f" {end[0] + aside:.1f},{end[1] - bend:.1f} {end[0]:.1f},{end[1]:.1f}"
     )
     told = f"{importer} imports {imported}"
     return tag("path", tag("title", told), d=path, marker_end="url(#arrowhead)", class_="arrow")

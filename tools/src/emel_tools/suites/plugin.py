@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import settings
 
+from emel_tools.scope import observed
 from emel_tools.suites import asserted, record
 from emel_tools.suites.parts import number_of
 from emel_tools.suites.record import Case, Record, Trouble
@@ -71,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin."""
     settings.load_profile("gate")
+    observed.take_notes(config.rootpath)  # the scope wants to know what tests open
     path = str(config.getoption("emel_record") or "")
     config.stash[_KEY] = Observer(config, Path(path).resolve() if path else None)
     asserted.watch()

@@ -63,7 +63,10 @@ def read(path: Path) -> Record | None:
         return None
 
 
-def is_red(record: Record) -> bool:
-    """Whether a test failed, or the run was broken off."""
+def is_green(path: Path) -> bool:
+    """Whether a run is written down, came to its end, and no test of it failed."""
+    record = read(path)
+    if record is None:
+        return False
     bad = any(each.kind in ("failed", "error", "uncollectable") for each in record.troubles)
-    return bad or record.exit_code not in (0, 1) or len(record.ended) != len(record.cases)
+    return not bad and record.exit_code in (0, 1) and len(record.ended) == len(record.cases)

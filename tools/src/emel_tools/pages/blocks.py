@@ -17,6 +17,7 @@ from emel_tools.pages import commands as command_page
 from emel_tools.pages import console
 from emel_tools.pages.markdown import read
 from emel_tools.pages.sessions import sessions
+from emel_tools.running.registry import lanes
 from emel_tools.surface import public
 from emel_tools.surface.commands import commands
 from emel_tools.workspace import Package, packages, shards
@@ -100,8 +101,6 @@ def _sessions(root: Path, _path: Path) -> str:
 
 
 def _lanes(root: Path, _path: Path) -> str:
-    from emel_tools.running.registry import lanes
-
     rows = ["| lane | what it demands |", "|---|---|"]
     return "\n".join((*rows, *(f"| `{lane.name}` | {lane.demands} |" for lane in lanes(root))))
 

@@ -22,6 +22,15 @@ WORDS: Final[Mapping[Verdict, str]] = {
 """How each verdict is spelt in text, the worst first."""
 
 
+def writable(text: str) -> str:
+    """Spell a text that may hold the name of a file that is no Unicode, so that it can be kept."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+STOPPED: Final = "not judged because the run was stopped"
+"""What is `checked` of a shard that a signal left without a verdict."""
+
+
 class Report(msgspec.Struct, frozen=True):
     """What a lane's process says of one shard."""
 

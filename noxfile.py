@@ -27,6 +27,7 @@ REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
 WITNESSED = "pytest -p emel_tools.boundaries.witness.plugin"
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # or each process compiles all that it imports anew
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
@@ -124,7 +125,7 @@ def run(session: nox.Session, *commands: str, options: Iterable[str] = ()) -> No
     for command in commands:
         program, *words = command.split()
         try:
-            session.run(str(BIN / program), *words, *options, env={"PATH": path})
+            session.run(str(BIN / program), *words, *options, env={"PATH": path, **COMPILED})
         except CommandFailed:
             failed.append(command)
     if failed:

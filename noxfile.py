@@ -27,6 +27,7 @@ REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
 WITNESSED = "pytest -p emel_tools.boundaries.witness.plugin"
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # or each process compiles all that it imports anew
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
@@ -136,7 +137,7 @@ def run(
         program, *words = command.split()
         try:
             command_line = (str(BIN / program), *words, *options)
-            session.run(*command_line, env={"PATH": path}, interrupt_timeout=patience)
+            session.run(*command_line, env={"PATH": path, **COMPILED}, interrupt_timeout=patience)
         except CommandFailed:
             failed.append(command)
     if failed:

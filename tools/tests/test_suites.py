@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from emel_tools.gates import coverage, tests
+from emel_tools.gates import boundaries, coverage, tests
 from emel_tools.running import Job
 from emel_tools.suites import collection, command, missing, parts, record, verdict
 from emel_tools.suites.changed import changed
@@ -127,6 +127,7 @@ FILES = {
     ".coveragerc": "[run]\nomit = *\n[report]\nexclude_also = .*\n",
     "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\npythonpath = packages/disk/src\n"
     "testpaths = packages tools/tests\n",
+    "pyproject.toml": "[tool.uv.workspace]\nmembers = []\n",
     "packages/disk/src/emel_disk/__init__.py": SOURCE,
     "packages/disk/src/emel_disk/never.py": "def f():\n    return 1\n",
     "packages/disk/tests/test_disk.py": GOOD,
@@ -410,3 +411,37 @@ def test_the_lines_that_changed_are_those_that_git_names_and_untracked_files(rep
 def test_what_this_python_never_runs_is_not_missing(tmp_path, code, expected):
     (tmp_path / "a.py").write_text(code)
     assert missing.Module(tmp_path / "a.py").unreachable == expected
+
+
+@pytest.mark.behaviour("GATE-30")
+def test_the_boundaries_are_a_lane_of_three_kinds_of_shards(green):
+    root, _ = green
+    shards = {shard.name: shard for shard in boundaries.LANE.shards(root)}
+    assert list(shards) == ["table", "witness", "isolation-disk"]
+    assert shards["witness"].behind == ("tests/disk-1-of-2", "tests/disk-2-of-2", "tests/tools")
+    table, witness, alone = boundaries.LANE.run(job(root, *shards))
+    assert "new-package" in {finding.rule for finding in table.findings}
+    assert re.fullmatch(r"\d+ rules and 0 contracts over 6 files", table.checked)
+    assert "no contract says who owns files" in {finding.what for finding in witness.findings}
+    assert witness.measured == {}
+    assert "in 2 of 2 shards" in witness.checked
+    assert [finding.what for finding in alone.findings] == [
+        "it doesn't declare what its tests need"
+    ]
+
+
+@pytest.mark.behaviour("GATE-30")
+def test_in_a_full_run_a_green_suite_that_was_not_witnessed_is_found(green):
+    root, _ = green
+    (kept,) = root.glob(".nox/witness/tools.json")
+    text = kept.read_text()
+    kept.unlink()
+    whole = job(root, "witness")._replace(full=True)
+    try:
+        (partly,) = boundaries.LANE.run(whole._replace(full=False))
+        (missed,) = boundaries.LANE.run(whole)
+    finally:
+        kept.write_text(text)
+    assert "in 1 of 2 shards" in partly.checked
+    assert {finding.file for finding in missed.findings} - {".importlinter"} == {"tools"}
+    assert {finding.file for finding in partly.findings} == {".importlinter"}

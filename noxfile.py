@@ -122,6 +122,12 @@ def quality_gates(session: nox.Session) -> None:
     run(session, "python -m emel_tools.gates", options=session.posargs, patience=15)
 
 
+@nox.session
+def accept(session: nox.Session) -> None:
+    """Record what a lane measures, once it was shown and agreed to: `-- costs io_mmap`."""
+    run(session, "python -m emel_tools.snapshots", options=session.posargs, patience=15)
+
+
 def run(
     session: nox.Session, *commands: str, options: Iterable[str] = (), patience: float = 0.3
 ) -> None:

@@ -16,7 +16,7 @@ from emel_tools.ratchets.settings import PROJECT
 from emel_tools.ratchets.tally import Place
 
 _SHOWN: Final[dict[str, Any]] = {
-    # A `# type: ignore` hides nothing here; `# pyright: ignore` can't be turned off, and is counted.
+    # The old comments hide nothing here; pyright's own can't be turned off, and are counted.
     "enableTypeIgnoreComments": False,
     # Where types end, in whatever way: strict checking only asks that somebody has said Any.
     "reportAny": "warning",

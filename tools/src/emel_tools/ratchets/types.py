@@ -46,7 +46,9 @@ def _outcome(
         root, shard, ("basedpyright", "pyright"), ("pyrightconfig.json", "baseline.json")
     )
     measured = found.measured | (settings(root, "basedpyright") if shard == ROOT else {})
-    return Outcome(shard, f"{len(files)} files", [*missed, *elsewhere], measured, places=found.places)
+    return Outcome(
+        shard, f"{len(files)} files", [*missed, *elsewhere], measured, places=found.places
+    )
 
 
 def _missed(looked_at: int, there: int) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
 WITNESSED = "pytest -p emel_tools.boundaries.witness.plugin"
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # or each process compiles all that it imports anew
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
@@ -121,6 +122,12 @@ def quality_gates(session: nox.Session) -> None:
     run(session, "python -m emel_tools.gates", options=session.posargs, patience=15)
 
 
+@nox.session
+def accept(session: nox.Session) -> None:
+    """Record what a lane measures, once it was shown and agreed to: `-- costs io_mmap`."""
+    run(session, "python -m emel_tools.snapshots", options=session.posargs, patience=15)
+
+
 def run(
     session: nox.Session, *commands: str, options: Iterable[str] = (), patience: float = 0.3
 ) -> None:
@@ -136,7 +143,7 @@ def run(
         program, *words = command.split()
         try:
             command_line = (str(BIN / program), *words, *options)
-            session.run(*command_line, env={"PATH": path}, interrupt_timeout=patience)
+            session.run(*command_line, env={"PATH": path, **COMPILED}, interrupt_timeout=patience)
         except CommandFailed:
             failed.append(command)
     if failed:

@@ -56,7 +56,9 @@ def judged(root: Path, lane: Lane, outcome: Outcome) -> Report:
     if lane.kind is not None and outcome.measured is not None:
         recorded = lines.read(lines.path_of(root, lane.name, outcome.shard))
         changes = comparison.compare(recorded, outcome.measured, lane.kind)
-        found += comparison.findings(root, lane.name, outcome.shard, changes, outcome.causes)
+        found += comparison.findings(
+            root, lane.name, outcome.shard, changes, outcome.causes, outcome.places
+        )
     return Report(
         outcome.shard,
         outcome.checked,

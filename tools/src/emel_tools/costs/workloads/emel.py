@@ -44,7 +44,6 @@ def load_and_release(model: emel.Model) -> None:
     model.release()
 
 
-
 def load_touched(model: emel.Model) -> None:
     """Load all, its pages too."""
     model.load(touch=True)
@@ -142,7 +141,9 @@ def command(*words: str) -> Callable[[str], Action]:
     return action
 
 
-def _large(name: str, use: Use, strategy: str, *, owned: int = 0, nbytes: int = MIB // 4) -> Workload:
+def _large(
+    name: str, use: Use, strategy: str, *, owned: int = 0, nbytes: int = MIB // 4
+) -> Workload:
     return Workload(
         f"{name}-{strategy}",
         lambda site: _using(site.gguf(16, nbytes), use, strategy),
@@ -153,7 +154,10 @@ def _large(name: str, use: Use, strategy: str, *, owned: int = 0, nbytes: int = 
 
 
 def _small(name: str, use: Use, strategy: str = "mmap", items: int = 64) -> Workload:
-    make = lambda site: _using(site.gguf(items, 4096), use, strategy)  # noqa: E731
+
+    def make(site: Site) -> Action:
+        return _using(site.gguf(items, 4096), use, strategy)
+
     return Workload(f"{name}-{strategy}", make, items=items)
 
 
@@ -191,9 +195,7 @@ WORKLOADS = (
     _large("load-4-mib", load_and_release, "read", owned=4 * MIB),
     _large("load-4-mib", load_and_release, "staged", owned=4 * MIB),
     _large("load-4-mib-with-its-pages", load_touched, "mmap"),
-    _large(
-        "load-16-mib-with-2-threads", load_with_2_threads, "read", owned=16 * MIB, nbytes=MIB
-    ),
+    _large("load-16-mib-with-2-threads", load_with_2_threads, "read", owned=16 * MIB, nbytes=MIB),
     _large("load-4-mib-into-one-buffer", into_one_buffer, "mmap", owned=4 * MIB),
     _large("load-16-mib-into-one-buffer", into_one_buffer, "read", owned=16 * MIB, nbytes=MIB),
     _large("load-4-mib-into-one-buffer", into_one_buffer, "staged", owned=4 * MIB),

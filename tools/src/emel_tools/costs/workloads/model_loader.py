@@ -213,9 +213,7 @@ WORKLOADS = (
     _each("compare-tensors", compared),
     _each("slice-tensors", sliced),
     _each("read-each-of-tensors", read_each),
-    whole(
-        "merge-indexed-tensors", lambda site, items: _using(site.indexed(items, 64, 4), nothing)
-    ),
+    whole("merge-indexed-tensors", lambda site, items: _using(site.indexed(items, 64, 4), nothing)),
     whole("merge-split-tensors", lambda site, items: _using(site.split(items, 64, 4), nothing)),
     Scaled(
         "merge-files",

@@ -214,7 +214,8 @@ class _Round:
 
 
 def _play(moves: list[Move], reached: set[str]) -> str:
-    how = next((m[1:] for m in moves if m[0] == "open"), ["mmap", False])
+    fallback: list[Any] = ["mmap", False]
+    how = next((m[1:] for m in moves if m[0] == "open"), fallback)
     round_ = _Round(how[0], how[1], reached)
     calls: dict[str, Any] = {
         name: getattr(round_, name)

@@ -101,10 +101,10 @@ def test_what_is_raised_is_found_but_for_a_limit_that_is_kept(checkpoint, monkey
 def test_by_default_each_pair_of_opening_and_way_meets_a_checkpoint(monkeypatch, checkpoint):
     seen = []
     monkeypatch.setattr(run, "_differences", lambda _, o, w: seen.append((o.label, w)) or [])
-    run.compare(ROOT, [checkpoint] * 5, full=False)
+    run.compare(ROOT, [checkpoint] * 7, full=False)
     pairs = len(ways.OPENINGS) * len(ways.WAYS)
-    assert len(seen) == 2 * pairs
-    assert len({*seen[pairs:]}) == pairs
+    assert len(seen) == 3 * pairs
+    assert len({*seen[2 * pairs :]}) == pairs
 
 
 @pytest.mark.behaviour("GATE-61")

@@ -123,7 +123,9 @@ class _Run:
 
     def is_new(self, key: str, case: Case) -> bool:
         """Whether it is the first of its kind, which is looked at more closely than its copies."""
-        kind = key, case.rules, re.sub(r"\d+", "", case.label)[:30]
+        # Where a file ends decides which check finds it, so each end is one of a kind.
+        label = case.label if key == "truncations" else re.sub(r"\d+", "", case.label)[:30]
+        kind = key, case.rules, label
         if kind in self.kinds or len(case.data) > SMALL:
             return False
         self.kinds.add(kind)

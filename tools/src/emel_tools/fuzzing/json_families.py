@@ -25,12 +25,12 @@ def none_at(base: JSONFile, name: str = "bad") -> Item:
 
 
 def lengths(base: JSONFile) -> Iterator[Case]:
-    """What the first eight bytes claim."""
+    """What the first eight bytes claim; some lengths begin as JSON does, with the byte of {."""
     size = len(base.text())
     for length in (LIMIT + 1, 2**32, 2**40 + size, *EDGES):
         data = replace(base, length=length).data()
-        yield refused("header-over-limit", f"a header of {length} bytes", data)
-        yield refused("header-over-limit", f"a header of {length} bytes", data, 2**63 - 1)
+        yield refused("header-over-limit json-file", f"a header of {length} bytes", data)
+        yield refused("header-over-limit json-file", f"a header of {length} bytes", data, 2**63 - 1)
     yield Case(NEED_MORE, "a header at the limit", replace(base, length=LIMIT).data(), 2**40)
     for more in (1, 2, 1000):
         data = replace(base, length=size + base.room + more).data()
@@ -45,7 +45,7 @@ def lengths(base: JSONFile) -> Iterator[Case]:
         data = base.data(start.encode() + base.text())
         yield refused("bad-header-start json-file", f"a header that begins with {start!r}", data)
     for nbytes in range(1, 9):
-        yield refused("truncated", f"{nbytes} bytes", base.data()[:nbytes])
+        yield refused("truncated json-file", f"{nbytes} bytes", base.data()[:nbytes])
     yield refused("empty-file", "no bytes", b"")
 
 
@@ -73,7 +73,7 @@ def texts(base: JSONFile) -> Iterator[Case]:
         "a single quote": text.replace(b'"', b"'", 1),
     }
     for label, broken in breaks.items():
-        yield refused("invalid-json wrong-type", label, base.data(broken))
+        yield refused("invalid-json wrong-type missing-field", label, base.data(broken))
     for space in (" ", "\t", "\n", "\r", " \n\t\r "):
         for mark in (",", ":", "{"):
             wide = text.replace(mark.encode(), (mark + space).encode())

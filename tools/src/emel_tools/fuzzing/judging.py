@@ -34,6 +34,7 @@ UNSUPPORTED = frozenset(
 """Rules whose files may well be valid, only that nothing here handles them."""
 
 
+_EARLY: Final = frozenset({"truncated", "length-beyond-file", "count-beyond-file"})
 _THEIR_OWN: Final = ("number out of range", "floating point `-0.0`")
 """Where safetensors' reader is stricter than JSON: endless numbers in fields that mean nothing, and
 a zero with a sign."""
@@ -101,8 +102,12 @@ def judge_windows(data: bytes, file_nbytes: int) -> Wrong | None:
 
 
 def _told(answer: Header | NeedMore | Refusal) -> object:
-    # In which words a file that ends early is refused depends on how far one had looked.
-    return facts_of(answer) if isinstance(answer, Header) else getattr(answer, "rule", "need-more")
+    """What an answer comes to, whatever was given."""
+    if isinstance(answer, Header):
+        return facts_of(answer)
+    rule = getattr(answer, "rule", "need-more")
+    # How a file that ends early is refused depends on how far one had looked.
+    return "ends-early" if rule in _EARLY else rule
 
 
 def _flaw(answer: Refusal, file_nbytes: int) -> Wrong | None:

@@ -193,7 +193,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     record.write(
         observer.path,
         Record(
-            int(session.config.getoption("randomly_seed") or 0),
+            int(session.config.getoption("randomly_seed", 0) or 0),
             int(session.exitstatus),
             f"{counts} in {seconds:.1f}s",
             observer.cases,

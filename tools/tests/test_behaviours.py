@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from emel_tools.behaviours import check, proofs, read_catalogues, read_marks
-from emel_tools.gates.behaviours import LANE, NAMED
 from emel_tools.gates import tests as tests_lane
+from emel_tools.gates.behaviours import LANE, NAMED
 from emel_tools.workspace import shards
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,9 +178,9 @@ def record(repo, cases=(TEST,), ended=None, troubles=()):
     write(repo, "gate/disk.json", json.dumps(document))
 
 
-def judged(repo, changed=0.0):
+def judged(repo, since=0.0):
     promises, _ = read_catalogues(repo)
-    known = proofs.ran(repo / "gate", ["disk"], changed)
+    known = proofs.ran(repo / "gate", ["disk"], since)
     found = proofs.judge(promises, read_marks(repo), known)
     return [(finding.where, finding.rule) for finding in found], known
 
@@ -228,7 +228,7 @@ def test_a_promise_whose_test_was_not_reached_or_collected_is_unproved(repo):
 def test_what_did_not_run_since_something_changed_is_not_judged(repo):
     assert judged(repo)[0] == []
     record(repo, troubles=[("failed", TEST)])
-    found, known = judged(repo, changed=9e9)
+    found, known = judged(repo, since=9e9)
     assert (found, known.unknown) == ([], ("disk",))
 
 

@@ -2,19 +2,14 @@
 
 import io
 import json
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import odd_lanes
-from test_schedule import _task
-
 from emel_tools.findings import Finding
 from emel_tools.gates import __main__ as gate
-from emel_tools.running import Outcome, record, registry
+from emel_tools.running import Outcome, record, registry, testing
 from emel_tools.running.console import Live, Plain
 from emel_tools.running.environment import MARK, environment
 from emel_tools.running.results import Result
@@ -28,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORSE = Finding(
     "snapshots/costs/a.txt", 3, 0, "worse", "reads: 3, 4 now", "nox -s accept -- costs a"
 )
+AGAIN = "nox -s quality_gates -- --only"
 RUN = Run(
     (
         Result("lint", "a", "ok", "asked for", "3 files", seconds=1.0),
@@ -57,7 +53,7 @@ RUN = Run(
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A folder in which the only lanes are odd ones."""
-    monkeypatch.setenv("PYTHONPATH", odd_lanes.install(tmp_path / "site"))
+    monkeypatch.setenv("PYTHONPATH", testing.install(tmp_path / "site"))
     monkeypatch.setattr("emel_tools.gates.__path__", [*_gates(), str(tmp_path / "site" / "lanes")])
     monkeypatch.setattr(registry, "NAMES", ("odd", "joint", "broken"))
     monkeypatch.setenv("TERM", "dumb")
@@ -66,9 +62,7 @@ def root(tmp_path, monkeypatch):
     folder = tmp_path / "root"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    yield folder
-    for name in odd_lanes.LANES:
-        sys.modules.pop(f"emel_tools.gates.{name}", None)
+    return folder
 
 
 def _gates():
@@ -105,9 +99,9 @@ def test_the_summary_has_what_is_wrong_first_and_then_a_line_a_lane():
         "      WARN snapshots/costs/a.txt:3: [worse] reads: 3, 4 now",
         "           fix: nox -s accept -- costs a",
         "----  bench/a  not judged because costs/a failed",
-        "FAIL  costs            2.5 s  1 of 2 shards red         nox -s quality_gates -- --only costs",
+        f"FAIL  costs            2.5 s  1 of 2 shards red         {AGAIN} costs",
         "ok    lint             1.0 s  1 shard",
-        "----  bench                   0 shards, 1 not judged    nox -s quality_gates -- --only bench",
+        f"----  bench                   0 shards, 1 not judged    {AGAIN} bench",
         "-     api                     not run",
         "quality_gates: 1 of 3 shards red, 1 not judged, 1 not run, 4 s, seed 7",
     ]
@@ -253,7 +247,7 @@ def test_under_github_what_is_printed_is_no_command_and_findings_are_annotations
 def test_a_terminal_sees_what_runs_and_keeps_what_is_red(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     screen = io.StringIO()
-    task = _task("ok")
+    task = testing.task("ok")
     with Live(2, screen) as view:
         view.begun(task)
         view.waiting()
@@ -262,6 +256,8 @@ def test_a_terminal_sees_what_runs_and_keeps_what_is_red(monkeypatch, columns):
         view._shown = 0.0
         view.waiting()
     assert "odd/ok" in drawn
+    assert "0 s" in drawn
+    assert ("at most" in drawn) == (columns > 60)
     rest = screen.getvalue()[len(drawn) :]
     assert "costs/a" in rest
     assert "costs/b" not in rest
@@ -270,7 +266,7 @@ def test_a_terminal_sees_what_runs_and_keeps_what_is_red(monkeypatch, columns):
 
 @pytest.mark.behaviour("GATE-88")
 def test_a_lane_whose_shards_share_a_process_begins_once(capsys):
-    task = _task("ok")
+    task = testing.task("ok")
     Plain().begun(task._replace(shards=task.shards * 3))
     assert capsys.readouterr().out == "begin odd (3 shards)\n"
 
@@ -320,7 +316,7 @@ def test_the_noxfile_hands_on_what_is_asked_for():
 @pytest.mark.behaviour("GATE-89")
 def test_a_file_whose_name_is_no_unicode_can_be_kept_and_told():
     outcome = Outcome("a", "1 file", [WORSE._replace(file="a\udcff.py", what="\udcff is wrong")])
-    report = judged(ROOT, odd_lanes.odd, outcome)
+    report = judged(ROOT, testing.odd, outcome)
     assert [(f.file, f.what) for f in report.findings] == [("a\\udcff.py", "\\udcff is wrong")]
     scope = Scope((), Changes("c", "", ("b\udcff.py",), frozenset()), full=False)
     assert record.run_of(record.text_of(Run.of(scope, [], seed=1, seconds=1.0))).changed == (

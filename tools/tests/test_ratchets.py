@@ -80,7 +80,8 @@ def test_scopes_are_qualified_names_decorators_included(tmp_path):
 
 @pytest.mark.behaviour("GATE-17")
 def test_violations_are_counted_by_file_scope_and_rule_and_lines_don_t_matter(tree):
-    code = "def f():\n    import os, sys\n\n\nclass C:\n    def f(self):\n        import os\n"
+    code = "def f():\n    import os\n    import sys\n\n\n"
+    code += "class C:\n    def f(self):\n        import os\n"
     tree.write(CODE, code)
     counts = {
         "src/emel_disk/code.py f F401": "2",

@@ -10,40 +10,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import odd_lanes
-
 from emel_tools.running import Job, answers, schedule
 from emel_tools.running.log import Log, last_lines
 from emel_tools.running.results import Report
 from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import Task, longest_first, next_task, tasks
-from emel_tools.scope import Choice
+from emel_tools.running.testing import after, chosen, install, task
 
 ODD = ("raises", "silent", "exits", "killed", "stubborn", "asleep", "still", "twice", "astray",
        "late", "verbose", "holder", "ok")  # fmt: skip
 QUIET = Progress(lambda _: None, lambda *_: None, lambda: None)
 
 
-def chosen(*keys, **fields):
-    """Choose shards of odd lanes: `odd/ok`."""
-    found = []
-    for key in keys:
-        lane, name = key.split("/")
-        found.append(
-            Choice(odd_lanes.LANES[lane], odd_lanes.shard(lane, name), runs=True, why="asked for")
-        )
-    return found
-
-
-def after(choice, *keys, behind=()):
-    return choice._replace(shard=choice.shard._replace(after=keys, behind=behind))
-
-
 @contextmanager
 def installed(folder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", odd_lanes.install(folder / "site"))
+        patch.setenv("PYTHONPATH", install(folder / "site"))
         yield folder
 
 
@@ -80,12 +62,12 @@ def is_alive(pid):
 @pytest.mark.parametrize(
     ("name", "rule", "says"),
     [
-        ("raises", "crash", "RuntimeError: a lane may be wrong"),
+        ("raises", "crash", "RuntimeError: raises: a lane may be wrong"),
         ("silent", "crash", "ended with exit code 0, without a verdict\n     | said to nobody"),
         ("exits", "crash", "ended with exit code 0, without a verdict and without a word"),
         ("killed", "crash", "was killed by SIGKILL"),
         ("stubborn", "budget", "took longer than its budget of 1 s and was ended"),
-        ("asleep", "budget", "in asleep"),
+        ("asleep", "budget", "in _asleep"),
         ("still", "budget", "took longer than its budget of 1 s and was ended"),
         ("twice", "protocol", "was answered twice"),
         ("astray", "protocol", "answered for 'nobody', which wasn't asked for"),
@@ -149,8 +131,8 @@ def test_shards_that_share_a_process_are_judged_each(root):
 
 @pytest.mark.behaviour("GATE-83")
 def test_each_shard_of_a_process_has_the_time_since_the_answer_before():
-    first, second, third, lost = (_task(name, lane="joint") for name in ("a", "b", "c", "d"))
-    shards = tuple(task.shards[0] for task in (first, second, third, lost))
+    first, second, third, lost = (task(name, lane="joint") for name in "abcd")
+    shards = tuple(each.shards[0] for each in (first, second, third, lost))
     job = first.job._replace(shards=("a", "b", "c", "d"))
     reports = [
         Report("b", "1", [], None, {}, ended=103.0, cpu_seconds=1.0),
@@ -158,8 +140,8 @@ def test_each_shard_of_a_process_has_the_time_since_the_answer_before():
         Report("c", "1", [], None, {}, ended=104.5, cpu_seconds=2.0),
     ]
     said = b"".join(msgspec.json.encode(report) + b"\n" for report in reports)
-    task = Task(first.lane, shards, ("",) * 4, job)
-    done = answers.results(task, said + b'{"shard": "d', answers.Ending(100.0, 7.0, 9.0, 2.5, 0))
+    whole = Task(first.lane, shards, ("",) * 4, job)
+    done = answers.results(whole, said + b'{"shard": "d', answers.Ending(100.0, 7.0, 9.0, 2.5, 0))
     assert {
         result.shard: (result.started, result.seconds, result.cpu_seconds) for result in done
     } == {
@@ -241,29 +223,30 @@ def test_a_worker_finds_the_same_surroundings_whatever_the_gate_was_started_in(r
 
 
 _STOPPED = """
-import os, sys
-sys.path.insert(0, {tests!r})
-import test_schedule as t
-from emel_tools.running import console, record
-from emel_tools.running.stopping import stoppable
+import os
 from pathlib import Path
+from emel_tools.running import Job, console
+from emel_tools.running.schedule import run_all
+from emel_tools.running.stopping import stoppable
+from emel_tools.running.tasks import tasks
+from emel_tools.running.testing import after, chosen
 if {closed!r}:
     os.close(0)
-todo = t.chosen("odd/wrong", "odd/holder", "odd/stubborn", "odd/ok", "lonely/ok")
+todo = chosen("odd/wrong", "odd/holder", "odd/stubborn", "odd/ok", "lonely/ok")
 todo[2] = todo[2]._replace(shard=todo[2].shard._replace(budget=600.0))
-todo[3] = t.after(todo[3], "odd/stubborn")
+todo[3] = after(todo[3], "odd/stubborn")
+job = Job(Path({root!r}), (), full=False, base="", seed=1)
 with stoppable() as stop:
     seen = console.progress(console.Plain())
-    done = t.run(Path({root!r}), todo, seen, stop=lambda: stop, width=3)
-print(stop.name, [(result.key, result.verdict) for result in done.values()], flush=True)
+    done = run_all(tasks(todo, job), seen, stop=lambda: stop, width=3)
+print(stop.name, [(result.key, result.verdict) for result in done], flush=True)
 """
 
 
 @pytest.mark.behaviour("GATE-86")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything_at_once_and_what_was_found_is_said(root, number):
-    tests = str(Path(__file__).parent)
-    script = _STOPPED.format(tests=tests, root=str(root), closed=number == signal.SIGTERM)
+    script = _STOPPED.format(root=str(root), closed=number == signal.SIGTERM)
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -295,34 +278,28 @@ def _workers_of(root):
     return found
 
 
-def _task(key, budget=1.0, lane="odd", needs=(), behind=()):
-    (choice,) = chosen(f"{lane}/ok")
-    shard = choice.shard._replace(name=key, budget=budget, after=needs, behind=behind)
-    return Task(choice.lane, (shard,), ("",), Job(Path(), (key,), full=False, base="", seed=0))
-
-
 @pytest.mark.behaviour("GATE-83")
 def test_what_takes_longest_with_all_that_waits_for_it_begins_first():
     todo = [
-        _task("short", 9),
-        _task("long", 5),
-        _task("gate", 2, behind=("odd/start",)),
-        _task("start", 1),
-        _task("late", 8, needs=("odd/gate",)),
+        task("short", 9),
+        task("long", 5),
+        task("gate", 2, behind=("odd/start",)),
+        task("start", 1),
+        task("late", 8, after=("odd/gate",)),
     ]
-    order = [task.name for task in longest_first(todo, {"odd/short": 1.5})]
+    order = [each.name for each in longest_first(todo, {"odd/short": 1.5})]
     assert order == ["odd/start", "odd/gate", "odd/late", "odd/long", "odd/short"]
 
 
 @pytest.mark.behaviour("GATE-83")
 def test_what_measures_time_runs_when_nothing_else_does_or_can():
-    beside, alone = _task("beside"), _task("alone", lane="lonely")
-    waits = _task("waits", needs=("odd/beside",))
+    beside, alone = task("beside"), task("alone", lane="lonely")
+    waits = task("waits", after=("odd/beside",))
     assert next_task([alone, beside], [], 2) == beside
     assert next_task([alone], [beside], 2) is None
     assert next_task([alone, waits], [beside], 2) is None
     assert next_task([alone], [], 2) == alone
     assert next_task([beside], [alone], 2) is None
-    assert next_task([beside], [_task("other")], 1) is None
-    blocked = _task("blocked", needs=("lonely/alone",))
+    assert next_task([beside], [task("other")], 1) is None
+    blocked = task("blocked", after=("lonely/alone",))
     assert next_task([blocked, alone], [], 2) == alone

@@ -12,6 +12,7 @@ import msgspec
 from emel_tools.behaviours.catalogue import Promise
 from emel_tools.behaviours.marks import Mark
 from emel_tools.findings import Finding
+from emel_tools.workspace import Package
 
 _WORST: Final = ("failed", "error", "swallowed", "xfailed", "skipped", "not run", "passed")
 """What a test with many parameters comes to is the first of these that one of them came to."""
@@ -44,7 +45,7 @@ class Ran(NamedTuple):
     """Shards whose tests didn't come to their end, or didn't run since something changed."""
 
 
-def ran(folder: Path, shards: Sequence[str], changed: float) -> Ran:
+def ran(folder: Path, shards: Sequence[str], since: float) -> Ran:
     """Read what the tests of a package came to.
 
     Parameters
@@ -53,14 +54,14 @@ def ran(folder: Path, shards: Sequence[str], changed: float) -> Ran:
         Where the lane `tests` writes its records.
     shards
         The shards that run the tests of the package.
-    changed
+    since
         When the package last changed, in seconds since the epoch; what is older says nothing.
     """
     outcomes: dict[str, str] = {}
     unknown: list[str] = []
     for shard in shards:
         path = folder / f"{shard}.json"
-        if not path.exists() or path.stat().st_mtime < changed:
+        if not path.exists() or path.stat().st_mtime < since:
             unknown.append(shard)
             continue
         record = msgspec.json.decode(path.read_bytes(), type=_Record)
@@ -69,6 +70,12 @@ def ran(folder: Path, shards: Sequence[str], changed: float) -> Ran:
             both = (outcome, outcomes.get(function, "passed"))
             outcomes[function] = min(both, key=_WORST.index)
     return Ran(outcomes, tuple(unknown))
+
+
+def changed(package: Package) -> float:
+    """Say when a file of a package was last written, in seconds since the epoch."""
+    files = (path for part in ("src", "tests") for path in (package.folder / part).rglob("*.py"))
+    return max((path.stat().st_mtime for path in files), default=0.0)
 
 
 def _outcomes(record: _Record) -> dict[str, str]:

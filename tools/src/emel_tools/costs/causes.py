@@ -29,8 +29,10 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
     "lines": ("a loop where there was none, or one in another: count the turns", "fewer turns"),
     "calls": ("a call for each item, or a loop in another", "fewer calls"),
     "time-power": (
-        "time grows faster than the items: quadratic, such as `in` a list, list.index, or += of"
-        " bytes for each of them",
+        (
+            "time grows faster than the items: quadratic, such as `in` a list, list.index, or += of"
+            " bytes for each of them"
+        ),
         "time grows no faster than the items any more",
     ),
 }

@@ -8,14 +8,11 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from emel_tools.findings import Finding
 from emel_tools.running import Outcome
 from emel_tools.snapshots import lines as snapshot
-
-if TYPE_CHECKING:
-    from emel_tools.costs.measure import Unsteady
 
 LINUX: Final = sys.platform == "linux"
 
@@ -30,13 +27,14 @@ def run(root: Path, package: str) -> Outcome:
         fix = "run the lane on Linux; CI does"
         found = Finding("tools/src/emel_tools/costs", 0, 0, "platform", what, fix)
         return Outcome(package, "nothing", [found._replace(severity="warning")])
-    from emel_tools.costs import watch
+    # Here and in this order: what is counted is replaced before any package can take hold of it.
+    from emel_tools.costs import watch  # noqa: PLC0415
 
     watch.install()
     workloads = importlib.import_module(f"emel_tools.costs.workloads.{package}").WORKLOADS
-    from emel_tools.costs.causes import causes
-    from emel_tools.costs.measure import Figure, Unsteady, lines, take
-    from emel_tools.costs.site import Site
+    from emel_tools.costs.causes import causes  # noqa: PLC0415
+    from emel_tools.costs.measure import Figure, Trouble, lines, take  # noqa: PLC0415
+    from emel_tools.costs.site import Site  # noqa: PLC0415
 
     gc.freeze()  # what is imported stays: collections needn't look at it again and again
     recorded = {
@@ -50,20 +48,16 @@ def run(root: Path, package: str) -> Outcome:
         finally:
             os.chdir(here)
     figures = [each for each in taken if isinstance(each, Figure)]
-    found = [_unsteady(package, each) for each in taken if isinstance(each, Unsteady)]
+    file = f"tools/src/emel_tools/costs/workloads/{package}.py"
+    found = [
+        Finding(file, 0, 0, each.rule, each.what, each.fix)
+        for each in taken
+        if isinstance(each, Trouble)
+    ]
     return Outcome(
         package,
         f"{len(workloads)} workloads, {len(figures)} figures",
         found,
-        lines(figures, recorded),
+        lines(taken, recorded),
         causes(figures, recorded),
     )
-
-
-def _unsteady(package: str, each: Unsteady) -> Finding:
-    file = f"tools/src/emel_tools/costs/workloads/{package}.py"
-    few, many = each.values
-    what = f"{each.key}: {few} at one run and {many} at the next of the same work"
-    fix = "find what makes it differ: an order, a cache, a race of threads"
-    return Finding(file, 0, 0, "unsteady", what, fix)
-

@@ -85,5 +85,3 @@ def stepped(action: Callable[[], object], *, lines: bool = True) -> tuple[Steps,
         sys.setprofile(profiled)
         sys.settrace(traced)
     return Steps(counter.lines, counter.calls, counter.dispatches), answer
-
-

@@ -51,10 +51,10 @@ def _run(job: Job) -> Iterator[Outcome]:
 def _proved(
     job: Job, package: Package, promises: Sequence[Promise], marks: Sequence[Mark]
 ) -> Outcome:
-    from emel_tools.behaviours.proofs import judge, matrix, ran
+    from emel_tools.behaviours.proofs import changed, judge, matrix, ran
 
     suites = [shard.name for shard in _suites(job.root, package)]
-    known = ran(job.folder / "tests", suites, _changed(package))
+    known = ran(job.folder / "tests", suites, changed(package))
     told = f" ({', '.join(known.unknown)} didn't run)" if known.unknown else ""
     checked = f"{len(promises)} promises, {len(known.outcomes)} tests{told}"
     return Outcome(
@@ -63,12 +63,6 @@ def _proved(
         list(judge(promises, marks, known)),
         details=matrix(promises, marks, known) if known.outcomes else {},
     )
-
-
-def _changed(package: Package) -> float:
-    """Say when a file of a package was last written."""
-    files = (path for part in ("src", "tests") for path in (package.folder / part).rglob("*.py"))
-    return max((path.stat().st_mtime for path in files), default=0.0)
 
 
 LANE = Lane(

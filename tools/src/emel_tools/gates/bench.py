@@ -12,7 +12,7 @@ from emel_tools.workspace import packages
 
 _BESIDE: Final = {"model_loader": ("io_file", "io_mmap", "io_read")}
 """Packages that the cases of one run beside what it depends on."""
-_BUDGET: Final = 60
+_BUDGET: Final = 150
 
 
 def _runs(name: str) -> tuple[str, ...]:
@@ -20,12 +20,8 @@ def _runs(name: str) -> tuple[str, ...]:
 
 
 def _shards(root: Path) -> Sequence[Shard]:
-    cases = root / "tools" / "src" / "emel_tools" / "ratios" / "cases"
-    return [
-        Shard("bench", package.name, Reads(runs=_runs(package.name)), _BUDGET)
-        for package in packages(root)
-        if (cases / f"{package.name}.py").exists()
-    ]
+    names = (package.name for package in packages(root))
+    return [Shard("bench", name, Reads(runs=_runs(name)), _BUDGET) for name in names]
 
 
 def _run(job: Job) -> Iterator[Outcome]:
@@ -41,6 +37,8 @@ def _run(job: Job) -> Iterator[Outcome]:
         path = lines.path_of(job.root, "bench", shard)
         recorded = {line.key: line.value for line in lines.read(path)}
         found = reference.find(job.root, folder, shard, _runs(shard), job.base)
+        if found:
+            reference.prune(folder, [found.root])
         order = Order(str(job.root), "", shard, (), job.seed)
         yield Judge(shard, cases, recorded, found, order).outcome()
 

@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -57,6 +58,12 @@ def again(name: str) -> Callable[[], object]:
             sys.modules.update(kept)
 
     return unit
+
+
+def command(name: str) -> Callable[[], object]:
+    """Find what an installed command of this world runs: to be called inside."""
+    (point,) = entry_points(group="console_scripts", name=name)
+    return point.load()
 
 
 def _drop() -> dict[str, ModuleType]:

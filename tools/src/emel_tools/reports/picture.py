@@ -47,18 +47,6 @@ def picture(house: House | None, run: Run) -> Markup:
     red |= {"emel"} & {r.shard for r in run.results if r.verdict == "failed"}
     places = dict(_places(house.layers))
     height = _LAYER * len(house.layers)
-    head = tag("path", d="M0,0 L8,4 L0,8 z", class_="head")
-    marker = tag(
-        "marker",
-        head,
-        id="arrowhead",
-        viewBox="0 0 8 8",
-        refX=8,
-        refY=4,
-        markerWidth=7,
-        markerHeight=7,
-        orient="auto-start-reverse",
-    )
     names = [
         tag("text", layer, x=0, y=i * _LAYER + 42, class_="layer")
         for i, layer in enumerate(house.layers)
@@ -68,7 +56,7 @@ def picture(house: House | None, run: Run) -> Markup:
     rooms = [_room(name, *place, is_red=name in red) for name, place in places.items()]
     svg = tag(
         "svg",
-        tag("defs", marker),
+        tag("defs", _arrowhead()),
         *names,
         *arrows,
         *rooms,
@@ -84,6 +72,20 @@ def picture(house: House | None, run: Run) -> Markup:
     words = tag("details", tag("summary", "The imports in words"), tag("ul", *told))
     region = tag("div", svg, class_="wide", tabindex="0", role="region", aria_label="The house")
     return joined((region, words))
+
+
+def _arrowhead() -> Markup:
+    return tag(
+        "marker",
+        tag("path", d="M0,0 L8,4 L0,8 z", class_="head"),
+        id="arrowhead",
+        viewBox="0 0 8 8",
+        refX=8,
+        refY=4,
+        markerWidth=7,
+        markerHeight=7,
+        orient="auto-start-reverse",
+    )
 
 
 def _places(

@@ -29,6 +29,10 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+STOPPED: Final = "not judged because the run was stopped"
+"""What is `checked` of a shard that a signal left without a verdict."""
+
+
 class Report(msgspec.Struct, frozen=True):
     """What a lane's process says of one shard."""
 

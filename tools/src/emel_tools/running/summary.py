@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.running.results import WORDS, Result, Verdict
+from emel_tools.running.results import STOPPED, WORDS, Result, Verdict
 from emel_tools.running.run import Run
 
 _FINDINGS: Final = 10
@@ -55,7 +55,8 @@ def verdict(run: Run) -> str:
     red = sum(result.verdict == "failed" for result in run.results)
     unjudged = sum(result.verdict == "unjudged" for result in run.results)
     unaffected = len(run.results) - ran - unjudged
-    words = [f"{red} of {ran} shards red" if red else f"all {ran} shards green"]
+    green = "no shard run" if not ran else f"all {ran} shards green"
+    words = [f"{red} of {ran} shards red" if red else green]
     words += [f"{unjudged} not judged"] * bool(unjudged)
     words += [f"{unaffected} not run"] * bool(unaffected)
     words += [f"stopped by {run.stopped}"] * bool(run.stopped)
@@ -86,7 +87,7 @@ def _trouble(result: Result, rest: str) -> Iterator[str]:
         yield f"FAIL  {result.key}  {result.seconds:.1f} s  ({result.checked})"
     elif result.findings:
         yield f"warn  {result.key}  ({result.checked})"
-    elif result.verdict == "unjudged":
+    elif result.verdict == "unjudged" and result.checked != STOPPED:  # which is said once
         yield f"----  {result.key}  {result.checked}"
         return
     for finding in result.findings[:_FINDINGS]:

@@ -109,9 +109,10 @@ def _named(everything: Sequence[tuple[Lane, Shard]], asked: Asked) -> tuple[Choi
     known = {name for lane, shard in everything for name in (lane.name, shard.key)}
     for name in asked.only:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 3, 0.5)
-            there = ", ".join(near or sorted({lane.name for lane, _ in everything}))
-            raise UnknownShardError(f"there is no lane or shard {name!r}; there are {there}")
+            near = difflib.get_close_matches(name, sorted(known), 3, 0.5)
+            meant = f" Is {' or '.join(near)} meant?" if near else ""
+            there = ", ".join(sorted({lane.name for lane, _ in everything}))
+            raise UnknownShardError(f"there is no lane or shard {name!r}.{meant} Lanes: {there}")
     reasons = {
         shard.key: "it was asked for" if {lane.name, shard.key} & {*asked.only} else ""
         for lane, shard in everything

@@ -7,6 +7,7 @@ and knows no deadline), takes the tests of one part, and writes down what happen
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -155,7 +156,9 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
     # The hook knows no configuration: there is one run in a process, but for tests of this plugin.
     if report.failed or report.skipped:
         kind = "uncollectable" if report.failed else "skipped"
-        _latest().see(kind, report.nodeid, report.nodeid.partition("::")[0], 0, _told(report))
+        path = report.nodeid.partition("::")[0]
+        lines = re.findall(rf"^{re.escape(path)}:(\d+):", report.longreprtext, re.MULTILINE)
+        _latest().see(kind, report.nodeid, path, int(lines[-1]) if lines else 0, _told(report))
 
 
 _observers: Final[list[Observer]] = []

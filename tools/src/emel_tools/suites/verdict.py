@@ -82,9 +82,10 @@ def _left_out(root: Path, part: Part, record: Record) -> Iterator[Finding]:
         what = f"{node_id} is deselected"
         yield Finding(_file(node_id), 0, 0, "deselected", what, "let it run")
     times = Counter(case.node_id for case in record.cases)
-    for node_id in sorted(times - Counter(record.ended)):
-        what = f"{node_id} was collected, and didn't run to its end"
-        yield Finding(_file(node_id), 0, 0, "not run", what, "look what ended the run before it")
+    if lost := sorted(times - Counter(record.ended)):
+        more = f" and {len(lost) - 1} more" if lost[1:] else ""
+        what = f"{lost[0]}{more} didn't run to the end, though collected"
+        yield Finding(_file(lost[0]), 0, 0, "not run", what, "look what ended the run before it")
     for node_id in sorted(name for name, count in times.items() if count > 1):
         what = f"{node_id} is the name of two tests"
         yield Finding(_file(node_id), 0, 0, "twice", what, "give each a name of its own")

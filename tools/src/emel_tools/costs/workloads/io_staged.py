@@ -110,12 +110,14 @@ WORKLOADS = (
         nbytes=_PAYLOAD,
     ),
     Workload(
-        "copy-16-mib-of-4-files", lambda site: copy(site, files=4), items=16, files=4, nbytes=_PAYLOAD
+        "copy-16-mib-of-4-files",
+        lambda site: copy(site, files=4),
+        items=16,
+        files=4,
+        nbytes=_PAYLOAD,
     ),
     Workload("copy-16-mib-twice", twice, items=16, nbytes=_PAYLOAD),
-    Workload(
-        "copy-1-span-of-16-mib", lambda site: copy(site, 1, _PAYLOAD), nbytes=_PAYLOAD
-    ),
+    Workload("copy-1-span-of-16-mib", lambda site: copy(site, 1, _PAYLOAD), nbytes=_PAYLOAD),
     Workload("convert-16-mib", transform, items=16, nbytes=_PAYLOAD),
     Workload("let-16-mib-through", leave, items=16, nbytes=_PAYLOAD),
     Workload("hash-16-mib", hashed, items=16, nbytes=_PAYLOAD),

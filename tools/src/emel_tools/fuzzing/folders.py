@@ -43,7 +43,11 @@ def _gguf(*names: str, split: tuple[int, int, int] | None = None, order: str = "
     plain = GGUFFile(order)
     keys = [(b"general.name", TEXT, plain.text(b"m"))]
     for key, code, kind, number in zip(
-        (b"split.no", b"split.count", b"split.tensors.count"), "HHi", (2, 2, 5), split or (), strict=False
+        (b"split.no", b"split.count", b"split.tensors.count"),
+        "HHi",
+        (2, 2, 5),
+        split or (),
+        strict=False,
     ):
         keys.append((key, kind, plain.number(code, number)))
     entries = tuple(Entry(name.encode(), (3,), 24, nbytes=3) for name in names)
@@ -68,7 +72,19 @@ def indexed() -> Iterator[FolderCase]:
     good = {**_GOOD, INDEX: _index(_MAP)}
     for opened in (".", INDEX, A, B):
         yield FolderCase("", f"an index, by {opened}", good, opened, ("a", "b", "c"))
-    outside = ("../x.safetensors", "/x.safetensors", "a/b.safetensors", "..", ".", "", " ", "a\\b", "c:d", "a\0b", "a\nb")
+    outside = (
+        "../x.safetensors",
+        "/x.safetensors",
+        "a/b.safetensors",
+        "..",
+        ".",
+        "",
+        " ",
+        "a\\b",
+        "c:d",
+        "a\0b",
+        "a\nb",
+    )
     for name in outside:
         lying = {**_GOOD, INDEX: _index({**_MAP, "x": name})}
         yield FolderCase("name-escapes", f"an index that names {name!r}", lying)
@@ -84,7 +100,13 @@ def indexed() -> Iterator[FolderCase]:
         (None, "index-invalid"),
     ):
         yield FolderCase(code, f"an index of {weights!r:.60}", {**_GOOD, INDEX: _index(weights)})
-    yield FolderCase("", "an index that says more", {**_GOOD, INDEX: _index(_MAP, more=[1])}, ".", ("a", "b", "c"))
+    yield FolderCase(
+        "",
+        "an index that says more",
+        {**_GOOD, INDEX: _index(_MAP, more=[1])},
+        ".",
+        ("a", "b", "c"),
+    )
     for text, code in (
         (b"{}", "index-invalid"),
         (b'{"weight_map":', "index-invalid"),
@@ -100,13 +122,40 @@ def indexed() -> Iterator[FolderCase]:
         (b"", "empty-file"),
     ):
         yield FolderCase(code, f"the index {text!r:.60}", {**_GOOD, INDEX: text})
-    yield FolderCase("duplicate-tensors", "a tensor in both shards", {A: _safetensors("a"), B: _safetensors("a"), INDEX: _index({"a": A})})
-    stray = {**_GOOD, "other-00001-of-00002.safetensors": _safetensors("z"), "other.safetensors.index.json": b""}
-    yield FolderCase("shard-unindexed", "a shard that its index doesn't name", {"m-00001-of-00002.safetensors": _safetensors("a"), "x.safetensors": _safetensors("b"), "m.safetensors.index.json": _index({"b": "x.safetensors"})}, "m-00001-of-00002.safetensors")
-    yield FolderCase("", "another index beside the model's", {**good, **stray}, ".", ("a", "b", "c"))
-    two = {"a.safetensors.index.json": _index(_MAP), "b.safetensors.index.json": _index(_MAP), **_GOOD}
+    yield FolderCase(
+        "duplicate-tensors",
+        "a tensor in both shards",
+        {A: _safetensors("a"), B: _safetensors("a"), INDEX: _index({"a": A})},
+    )
+    stray = {
+        **_GOOD,
+        "other-00001-of-00002.safetensors": _safetensors("z"),
+        "other.safetensors.index.json": b"",
+    }
+    yield FolderCase(
+        "shard-unindexed",
+        "a shard that its index doesn't name",
+        {
+            "m-00001-of-00002.safetensors": _safetensors("a"),
+            "x.safetensors": _safetensors("b"),
+            "m.safetensors.index.json": _index({"b": "x.safetensors"}),
+        },
+        "m-00001-of-00002.safetensors",
+    )
+    yield FolderCase(
+        "", "another index beside the model's", {**good, **stray}, ".", ("a", "b", "c")
+    )
+    two = {
+        "a.safetensors.index.json": _index(_MAP),
+        "b.safetensors.index.json": _index(_MAP),
+        **_GOOD,
+    }
     yield FolderCase("checkpoint-ambiguous", "two indexes", two)
-    yield FolderCase("shards-differ", "an index that names a GGUF", {"m.gguf": _gguf("a"), INDEX: _index({"a": "m.gguf"})})
+    yield FolderCase(
+        "shards-differ",
+        "an index that names a GGUF",
+        {"m.gguf": _gguf("a"), INDEX: _index({"a": "m.gguf"})},
+    )
 
 
 def counted() -> Iterator[FolderCase]:
@@ -115,16 +164,30 @@ def counted() -> Iterator[FolderCase]:
         yield FolderCase("", f"numbered shards, by {opened}", _GOOD, opened, ("a", "b", "c"))
     yield FolderCase("shards-missing", "the first of two", {A: _GOOD[A]}, A)
     yield FolderCase("shards-missing", "the second of two", {B: _GOOD[B]})
-    yield FolderCase("duplicate-tensors", "a tensor twice", {A: _safetensors("a"), B: _safetensors("a")})
+    yield FolderCase(
+        "duplicate-tensors", "a tensor twice", {A: _safetensors("a"), B: _safetensors("a")}
+    )
     yield FolderCase("checkpoint-missing", "nothing", {"readme": b""})
-    yield FolderCase("checkpoint-ambiguous", "two files", {"a.gguf": _gguf("a"), "b.gguf": _gguf("b")})
+    yield FolderCase(
+        "checkpoint-ambiguous", "two files", {"a.gguf": _gguf("a"), "b.gguf": _gguf("b")}
+    )
     for number, of in ((0, 2), (3, 2)):
         name = _shard(number, of)
-        yield FolderCase("shard-number-invalid", f"the shard {name}", {name: _safetensors("a")}, name)
+        yield FolderCase(
+            "shard-number-invalid", f"the shard {name}", {name: _safetensors("a")}, name
+        )
     name = "model-000001-of-100000.safetensors"
     yield FolderCase("shard-number-invalid", f"the shard {name}", {name: _safetensors("a")}, name)
-    yield FolderCase("", "one file", {"m.safetensors": _safetensors("a", words={"k": "v"})}, ".", ("a",))
-    yield FolderCase("", "one file among others", {"m.gguf": _gguf("a"), ".b.gguf": b"", "x.txt": b""}, ".", ("a",))
+    yield FolderCase(
+        "", "one file", {"m.safetensors": _safetensors("a", words={"k": "v"})}, ".", ("a",)
+    )
+    yield FolderCase(
+        "",
+        "one file among others",
+        {"m.gguf": _gguf("a"), ".b.gguf": b"", "x.txt": b""},
+        ".",
+        ("a",),
+    )
 
 
 def splits() -> Iterator[FolderCase]:
@@ -151,8 +214,16 @@ def splits() -> Iterator[FolderCase]:
     alone = {"renamed.gguf": _gguf("a", split=(1, 2, 3))}
     yield FolderCase("shard-renamed", "a shard under another name", alone)
     yield FolderCase("shards-missing", "half a split", {second: fine[second]}, second)
-    yield FolderCase("shards-differ", "two byte orders", {first: fine[first], second: _gguf("c", split=(1, 2, 3), order=">")})
-    yield FolderCase("duplicate-tensors", "a tensor twice", {first: _gguf("a", split=(0, 2, 2)), second: _gguf("a", split=(1, 2, 2))})
+    yield FolderCase(
+        "shards-differ",
+        "two byte orders",
+        {first: fine[first], second: _gguf("c", split=(1, 2, 3), order=">")},
+    )
+    yield FolderCase(
+        "duplicate-tensors",
+        "a tensor twice",
+        {first: _gguf("a", split=(0, 2, 2)), second: _gguf("a", split=(1, 2, 2))},
+    )
     yield FolderCase("data-beyond-file", "a shard cut short", {**fine, second: fine[second][:-1]})
 
 

@@ -36,7 +36,7 @@ class Found(NamedTuple):
     checked: str
 
 
-FULL = 8
+FULL = 6
 """So many times as much in full scope."""
 
 
@@ -60,7 +60,9 @@ def check(
             moves = game.draw(rng)
             moves_made += len(moves)
             if _played(game, moves, reached):
-                findings.append(_lost(root, folder, package, game, moves, f"{seed}, round {number}"))
+                findings.append(
+                    _lost(root, folder, package, game, moves, f"{seed}, round {number}")
+                )
                 break
         else:
             findings += _unexercised(package, game, reached)

@@ -14,7 +14,14 @@ from emel_tools.fuzzing.gguf_files import ARRAY, CODES, TEXT, Entry, GGUFFile, h
 
 I8: Final = int(gguf.GGMLQuantizationType.I8)
 SIZES: Final = {int(kind): size for kind, size in gguf.GGML_QUANT_SIZES.items()}
-NOT_UTF8: Final = (b"\xff", b"\xc3(", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82")
+NOT_UTF8: Final = (
+    b"\xff",
+    b"\xc3(",
+    b"\xc0\x80",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"\xe2\x82",
+)
 TERA: Final = 1 << 40
 
 
@@ -39,8 +46,12 @@ def versions(base: GGUFFile) -> Iterator[Case]:
     for version in (0, 0x12345678, 2**32 - 1, 0x01000001):
         yield refused("bad-version", f"version {version}", replace(little, version=version).data())
     for version in (1, 4, 5, 2**16 - 1):
-        yield refused("unsupported-version", f"version {version}", replace(little, version=version).data())
-        yield refused("wrong-endian-version", f"version {version}", replace(big, version=version).data())
+        yield refused(
+            "unsupported-version", f"version {version}", replace(little, version=version).data()
+        )
+        yield refused(
+            "wrong-endian-version", f"version {version}", replace(big, version=version).data()
+        )
 
 
 def counts(base: GGUFFile) -> Iterator[Case]:
@@ -48,20 +59,32 @@ def counts(base: GGUFFile) -> Iterator[Case]:
     room = len(base.data())
     for count in (room // 13 + 1, TERA, 2**61, *EDGES):
         yield refused("count-beyond-file", f"{count} keys", replace(base, key_count=count).data())
-        yield refused("count-beyond-file", f"{count} tensors", replace(base, entry_count=count).data())
+        yield refused(
+            "count-beyond-file", f"{count} tensors", replace(base, entry_count=count).data()
+        )
     bare = GGUFFile(base.order)
     for count in (1, 2):
-        yield refused("count-beyond-file", "a key that isn't there", replace(bare, key_count=count).data())
-        yield refused("count-beyond-file", "a tensor that isn't there", replace(bare, entry_count=count).data()[:24])
+        yield refused(
+            "count-beyond-file", "a key that isn't there", replace(bare, key_count=count).data()
+        )
+        yield refused(
+            "count-beyond-file",
+            "a tensor that isn't there",
+            replace(bare, entry_count=count).data()[:24],
+        )
     for kind, least in ((0, 1), (3, 2), (4, 4), (10, 8), (7, 1), (TEXT, 8), (ARRAY, 12)):
         for count in (TERA, 2**64 // least, *EDGES):
             value = base.array(kind, [], min(count, 2**64 - 1))
             for file in with_key(base, ARRAY, value):
                 yield refused("count-beyond-file", f"{count} elements of type {kind}", file.data())
         last = replace(bare, keys=((b"k", ARRAY, bare.array(kind, [], 1)),))
-        yield refused("count-beyond-file", f"one element of type {kind}, and no byte", last.header()[0])
+        yield refused(
+            "count-beyond-file", f"one element of type {kind}, and no byte", last.header()[0]
+        )
         short = replace(bare, keys=((b"k", ARRAY, bare.array(kind, [bytes(least)], 2)),))
-        yield refused("count-beyond-file", f"two elements of type {kind}, and one there", short.header()[0])
+        yield refused(
+            "count-beyond-file", f"two elements of type {kind}, and one there", short.header()[0]
+        )
 
 
 def lengths(base: GGUFFile) -> Iterator[Case]:

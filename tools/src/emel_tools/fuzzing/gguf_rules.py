@@ -42,8 +42,7 @@ _NUMPY: Final = {
     12: "f8",
 }
 _TYPES: Final = {
-    int(kind): (kind.name, block, nbytes)
-    for kind, (block, nbytes) in gguf.GGML_QUANT_SIZES.items()
+    int(kind): (kind.name, block, nbytes) for kind, (block, nbytes) in gguf.GGML_QUANT_SIZES.items()
 }
 _DEEPEST: Final = 8
 _AXES: Final = 4

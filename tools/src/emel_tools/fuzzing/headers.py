@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from emel_model_format import Header, NeedMore, Refusal, parse
 from emel_tools.findings import Finding
@@ -21,6 +21,7 @@ from emel_tools.fuzzing import (
 )
 from emel_tools.fuzzing.case import Case
 from emel_tools.fuzzing.covering import Steps, sites
+from emel_tools.fuzzing.games import Found
 from emel_tools.fuzzing.judging import Wrong, expected_of, judge, judge_windows
 from emel_tools.fuzzing.lookalikes import lookalikes
 from emel_tools.fuzzing.mutating import mutated
@@ -36,13 +37,6 @@ SMALL: Final = 4000
 """Larger files are parsed in one window alone, and aren't traced."""
 MUTABLE: Final = 900
 """Larger files aren't mutated: most of their bytes say nothing."""
-
-
-class Found(NamedTuple):
-    """What came of a run."""
-
-    findings: list[Finding]
-    checked: str
 
 
 def families(seed: int) -> Iterator[tuple[str, Case]]:
@@ -203,6 +197,3 @@ def check(root: Path, folder: Path, seed: int, *, full: bool) -> Found:
         f"{len(run.steps.seen)} steps"
     )
     return Found(findings, checked)
-
-
-

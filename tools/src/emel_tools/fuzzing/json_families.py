@@ -36,7 +36,11 @@ def lengths(base: JSONFile) -> Iterator[Case]:
         data = replace(base, length=size + base.room + more).data()
         yield refused("length-beyond-file", f"a header {more} bytes too long", data)
     yield refused("length-beyond-file", "half a header", base.data()[: 8 + size - 1])
-    yield refused("invalid-json invalid-utf8", "a header one byte short", replace(base, length=size - len(base.padding) - 1).data())
+    yield refused(
+        "invalid-json invalid-utf8",
+        "a header one byte short",
+        replace(base, length=size - len(base.padding) - 1).data(),
+    )
     for start in (" ", "\n", "\t", "[", '"', "0", "\N{ZERO WIDTH NO-BREAK SPACE}", "}"):
         data = base.data(start.encode() + base.text())
         yield refused("bad-header-start json-file", f"a header that begins with {start!r}", data)
@@ -106,9 +110,17 @@ def skipped(base: JSONFile) -> Iterator[Case]:
             for file in with_item(base, none_at(base).and_("x", nested)):
                 yield accepted(f"the value {nested!a:.40}", file.data())
     for depth in (1, 32, 63, 64, 65, 66, 1000, 50_000):
-        mixed = '[{"":' * (depth // 2) + "[" * (depth % 2) + "1" + "]" * (depth % 2) + "}]" * (depth // 2)
+        mixed = (
+            '[{"":' * (depth // 2)
+            + "[" * (depth % 2)
+            + "1"
+            + "]" * (depth % 2)
+            + "}]" * (depth // 2)
+        )
         for value in ("[" * depth + "]" * depth, '{"":' * depth + "1" + "}" * depth, mixed):
-            for file in list(with_item(base, none_at(base).and_("x", value)))[: 3 if depth < 99 else 1]:
+            for file in list(with_item(base, none_at(base).and_("x", value)))[
+                : 3 if depth < 99 else 1
+            ]:
                 if depth <= 64:
                     yield accepted(f"brackets {depth} deep", file.data())
                 else:
@@ -187,11 +199,21 @@ def numbers(base: JSONFile) -> Iterator[Case]:
     """Numbers of shapes and offsets."""
     plain = none_at(base)
     for value in ("-1", "-9", f"-{2**63}", f"-{2**64}", "-" + "9" * 400):
-        for key, spelled in (("shape", f"[{value}]"), ("shape", f"[0,{value}]"), ("data_offsets", f"[{value},0]"), ("data_offsets", f"[0,{value}]")):
+        for key, spelled in (
+            ("shape", f"[{value}]"),
+            ("shape", f"[0,{value}]"),
+            ("data_offsets", f"[{value},0]"),
+            ("data_offsets", f"[0,{value}]"),
+        ):
             for file in with_item(base, plain.but(key, spelled)):
                 yield refused("negative-number", f"the {key} {spelled:.40}", file.data())
     for value in (2**63, 2**64 - 1, 2**64, 2**64 + 1, 10**30, 10**400):
-        for key, spelled in (("shape", f"[{value}]"), ("shape", f"[0,{value}]"), ("data_offsets", f"[0,{value}]"), ("data_offsets", f"[{value},{value}]")):
+        for key, spelled in (
+            ("shape", f"[{value}]"),
+            ("shape", f"[0,{value}]"),
+            ("data_offsets", f"[0,{value}]"),
+            ("data_offsets", f"[{value},{value}]"),
+        ):
             for file in with_item(base, plain.but(key, spelled)):
                 yield refused("number-out-of-range", f"the {key} {spelled:.40}", file.data())
     for spelled in ("[-0]", "[0,1]", "[ 0 , 7 ]", f"[0,{2**62}]"):

@@ -15,7 +15,19 @@ from emel_tools.fuzzing.safetensors_rules import BITS
 
 def types(base: JSONFile) -> Iterator[Case]:
     """Types of tensors, and shapes that fill whole bytes."""
-    for name in ("F12", "f32", "", "F32 ", " F32", "Q4_0", "I128", "F8", "float32", "U4", "F64\\u0000"):
+    for name in (
+        "F12",
+        "f32",
+        "",
+        "F32 ",
+        " F32",
+        "Q4_0",
+        "I128",
+        "F8",
+        "float32",
+        "U4",
+        "F64\\u0000",
+    ):
         for file in with_item(base, none_at(base).but("dtype", f'"{name}"')):
             yield refused("unknown-tensor-type", f"the dtype {name!r}", file.data())
     for name, bits in BITS.items():
@@ -64,7 +76,12 @@ def shapes(base: JSONFile) -> Iterator[Case]:
         if product > 2**63 - 1:
             for file in with_item(base, none_at(base).but("shape", _list(shape))):
                 yield refused("dimensions-overflow", f"the shape {shape}", file.data())
-    for dtype, shape in (("F32", (2**62,)), ("F32", (2**61,)), ("F64", (2**60,)), ("C64", (0, 2**60))):
+    for dtype, shape in (
+        ("F32", (2**62,)),
+        ("F32", (2**61,)),
+        ("F64", (2**60,)),
+        ("C64", (0, 2**60)),
+    ):
         wide = none_at(base).but("dtype", f'"{dtype}"').but("shape", _list(shape))
         for file in with_item(base, wide):
             yield refused("dimensions-overflow", f"{dtype} of {shape}", file.data())
@@ -151,7 +168,10 @@ def many(base: JSONFile) -> Iterator[Case]:
         for rule, wrong in (
             ("duplicate-tensor-name", replace(items[at], key=f"t{(at + 7) % 200}")),
             ("shape-mismatch", items[at].but("shape", "[4]")),
-            ("overlapping-data hole-in-data", item(f"t{at}", "U8", (3,), 3 * at + 1 if at < 199 else 3 * at - 1)),
+            (
+                "overlapping-data hole-in-data",
+                item(f"t{at}", "U8", (3,), 3 * at + 1 if at < 199 else 3 * at - 1),
+            ),
         ):
             lying = (*texts[:at], wrong.text(), *texts[at + 1 :])
             yield refused(rule, f"tensor {at} of 200", JSONFile(lying, 600).data())

@@ -90,7 +90,9 @@ def judge_windows(data: bytes, file_nbytes: int) -> Wrong | None:
             same = _told(answer) == _told(whole)
             return None if same else Wrong("window", f"{_told(whole)}", f"{_told(answer)}")
         if not window < answer.nbytes <= file_nbytes:
-            return Wrong("window", f"more than {window} bytes, and no more than the file", f"{answer}")
+            return Wrong(
+                "window", f"more than {window} bytes, and no more than the file", f"{answer}"
+            )
         if answer.nbytes > len(data):
             same = isinstance(whole, NeedMore)
             return None if same else Wrong("window", f"{_told(whole)}", f"{answer}")

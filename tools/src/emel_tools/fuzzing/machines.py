@@ -132,8 +132,12 @@ def _draw_rows(rng: Random) -> list[Move]:
             if low >= states:
                 continue
             for guard in [*(rng.randrange(5) for _ in range(rng.randrange(3))), -1]:
-                rows.append(["row", source, event, guard, rng.randrange(low, states), rng.randrange(3)])
-    runs = [["run", rng.randrange(states), rng.randrange(events), rng.randrange(32)] for _ in range(6)]
+                rows.append(
+                    ["row", source, event, guard, rng.randrange(low, states), rng.randrange(3)]
+                )
+    runs = [
+        ["run", rng.randrange(states), rng.randrange(events), rng.randrange(32)] for _ in range(6)
+    ]
     return [["table", states, events], *rows, *runs]
 
 
@@ -150,7 +154,9 @@ def _play_rows(moves: list[Move], reached: set[str]) -> str:
     return _run_all(table, rows, events - 1, [m[1:] for m in moves if m[0] == "run"], reached)
 
 
-def _table(rows: list[_Plain], enums: tuple[Any, Any, Any], completion: int) -> Table[Any, Any, Any, Any, Any]:
+def _table(
+    rows: list[_Plain], enums: tuple[Any, Any, Any], completion: int
+) -> Table[Any, Any, Any, Any, Any]:
     states, events, outcomes = enums
     bits = max((row.guard for row in rows), default=0) + 1
     made = tuple(
@@ -208,7 +214,12 @@ def _draw_real(rng: Random) -> list[Move]:
     name = rng.choice(sorted(_TABLES))
     table = _TABLES[name]
     runs = [
-        ["run", rng.randrange(len(table.states)), rng.randrange(len(table.events)), rng.randrange(1 << 24)]
+        [
+            "run",
+            rng.randrange(len(table.states)),
+            rng.randrange(len(table.events)),
+            rng.randrange(1 << 24),
+        ]
         for _ in range(8)
     ]
     return [["table", name], *runs]
@@ -276,7 +287,9 @@ def _play_columns(moves: list[Move], reached: set[str]) -> str:
         before = column.copy()
         chosen = [_column_row(rows, facts[i], event) for i in index]
         try:
-            target, outcome = table.step(column, event_enum(event), answers, np.array(index, np.intp))
+            target, outcome = table.step(
+                column, event_enum(event), answers, np.array(index, np.intp)
+            )
             got = list(zip(target.tolist(), outcome.tolist(), strict=True))
         except UnexpectedEventError:
             got = None

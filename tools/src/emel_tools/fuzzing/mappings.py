@@ -53,7 +53,13 @@ def _draw(rng: Random) -> list[Move]:
                     ["release", [rng.randrange(9) for _ in range(rng.randrange(4))]],
                     ["release", [rng.randrange(9)]],
                     ["stale"],
-                    ["advise", rng.randrange(9), rng.randrange(5), rng.choice((0, 1, 4096)), rng.choice((None, 0, 1, 4096))],
+                    [
+                        "advise",
+                        rng.randrange(9),
+                        rng.randrange(5),
+                        rng.choice((0, 1, 4096)),
+                        rng.choice((None, 0, 1, 4096)),
+                    ],
                     ["fault", rng.choice(_CALLS), rng.choice((1, 1, 2, 3))],
                     ["close"] if rng.random() < 0.1 else ["calm"],
                 )
@@ -90,7 +96,9 @@ class _Round:
         beyond = any(o + n > _NBYTES for _, o, n in spans)
         if not answer.ok:
             usage = self.strategy.usage()
-            if usage.leases != before.leases or (usage.slots > before.slots and not self.books.struck):
+            if usage.leases != before.leases or (
+                usage.slots > before.slots and not self.books.struck
+            ):
                 return f"a refused load that leaves nothing expected, got {usage} after {before}"
             fine = self.closed or self.books.struck or answer.code in ("pool-full", "close-failed")
             return "" if beyond or fine else f"a load expected, got {answer.code}: {answer.message}"
@@ -174,10 +182,16 @@ class _Round:
         self.reached.add(answer.code)
         size = self.leased[lease][2]
         outside = start > size or (nbytes is not None and start + nbytes > size)
-        expected = "advice-unknown" if advice not in list(Advice) else "advice-outside" if outside else ""
+        expected = (
+            "advice-unknown" if advice not in list(Advice) else "advice-outside" if outside else ""
+        )
         if (answer.code == expected) if expected else (answer.ok or self.books.struck):
             return ""
-        return "" if answer.code == "advice-unsupported" else f"{expected or 'ok'} expected, got {answer.code}"
+        return (
+            ""
+            if answer.code == "advice-unsupported"
+            else f"{expected or 'ok'} expected, got {answer.code}"
+        )
 
     def close(self) -> str:
         answer = self.strategy.close()

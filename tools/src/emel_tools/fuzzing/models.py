@@ -218,7 +218,18 @@ def _play(moves: list[Move], reached: set[str]) -> str:
     round_ = _Round(*how, reached)
     calls: dict[str, Any] = {
         name: getattr(round_, name)
-        for name in ("get", "drop", "load", "into", "release", "read_into", "part", "stream", "dequantize", "close")
+        for name in (
+            "get",
+            "drop",
+            "load",
+            "into",
+            "release",
+            "read_into",
+            "part",
+            "stream",
+            "dequantize",
+            "close",
+        )
     }
     calls["digest"] = round_.make_digest
     try:

@@ -18,7 +18,11 @@ _SHARES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, math.inf)
 
 def _draw(rng: Random) -> list[Move]:
     unit = rng.choice((1, 1, 10, 4096))
-    limits = [rng.choice((0, 1, 5, 100)) * unit, rng.choice(_SHARES), rng.choice((1, 8, 40, 1000)) * unit]
+    limits = [
+        rng.choice((0, 1, 5, 100)) * unit,
+        rng.choice(_SHARES),
+        rng.choice((1, 8, 40, 1000)) * unit,
+    ]
     moves: list[Move] = [["limits", *map(str, limits)]]
     reached = [0, 0]
     for _ in range(rng.choice((1, 2, 5, 12, 30))):
@@ -101,7 +105,9 @@ class _Counting(np.ndarray[Any, Any]):
         return answer.view(_Counting) if isinstance(answer, np.ndarray) else answer
 
 
-def _work(offset: NDArray[np.int64], nbytes: NDArray[np.int64], limits: tuple[int, float, int]) -> int:
+def _work(
+    offset: NDArray[np.int64], nbytes: NDArray[np.int64], limits: tuple[int, float, int]
+) -> int:
     spans = Spans(["a"], np.zeros(len(offset), np.int64), offset, nbytes)
     spans.offset, spans.nbytes = spans.offset.view(_Counting), spans.nbytes.view(_Counting)
     _Counting.looked_at = 0
@@ -110,7 +116,15 @@ def _work(offset: NDArray[np.int64], nbytes: NDArray[np.int64], limits: tuple[in
 
 
 def _draw_shape(rng: Random) -> list[Move]:
-    return [["shape", rng.choice((8, 64)), rng.choice((0, 4, 8)), rng.choice((0.0, 0.25, 1.0)), rng.choice((8, 64, 512, 1 << 40))]]
+    return [
+        [
+            "shape",
+            rng.choice((8, 64)),
+            rng.choice((0, 4, 8)),
+            rng.choice((0.0, 0.25, 1.0)),
+            rng.choice((8, 64, 512, 1 << 40)),
+        ]
+    ]
 
 
 def _play_shape(moves: list[Move], reached: set[str]) -> str:

@@ -137,7 +137,9 @@ class _Round:
 
     def bind(self, how: str) -> tuple[Report, SetOutcome]:
         offset = -1 if how == "negative" else 7
-        spans = Spans(("f",), [0] * _COUNT, [offset + sum(_SIZES[:i]) for i in range(_COUNT)], _SIZES)
+        spans = Spans(
+            ("f",), [0] * _COUNT, [offset + sum(_SIZES[:i]) for i in range(_COUNT)], _SIZES
+        )
         dtype = [0] * (_COUNT - (how == "short"))
         if how == "dtype":
             dtype[2] = 256
@@ -168,7 +170,10 @@ class _Round:
         return report, refusal or SetOutcome.OK
 
     def release(
-        self, index: list[int], fails: list[bool] | None, foreign: bool  # noqa: FBT001
+        self,
+        index: list[int],
+        fails: list[bool] | None,
+        foreign: bool,  # noqa: FBT001
     ) -> tuple[Report, SetOutcome]:
         refusal = self.refusal(index, "release")
         self.maps.fails = fails
@@ -247,7 +252,9 @@ class _Round:
         leases = [tuple(lease) for i in mapped if (lease := self.tensors.lease(i)) is not None]
         given = sorted(lease for lease in leases if lease != (-1, -1))
         if given != sorted(self.maps.held) or len(leases) != len(mapped):
-            return f"a lease for each mapped tensor and no other expected: {given}, {self.maps.held}"
+            return (
+                f"a lease for each mapped tensor and no other expected: {given}, {self.maps.held}"
+            )
         totals = {state: self.state.count(state) for state in {*self.state}}
         counts = {state: n for state, (n, _) in self.tensors.capture().totals().items()}
         return "" if counts == totals else f"totals {totals} expected, got {counts}"

@@ -32,7 +32,10 @@ def _draw(rng: Random) -> list[Move]:
     limit = rng.choice((None, None, 0, 1 << 20))
     path = rng.choice(("model.gguf", "model.gguf", None))
     answers = [rng.choice(("ok", "failed", "nonsense", "none")) for _ in range(rng.randrange(4))]
-    return [["route", requested, path, limit, rng.choice(_KINDS), state], *(["load", a] for a in answers)]
+    return [
+        ["route", requested, path, limit, rng.choice(_KINDS), state],
+        *(["load", a] for a in answers),
+    ]
 
 
 class _Strategy:
@@ -48,7 +51,9 @@ class _Strategy:
         reaction = Reaction.NONE if self.answer == "ok" else Reaction.SOURCE
         outcome = RouteOutcome.OK if self.answer == "ok" else RouteOutcome.STRATEGY_FAILED
         answers = {"nonsense": "nonsense", "none": None}
-        return answers.get(self.answer, BatchOutcome(outcome=outcome, reaction=reaction, nspans=len(spans)))
+        return answers.get(
+            self.answer, BatchOutcome(outcome=outcome, reaction=reaction, nspans=len(spans))
+        )
 
 
 def _broken() -> Any:  # noqa: ANN401 - it never answers
@@ -86,7 +91,11 @@ class _World:
     def found(self) -> Mapping[str, Offer]:
         """Offer what others offer, a built-in name too, which must not win."""
         self.searched += 1
-        return {"other": self._offer("other"), "mmap": self._offer("impostor"), "broken": Offer(_broken)}
+        return {
+            "other": self._offer("other"),
+            "mmap": self._offer("impostor"),
+            "broken": Offer(_broken),
+        }
 
 
 def _expected(move: Move) -> tuple[str, str, str]:

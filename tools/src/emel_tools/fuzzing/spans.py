@@ -79,7 +79,11 @@ def _play_spans(moves: list[Move], reached: set[str]) -> str:
     if moves and moves[0][0] == "files":
         paths, identities = [_PATHS[word] for word in moves[0][1]], moves[0][2]
     spans = [move for move in moves if move[0] == "span"]
-    columns = {"file": [s[1] for s in spans], "offset": [s[2] for s in spans], "nbytes": [s[3] for s in spans]}
+    columns = {
+        "file": [s[1] for s in spans],
+        "offset": [s[2] for s in spans],
+        "nbytes": [s[3] for s in spans],
+    }
     missing = [move[1] for move in moves if move[0] == "missing"]
     for name in missing:
         columns[name] = columns[name][:-1]
@@ -131,7 +135,12 @@ _WHY: Final = {
 
 
 def _draw_targets(rng: Random) -> list[Move]:
-    kinds = [rng.choice(_MEMORY) if rng.random() < 0.3 else rng.choice(("bytearray", "array", "shared", "window")) for _ in range(3)]
+    kinds = [
+        rng.choice(_MEMORY)
+        if rng.random() < 0.3
+        else rng.choice(("bytearray", "array", "shared", "window"))
+        for _ in range(3)
+    ]
     moves: list[Move] = [["buffers", kinds, rng.choice((4, 8, 16))]]
     at = [0, 0, 0]
     for _ in range(rng.choice((1, 2, 4, 6))):

@@ -11,15 +11,15 @@ from typing import Final
 from emel_tools.ratchets.scopes import Source
 from emel_tools.ratchets.tally import Place
 
-FORMAT: Final = re.compile(
-    r"#\s*(?P<tool>fmt|yapf|isort|ruff|flake8)\s*:\s*(?P<word>[A-Za-z_-]+)"
-)
-"""What hides the format, the order of imports, or a whole file or range; `noqa` of a line isn't
-here: what it hides is counted by its rule."""
+FORMAT: Final = re.compile(r"#\s*(?P<tool>fmt|yapf|isort|ruff|flake8)\s*:\s*(?P<word>[A-Za-z_-]+)")
+"""What hides the format, the order of imports, or a file or range. What is suppressed in a line is
+counted by its rule instead."""
 TYPES: Final = re.compile(
     r"#\s*(?P<tool>type|pyright|mypy)\s*:\s*(?P<word>[\w-]+)(?:\s*(?:\[(?P<rules>[^\]]*)\]|=\s*\w+))?"
 )
 """What hides types, or loosens them for a file; `# type: int` is an old annotation."""
+_HARMLESS: Final = ("on", "enable", "split", "strict")
+"""What ends a range, or makes nothing looser."""
 _ROUGH: Final = re.compile(r"#\s*(?:fmt|yapf|isort|ruff|flake8|type|pyright|mypy)\s*:")
 
 
@@ -28,7 +28,9 @@ def suppressing(source: Source, pattern: re.Pattern[str]) -> Iterator[Place]:
     for line, column, comment in _comments(source):
         for found in pattern.finditer(comment):
             named = found.groupdict()
-            if named["tool"] == "type" and named["word"] != "ignore":
+            if named["word"] in _HARMLESS or (
+                named["tool"] == "type" and named["word"] != "ignore"
+            ):
                 continue
             what = f"# {named['tool']}: {named['word']}"
             rules = (named.get("rules") or "").split(",")

@@ -72,4 +72,6 @@ def _facts(key: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def _spelled(value: object) -> str:
-    return plain(value) if isinstance(value, str) and value.strip() else json.dumps(value, default=str)
+    return (
+        plain(value) if isinstance(value, str) and value.strip() else json.dumps(value, default=str)
+    )

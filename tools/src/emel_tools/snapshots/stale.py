@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from emel_tools.findings import Finding
+from emel_tools.running.lane import Lane
+from emel_tools.running.registry import UNLISTED
 from emel_tools.snapshots.comparison import accept
 from emel_tools.snapshots.lines import FOLDER, path_of
-
-if TYPE_CHECKING:
-    from emel_tools.running.lane import Lane
 
 
 class Leftover(NamedTuple):
@@ -51,20 +50,25 @@ def stale(root: Path, lanes: Sequence[Lane]) -> list[Finding]:
 
 def leftovers(root: Path, lanes: Sequence[Lane]) -> list[Leftover]:
     """List the snapshots that nothing measures, sorted."""
-    measured = {lane.name: lane for lane in lanes if lane.kind is not None}
-    folders = (path for path in (root / FOLDER).glob("*") if path.is_dir())
-    return sorted(found for path in folders for found in _in(root, path, measured.get(path.name)))
+    names = {lane.name: [shard.name for shard in lane.shards(root)] for lane in lanes}
+    recorded = {lane.name for lane in lanes if lane.kind is not None}
+    found: list[Leftover] = []
+    for folder in (path for path in (root / FOLDER).glob("*") if path.is_dir()):
+        shards = names.get(folder.name, [])
+        if shards != [UNLISTED]:  # else nobody knows which snapshots it has
+            found += _in(root, folder, shards if folder.name in recorded else None)
+    return sorted(found)
 
 
-def _in(root: Path, folder: Path, lane: Lane | None) -> Iterator[Leftover]:
-    shards = [] if lane is None else [shard.name for shard in lane.shards(root)]
-    kept = {path_of(root, folder.name, shard) for shard in shards}
-    for path in sorted(each for each in folder.rglob("*") if not each.is_dir()):
+def _in(root: Path, folder: Path, shards: Sequence[str] | None) -> Iterator[Leftover]:
+    lane = folder.name
+    kept = {path_of(root, lane, shard) for shard in shards or ()}
+    for path in (each for each in folder.rglob("*") if not each.is_dir()):
         shard = path.relative_to(folder).with_suffix("").as_posix()
-        if lane is None:
-            yield Leftover(path, folder.name, shard, f"no lane {folder.name} records anything")
+        if shards is None:
+            yield Leftover(path, lane, shard, f"no lane {lane} records anything")
         elif path not in kept:
-            why = f"lane {lane.name} has no shard that is recorded in {path.name}"
-            yield Leftover(path, folder.name, shard, why)
+            why = f"lane {lane} has no shard that is recorded in {path.relative_to(folder)}"
+            yield Leftover(path, lane, shard, why)
         elif not path.stat().st_size:
-            yield Leftover(path, folder.name, shard, "it is empty: what records nothing has no file")
+            yield Leftover(path, lane, shard, "is empty: a shard without facts has no snapshot")

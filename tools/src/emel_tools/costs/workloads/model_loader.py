@@ -30,12 +30,12 @@ _OFFERS = {
     "mmap": Offer(MmapStrategy, MmapStrategy.unavailable),
     "read": Offer(lambda: ReadStrategy(threads=1), ReadStrategy.unavailable),
     "staged": Offer(
-        lambda: StagedStrategy(chunk_nbytes=MIB // 2, stages=4), StagedStrategy.unavailable
+        lambda: StagedStrategy(chunk_nbytes=2 * MIB, stages=2), StagedStrategy.unavailable
     ),
 }
 _COMPANIONS = Companions(
     copying=lambda: ReadStrategy(threads=1),
-    staging=lambda: StagedStrategy(chunk_nbytes=MIB // 2, stages=4),
+    staging=lambda: StagedStrategy(chunk_nbytes=2 * MIB, stages=2),
     transform=lambda *_: "nothing is transformed here",
     allocate=lambda nbytes, _: np.empty(nbytes, np.uint8),
 )
@@ -152,8 +152,9 @@ def _one(count: int, nbytes: int, use: Use, strategy: str = "mmap") -> Callable[
 
 
 def _large(name: str, use: Use, strategy: str, *, owned: int = 0) -> Workload:
-    make = _one(16, MIB // 2, use, strategy)
-    return Workload(f"{name}-{strategy}", make, items=16, nbytes=8 * MIB, owned=owned)
+    # Larger than the memory through which a header is looked at, so that a copy stands out.
+    make = _one(4, 2 * MIB, use, strategy)
+    return Workload(f"{name}-{strategy}", make, 4, 1, 8 * MIB, owned)
 
 
 def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:

@@ -336,6 +336,23 @@ def test_what_is_asked_for_brings_what_it_needs_and_not_what_only_goes_before(re
     }
 
 
+@pytest.mark.behaviour("GATE-78", "GATE-99")
+def test_what_judges_others_brings_them_if_nothing_else_is_asked_for(repository):
+    timing = lane("timing", ("lint", Reads(), 9, (), ("lint/disk", "lint/reel")))
+    timing = timing._replace(judges=True)
+    lanes = (TESTS, LINT, timing)
+    know(repository, lanes)
+    assert chosen(repository, lanes, only=("timing",)) == {
+        "timing/lint": "it was asked for",
+        "lint/disk": "timing/lint judges it",
+        "lint/reel": "timing/lint judges it",
+    }
+    assert chosen(repository, lanes, only=("timing", "lint/disk")).keys() == {
+        "timing/lint",
+        "lint/disk",
+    }
+
+
 @pytest.mark.behaviour("GATE-99")
 def test_a_lane_that_does_not_exist_is_named_with_what_comes_near(repository):
     with pytest.raises(scope.UnknownShardError, match="lint/disk"):

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from emel_tools.running.asked import parser
 from emel_tools.running.console import Live, Plain, is_terminal, progress, styled
 from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
-from emel_tools.running.results import SCOPE, Result
+from emel_tools.running.results import SCOPE, SNAPSHOTS, Result
 from emel_tools.running.run import Run
 from emel_tools.running.schedule import run_all
 from emel_tools.running.stopping import stoppable
@@ -29,6 +29,7 @@ from emel_tools.running.tasks import tasks
 from emel_tools.scope import Asked, Scope, UnknownBaseError, UnknownShardError, choose, misses
 from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
+from emel_tools.snapshots.stale import stale
 
 _REPORTS: Final = Path(".nox", "gate", "report")
 
@@ -84,7 +85,7 @@ def _run(root: Path, options: Namespace, scope: Scope) -> int:
             keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
         )
     missed = [_missed(root, scope, done)] if scope.full and not stop else []
-    run = run_of([*done, *missed], stop.name)
+    run = run_of([*done, *missed, *_stale(root, scope)], stop.name)
     folder = options.reports or _REPORTS
     trouble = publish(root, run, root / folder)
     _print(summary(run, f"{folder.as_posix()}/index.html"), on_terminal=on_terminal)
@@ -104,6 +105,15 @@ def _missed(root: Path, scope: Scope, done: Sequence[Result]) -> Result:
     checked = f"{red} red shards, {len(found)} of which the changed scope would have left out"
     verdict = "failed" if found else "ok"
     return Result(SCOPE, "misses", verdict, "everything ran", checked, found)
+
+
+def _stale(root: Path, scope: Scope) -> Iterator[Result]:
+    """Find the snapshots that nothing measures any more."""
+    known = {choice.lane.name: choice.lane for choice in scope.choices}
+    found = tuple(stale(root, tuple(known.values())))
+    if found:
+        checked = f"{len(found)} files that nothing measures"
+        yield Result(SNAPSHOTS, "stale", "failed", "every run looks", checked, found)
 
 
 def _print(text: str, *, on_terminal: bool) -> None:

@@ -1,4 +1,4 @@
-"""What is generated of the documents is up to date, what they show works, and links lead somewhere."""
+"""What is generated of the documents is fresh, what they show works, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from emel_tools.workspace import shards
 
 def _shards(root: Path) -> Sequence[Shard]:
     everything = tuple(package.name for package in shards(root))
-    texts = ("**/*.md", "snapshots/capabilities.txt")
+    texts = ("**/*.md", "snapshots/boundaries/witness.txt")
     runs = Reads(own=everything, runs=everything, paths=texts)
     return [
         Shard("docs", "generated", runs, 30),
         Shard("docs", "examples", runs, 30),
-        Shard("docs", "references", Reads(own=everything, paths=("**",)), 30),
+        Shard("docs", "references", Reads(own=everything, paths=texts), 30),
     ]
 
 
@@ -31,7 +31,7 @@ def _run(job: Job) -> Iterator[Outcome]:
 
 LANE = Lane(
     "docs",
-    "drawings, pages and blocks of READMEs are generated, examples run, and references lead somewhere",
+    "drawings, pages and parts of READMEs are generated, examples run, references lead somewhere",
     _shards,
     _run,
     together=True,

@@ -17,6 +17,7 @@ from emel_tools.pages import commands as command_page
 from emel_tools.pages import console
 from emel_tools.pages.markdown import read
 from emel_tools.pages.sessions import sessions
+from emel_tools.running.registry import lanes
 from emel_tools.surface import public
 from emel_tools.surface.commands import commands
 from emel_tools.workspace import Package, packages, shards
@@ -99,11 +100,9 @@ def _sessions(root: Path, _path: Path) -> str:
     return "\n".join((*rows, *(f"| `{name}` | {doc} |" for name, doc in sessions(root).items())))
 
 
-def _lanes(_root: Path, _path: Path) -> str:
-    from emel_tools.running.registry import lanes
-
+def _lanes(root: Path, _path: Path) -> str:
     rows = ["| lane | what it demands |", "|---|---|"]
-    return "\n".join((*rows, *(f"| `{lane.name}` | {lane.demands} |" for lane in lanes())))
+    return "\n".join((*rows, *(f"| `{lane.name}` | {lane.demands} |" for lane in lanes(root))))
 
 
 BLOCKS: Final[Mapping[str, Callable[[Path, Path], str]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -23,7 +23,7 @@ Checked: TypeAlias = tuple[list[Finding], str]
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
+def folder() -> Generator[Path]:
     """Make a folder with the files that documents name, for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="emel-docs-") as made:
         samples.write(Path(made))

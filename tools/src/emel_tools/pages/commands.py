@@ -46,7 +46,7 @@ def _table(commands: Sequence[Command]) -> list[str]:
 
 def _cell(text: str) -> str:
     """Take the first paragraph, in one line that a table can hold."""
-    first = " ".join(text.split("\n\n")[0].split())
+    first = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     return first.replace("|", "\\|")
 
 

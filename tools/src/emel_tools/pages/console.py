@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+import shlex
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Final
-import shlex
 
 from emel_tools.pages.markdown import Fence
 from emel_tools.surface.commands import parser
@@ -51,6 +50,6 @@ def _output(command: str, folder: Path) -> str:
     with chdir(folder), redirect_stdout(output):
         try:
             parser().main(shlex.split(command)[1:], "emel", standalone_mode=False)
-        except Exception as error:  # noqa: BLE001 - what it says instead stands in the difference
+        except Exception as error:
             output.write(f"emel: {error}")
     return "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())

@@ -13,7 +13,7 @@ import ast
 import doctest
 import io
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import CodeType
@@ -70,7 +70,7 @@ def run_docstrings(root: Path, path: Path, folder: Path) -> tuple[list[Finding],
     return findings, ran
 
 
-def _run_fence(where: str, fence: Fence, names: dict[str, Any], folder: Path) -> Sequence[Finding]:
+def _run_fence(where: str, fence: Fence, names: dict[str, Any], folder: Path) -> list[Finding]:
     kind, _, given = fence.comment.partition(":")
     if kind == "given":
         found = _run_text(where, given.strip(), fence.comment_line, names, folder)
@@ -83,7 +83,7 @@ def _run_fence(where: str, fence: Fence, names: dict[str, Any], folder: Path) ->
 
 def _run_text(
     where: str, text: str, line: int, names: dict[str, Any], folder: Path
-) -> Sequence[Finding]:
+) -> list[Finding]:
     """Run a text that begins at a line of a file, and say at which line it fails."""
     output = io.StringIO()
     try:
@@ -98,7 +98,7 @@ def _run_text(
                 where, error.lineno or line, 0, "example", f"it is no Python: {error.msg}", _FIX
             )
         ]
-    except BaseException as error:  # noqa: BLE001 - whatever an example does is its failure
+    except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         at = next((f.lineno for f in reversed(frames) if f.filename == where), None) or line
         return [Finding(where, at, 0, "example", f"the example fails: {_spell(error)}", _FIX)]
@@ -116,7 +116,7 @@ def _run_session(
             yield Finding(
                 where, at, 0, "example", "the example is skipped, so nothing proves it", _FIX
             )
-    judge = _Judge(optionflags=_FLAGS)
+    judge = _Judge(verbose=False, optionflags=_FLAGS)
     with chdir(folder), redirect_stdout(io.StringIO()):
         judge.run(found, out=lambda _: None)
     for at, what in judge.heard:
@@ -124,23 +124,29 @@ def _run_session(
 
 
 class _Judge(doctest.DocTestRunner):
-    """Collects what differs."""
+    """Collects what differs, where its base prints it."""
 
-    def __init__(self, optionflags: int) -> None:
-        super().__init__(verbose=False, optionflags=optionflags)
+    def __init__(self, *, verbose: bool, optionflags: int) -> None:
+        super().__init__(verbose=verbose, optionflags=optionflags)
         self.heard: list[tuple[int, str]] = []
 
     def report_failure(
-        self, out: Any, test: doctest.DocTest, example: doctest.Example, got: str
+        self,
+        out: object,  # noqa: ARG002
+        test: doctest.DocTest,  # noqa: ARG002
+        example: doctest.Example,
+        got: str,
     ) -> None:
-        """Hear of another answer."""
         said = f"the example answers {got.strip()!r}, and not {example.want.strip()!r}"
         self.heard.append((example.lineno, said))
 
     def report_unexpected_exception(
-        self, out: Any, test: doctest.DocTest, example: doctest.Example, exc_info: Any
+        self,
+        out: object,  # noqa: ARG002
+        test: doctest.DocTest,  # noqa: ARG002
+        example: doctest.Example,
+        exc_info: tuple[Any, BaseException, Any],
     ) -> None:
-        """Hear of an exception."""
         self.heard.append((example.lineno, f"the example fails: {_spell(exc_info[1])}"))
 
 

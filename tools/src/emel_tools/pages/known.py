@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools.pages.sessions import sessions
-from emel_tools.running.registry import NAMES
+from emel_tools.running.registry import NAMES, lanes
 from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
 from emel_tools.workspace import shards
 
-_SESSION: Final = re.compile(r"\bnox -s ((?:[\w<>-]+ ?)+)")
+_SESSION: Final = re.compile(r"\bnox -s ([^;&|`)#]+)")
 _FILE: Final = re.compile(r"(?:[\w.*<>+-]+/)*[\w.*<>+-]+\.(?:py|toml|md|mmd|txt|ini|cfg)(?::\d+)?")
 _FOLDER: Final = re.compile(r"(?:packages|tools|docs|snapshots)(?:/[\w.*<>+-]+)*/?")
 _DOTTED: Final = re.compile(r"(?<![\w./:-])(emel(?:_\w+)?(?:\.\w+)+)")
@@ -43,6 +43,7 @@ class Known:
         self._packages = {package.name: package for package in shards(root)}
         self._modules = {p.module: Modules(p) for p in self._packages.values()}
         self._sessions = sessions(root)
+        self._keys = {shard.key for lane in lanes(root) for shard in lane.shards(root)}
         self._commands = {command.name: command for command in commands}
 
     def missing(self, text: str, page: Path) -> Iterator[tuple[str, str]]:
@@ -54,15 +55,14 @@ class Known:
 
     def _sessions_of(self, text: str) -> Iterator[tuple[str, str]]:
         for found in _SESSION.finditer(text):
-            names = found[1].split()
-            for name in names:
-                if name == "--":
-                    break
+            names, _, rest = f"{found[1].strip()} ".partition(" -- ")
+            for name in names.split():
+                if not re.fullmatch(r"[\w<>-]+", name):
+                    break  # the end of what is written as a command
                 if name not in self._sessions and not name.startswith(("<", "-")):
                     yield f"there is no session {name!r}", f"there are {', '.join(self._sessions)}"
-            rest = re.split(r"[;&|`)]| # ", text[found.end() :])[0]
-            if "--" in names or rest.startswith("-- "):
-                yield from self._arguments_of(names[0], rest.removeprefix("-- ").split())
+            if rest:
+                yield from self._arguments_of(names.split()[0], rest.split())
 
     def _arguments_of(self, session: str, words: list[str]) -> Iterator[tuple[str, str]]:
         if session in _HANDS_ON:
@@ -78,9 +78,8 @@ class Known:
                     yield f"there is no package {word!r}", f"there are {', '.join(self._packages)}"
         elif session in ("quality_gates", "accept"):
             for word in plain:
-                lane, _, shard = word.partition("/")
-                if lane not in NAMES and lane not in self._packages:
-                    yield f"there is no lane {lane!r}", f"there are {', '.join(NAMES)}"
+                if word not in {*NAMES, *self._packages, *self._keys}:
+                    yield f"there is no lane or shard {word!r}", f"lanes are {', '.join(NAMES)}"
 
     @cached_property
     def _options(self) -> frozenset[str]:
@@ -109,9 +108,9 @@ class Known:
         for name in _DOTTED.findall(text):
             top = name.partition(".")[0]
             modules = self._modules.get(top)
-            if modules is not None and not name.endswith((".py", ".md", ".toml", ".txt")):
-                if not _exists(modules, name):
-                    yield f"there is no {name}", "correct the name, or leave it out"
+            is_file = name.endswith((".py", ".md", ".toml", ".txt"))
+            if modules is not None and not is_file and not _exists(modules, name):
+                yield f"there is no {name}", "correct the name, or leave it out"
         for module in re.findall(r"python -m (emel\w*(?:\.\w+)*)", text):
             modules = self._modules.get(module.partition(".")[0])
             if modules is None or modules.module(module) is None:
@@ -123,10 +122,12 @@ class Known:
             bare = re.sub(r":\d+.*$", "", word.strip("(),;"))
             if bare.startswith("."):  # the end of a name, or what is hidden
                 continue
-            is_file, is_folder = _FILE.fullmatch(bare), _FOLDER.fullmatch(bare)
-            if ("/" in bare or word == text) and (is_file or ("/" in bare and is_folder)):
-                if not self._lies(bare.rstrip("/"), page):
-                    yield f"there is no {bare}", "correct the path"
+            is_path = "/" in bare and (_FILE.fullmatch(bare) or _FOLDER.fullmatch(bare))
+            is_name = word == text and _FILE.fullmatch(bare)
+            if not (is_path or is_name) or bare in self._keys:
+                continue
+            if not self._lies(bare.rstrip("/"), page):
+                yield f"there is no {bare}", "correct the path"
 
     def _lies(self, path: str, page: Path) -> bool:
         """Whether a path is there: from the root, from the page, or as the end of a path."""

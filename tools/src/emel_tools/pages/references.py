@@ -9,8 +9,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from emel_tools.findings import Finding
-from emel_tools.pages.markdown import Page, read
 from emel_tools.pages.known import Known
+from emel_tools.pages.markdown import Page, read
 
 _INLINE: Final = re.compile(
     r"\]\(\s*<?([^()\s<>]+(?:\([^()\s]*\)[^()\s]*)?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)"
@@ -24,7 +24,7 @@ def links(root: Path, page: Page) -> Iterator[Finding]:
     """Find links to files and headings that aren't there."""
     where = page.path.relative_to(root).as_posix()
     for number, line in enumerate(page.prose, 1):
-        bare = _SPAN.sub(lambda m: "·" * len(m[0]) if "](" not in m[0] else m[0], line)
+        bare = _SPAN.sub(lambda found: "." * len(found[0]), line)
         for target in (*_INLINE.findall(bare), *_DEFINED.findall(bare)):
             what = _wrong(root, page, target)
             if what:

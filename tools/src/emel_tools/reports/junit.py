@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from emel_tools.running.results import Result
 from emel_tools.running.run import Run
-from emel_tools.running.summary import verdict
-
-_FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from emel_tools.running.summary import clean, verdict
 
 
 def junit_of(run: Run) -> str:
@@ -54,19 +50,14 @@ def _case(result: Result) -> list[str]:
     elif result.verdict == "unaffected":
         inside = f"<skipped message={_quoted(result.why)}/>"
     else:
-        told = escape(_clean(result.checked)) + (f"\n{text}" if text else "")
+        told = escape(clean(result.checked)) + (f"\n{text}" if text else "")
         inside = f"<system-out>{told}</system-out>"
     return [head, f"      {inside}", "    </testcase>"]
 
 
 def _text(result: Result) -> str:
-    return escape(_clean("\n".join(str(finding) for finding in result.findings)))
+    return escape(clean("\n".join(str(finding) for finding in result.findings)))
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_clean(text))
-
-
-def _clean(text: str) -> str:
-    """Leave out what no XML document may hold, however it is written."""
-    return _FORBIDDEN.sub("\ufffd", text)
+    return quoteattr(clean(text))

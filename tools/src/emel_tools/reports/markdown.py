@@ -11,7 +11,7 @@ from typing import Final
 from emel_tools.reports.forms import annotation
 from emel_tools.running.results import Result
 from emel_tools.running.run import Run
-from emel_tools.running.summary import by_lane, counted, verdict, worst_of
+from emel_tools.running.summary import by_lane, clean, counted, verdict, worst_of
 
 LIMIT: Final = (1 << 20) - (8 << 10)
 """Bytes of a summary; GitHub refuses one of 1 MiB, and other steps' parts count too."""
@@ -73,7 +73,7 @@ def _lanes(run: Run) -> str:
 
 def _red(result: Result) -> str:
     shown = result.findings[:_FINDINGS]
-    blocks = [escape(_cut(str(finding))) for finding in shown]
+    blocks = [escape(clean(_cut(str(finding)))) for finding in shown]
     left = len(result.findings) - len(shown)
     blocks += [f"... and {left} more: see index.html among the reports"] * bool(left)
     findings = "\n\n".join(blocks)
@@ -100,5 +100,5 @@ def _cut(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Write text so that Markdown sees nothing in it but text."""
-    shown = " ".join(_cut(text).split())
+    shown = clean(" ".join(_cut(text).split()))
     return re.sub(r"[^\w\s.,:;/()%-]", lambda mark: f"&#{ord(mark[0])};", shown)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import escape
 from typing import Final
 
+from emel_tools.running.summary import clean
+
 _VOID: Final = frozenset(("meta", "br", "hr"))
-_CONTROL: Final = re.compile("[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Markup(str):
@@ -42,11 +42,6 @@ def tag(name: str, /, *inside: str | None, **attributes: str | float | None) -> 
 def joined(parts: Iterable[str | None]) -> Markup:
     """Put elements and text one after the other."""
     return Markup("".join(_marked(part) for part in parts if part is not None))
-
-
-def clean(text: str) -> str:
-    """Leave out what a document may not hold, however it is written."""
-    return _CONTROL.sub("\ufffd", text)
 
 
 def _marked(part: str) -> str:

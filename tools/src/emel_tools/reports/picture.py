@@ -47,27 +47,16 @@ def picture(house: House | None, run: Run) -> Markup:
     red |= {"emel"} & {r.shard for r in run.results if r.verdict == "failed"}
     places = dict(_places(house.layers))
     height = _LAYER * len(house.layers)
-    head = tag("path", d="M0,0 L8,4 L0,8 z", class_="head")
-    marker = tag(
-        "marker",
-        head,
-        id="arrowhead",
-        viewBox="0 0 8 8",
-        refX=8,
-        refY=4,
-        markerWidth=7,
-        markerHeight=7,
-        orient="auto-start-reverse",
-    )
     names = [
         tag("text", layer, x=0, y=i * _LAYER + 42, class_="layer")
         for i, layer in enumerate(house.layers)
     ]
-    arrows = [_arrow(a, b, places) for a, b in house.arrows if a in places and b in places]
+    drawn = [(a, b) for a, b in house.arrows if a in places and b in places]
+    arrows = [_arrow(a, b, places, -1 if i % 2 else 1) for i, (a, b) in enumerate(drawn)]
     rooms = [_room(name, *place, is_red=name in red) for name, place in places.items()]
     svg = tag(
         "svg",
-        tag("defs", marker),
+        tag("defs", _arrowhead()),
         *names,
         *arrows,
         *rooms,
@@ -83,6 +72,20 @@ def picture(house: House | None, run: Run) -> Markup:
     words = tag("details", tag("summary", "The imports in words"), tag("ul", *told))
     region = tag("div", svg, class_="wide", tabindex="0", role="region", aria_label="The house")
     return joined((region, words))
+
+
+def _arrowhead() -> Markup:
+    return tag(
+        "marker",
+        tag("path", d="M0,0 L8,4 L0,8 z", class_="head"),
+        id="arrowhead",
+        viewBox="0 0 8 8",
+        refX=8,
+        refY=4,
+        markerWidth=7,
+        markerHeight=7,
+        orient="auto-start-reverse",
+    )
 
 
 def _places(
@@ -110,15 +113,20 @@ def _room(name: str, x: float, y: float, width: float, *, is_red: bool) -> Marku
 
 
 def _arrow(
-    importer: str, imported: str, places: Mapping[str, tuple[float, float, float]]
+    importer: str, imported: str, places: Mapping[str, tuple[float, float, float]], side: int
 ) -> Markup:
+    """Draw an arrow down; one that passes layers by goes around what stands in between."""
     x1, y1, width1 = places[importer]
     x2, y2, width2 = places[imported]
     start, end = (x1 + width1 / 2, y1 + _ROOM), (x2 + width2 / 2, y2)
+    passed = round((y2 - y1) / _LAYER) - 1
+    aside = side * (120 + 60 * passed) if passed else 0
+    if not _LEFT < (start[0] + end[0]) / 2 + 0.75 * aside < _WIDTH:
+        aside = -aside
     bend = max(30.0, (end[1] - start[1]) / 2)
     path = (
-        f"M{start[0]:.1f},{start[1]:.1f} C{start[0]:.1f},{start[1] + bend:.1f}"
-        f" {end[0]:.1f},{end[1] - bend:.1f} {end[0]:.1f},{end[1]:.1f}"
+        f"M{start[0]:.1f},{start[1]:.1f} C{start[0] + aside:.1f},{start[1] + bend:.1f}"
+        f" {end[0] + aside:.1f},{end[1] - bend:.1f} {end[0]:.1f},{end[1]:.1f}"
     )
     told = f"{importer} imports {imported}"
     return tag("path", tag("title", told), d=path, marker_end="url(#arrowhead)", class_="arrow")

@@ -10,7 +10,7 @@ import msgspec
 
 from emel_tools.findings import Finding
 from emel_tools.running.lane import Shard
-from emel_tools.running.results import Report, Result, Verdict
+from emel_tools.running.results import STOPPED, Report, Result, Verdict
 from emel_tools.running.tasks import Task
 
 TAIL: Final = 40
@@ -141,7 +141,7 @@ def _verdict(report: Report | None, findings: Sequence[Finding]) -> Verdict:
 
 
 def _not_judged(ending: Ending) -> str:
-    return "not judged because the run was stopped" if ending.stopped else "nothing"
+    return STOPPED if ending.stopped else "nothing"
 
 
 def _silence(shard: Shard, first: Shard, ending: Ending) -> tuple[str, str]:

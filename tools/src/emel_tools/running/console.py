@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
-from emel_tools.running.results import WORDS, Result
+from emel_tools.running.results import STOPPED, WORDS, Result
 from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import Task
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STYLES: Final = {"FAIL": "bold red", "warn": "yellow", "----": "yellow", "ok": "green"}
 _PER_SECOND: Final = 8
+_WIDE: Final = 60
+"""Columns of a terminal that has room for more than names and seconds."""
 
 
 def line_of(result: Result) -> str:
@@ -86,7 +88,7 @@ class Live:
         for result in results:
             self._running.pop(result.key, None)
             self._done += 1
-            if result.verdict != "ok":
+            if result.verdict != "ok" and result.checked != STOPPED:
                 self._red += result.verdict == "failed"
                 self._console.print(styled(line_of(result)), soft_wrap=True)
 
@@ -103,13 +105,16 @@ class Live:
         table = Table.grid(padding=(0, 2), pad_edge=False)
         table.add_column(no_wrap=True, overflow="ellipsis")
         table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True, overflow="ellipsis", style="dim")
+        is_wide = self._console.width >= _WIDE
+        if is_wide:
+            table.add_column(no_wrap=True, overflow="ellipsis", style="dim")
         for name, (task, began) in {t.name: (t, at) for t, at in self._running.values()}.items():
             many = f"{len(task.shards)} shards, " if len(task.shards) > 1 else ""
-            table.add_row(name, f"{now - began:.0f} s", f"{many}of at most {task.budget:.0f} s")
+            budget = (f"{many}of at most {task.budget:.0f} s",) if is_wide else ()
+            table.add_row(name, f"{now - began:.0f} s", *budget)
         red = f", {self._red} red" if self._red else ""
         done = f"{self._done} of {self._shards} shards{red}"
-        table.add_row(done, f"{now - self._began:.0f} s", "", style="red" if red else "green")
+        table.add_row(done, f"{now - self._began:.0f} s", style="red" if red else "green")
         return table
 
 

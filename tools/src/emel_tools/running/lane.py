@@ -83,6 +83,8 @@ class Outcome(NamedTuple):
     """What is held to `snapshots/<lane>/<shard>.txt`, by key; None if nothing was measured."""
     causes: Mapping[str, str] = {}
     """The likely cause of a difference, by key of `measured`, where it is known."""
+    places: Mapping[str, Sequence[Finding]] = {}
+    """What a count counts and where, by key of `measured`; shown where one is new or worse."""
     details: Mapping[str, Any] = {}
     """What reports show beside the verdict, as JSON has it."""
 
@@ -103,3 +105,6 @@ class Lane(NamedTuple):
     """Whether all chosen shards run in one process, because a start costs more than a shard."""
     alone: bool = False
     """Whether nothing may run beside it, because it measures time."""
+    judges: bool = False
+    """Whether its shards judge those that they run behind: these are brought along if it is asked
+    for by name, and nothing else is."""

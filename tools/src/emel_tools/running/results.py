@@ -13,6 +13,8 @@ Verdict: TypeAlias = Literal["failed", "unjudged", "ok", "unaffected"]
 """`unjudged`: it couldn't run, because of one that failed. `unaffected`: it needn't have run."""
 SCOPE: Final = "scope"
 """What stands where a lane stands, if it is about which shards would have run."""
+SNAPSHOTS: Final = "snapshots"
+"""What stands there, if it is about the snapshots of all lanes."""
 WORDS: Final[Mapping[Verdict, str]] = {
     "failed": "FAIL",
     "unjudged": "----",
@@ -20,6 +22,15 @@ WORDS: Final[Mapping[Verdict, str]] = {
     "unaffected": "-",
 }
 """How each verdict is spelt in text, the worst first."""
+
+
+def writable(text: str) -> str:
+    """Spell a text that may hold the name of a file that is no Unicode, so that it can be kept."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+STOPPED: Final = "not judged because the run was stopped"
+"""What is `checked` of a shard that a signal left without a verdict."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -73,4 +84,5 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def command(self) -> str:
         """What a person types to run it again."""
-        return f"nox -s quality_gates -- {'--full' if self.lane == SCOPE else f'--only {self.key}'}"
+        words = {SCOPE: ("--", "--full"), SNAPSHOTS: ()}.get(self.lane, ("--", "--only", self.key))
+        return " ".join(("nox -s quality_gates", *words))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from emel_tools.running.results import Result
+from emel_tools.running.results import Result, writable
 from emel_tools.scope import Scope
 
 
@@ -52,7 +52,7 @@ class Run(msgspec.Struct, frozen=True):
             seed,
             round(seconds, 3),
             scope.base,
-            scope.changed.files,
+            tuple(writable(path) for path in scope.changed.files),
             scope.full,
             platform.python_version(),
             {each.lane.name: each.lane.demands for each in scope.choices},

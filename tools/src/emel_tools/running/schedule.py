@@ -100,8 +100,9 @@ class _Running:
     def step(self) -> None:
         """Begin what may begin, listen for a moment, and see who has ended."""
         if self._has_changed:
-            self._has_changed = False
-            self._set_aside()
+            while self._has_changed:  # what is set aside may be what something else needs
+                self._has_changed = False
+                self._set_aside()
             self._begin_all()
         for key, _ in self._selector.select(_TICK):
             if not key.data.hear():

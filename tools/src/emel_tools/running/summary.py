@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.running.results import WORDS, Result, Verdict
+from emel_tools.running.results import STOPPED, WORDS, Result, Verdict
 from emel_tools.running.run import Run
 
 _FINDINGS: Final = 10
 """Findings shown of one shard."""
+_CONTROL: Final = re.compile("[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINES: Final = 60
 """Lines shown of one finding: the end of a log is long."""
 
@@ -28,7 +30,12 @@ def summary(run: Run, rest: str) -> str:
     """
     lines = [line for result in run.results for line in _trouble(result, rest)]
     lines += (_lane(name, results) for name, results in by_lane(run))
-    return "\n".join((*lines, verdict(run)))
+    return clean("\n".join((*lines, verdict(run))))
+
+
+def clean(text: str) -> str:
+    """Show control characters as what they are, so that none reaches a terminal or a document."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def by_lane(run: Run) -> list[tuple[str, list[Result]]]:
@@ -48,7 +55,8 @@ def verdict(run: Run) -> str:
     red = sum(result.verdict == "failed" for result in run.results)
     unjudged = sum(result.verdict == "unjudged" for result in run.results)
     unaffected = len(run.results) - ran - unjudged
-    words = [f"{red} of {ran} shards red" if red else f"all {ran} shards green"]
+    green = "no shard run" if not ran else f"all {ran} shards green"
+    words = [f"{red} of {ran} shards red" if red else green]
     words += [f"{unjudged} not judged"] * bool(unjudged)
     words += [f"{unaffected} not run"] * bool(unaffected)
     words += [f"stopped by {run.stopped}"] * bool(run.stopped)
@@ -79,7 +87,7 @@ def _trouble(result: Result, rest: str) -> Iterator[str]:
         yield f"FAIL  {result.key}  {result.seconds:.1f} s  ({result.checked})"
     elif result.findings:
         yield f"warn  {result.key}  ({result.checked})"
-    elif result.verdict == "unjudged":
+    elif result.verdict == "unjudged" and result.checked != STOPPED:  # which is said once
         yield f"----  {result.key}  {result.checked}"
         return
     for finding in result.findings[:_FINDINGS]:

@@ -18,11 +18,11 @@ from typing import Final, cast
 
 import msgspec
 
-from emel_tools.findings import in_order
+from emel_tools.findings import Finding, in_order
 from emel_tools.running.lane import Job, Lane, Outcome
 from emel_tools.running.registry import UNLISTED
 from emel_tools.running.registry import lane as lane_of
-from emel_tools.running.results import Report
+from emel_tools.running.results import Report, writable
 from emel_tools.scope import observed
 from emel_tools.snapshots import comparison, lines
 
@@ -56,16 +56,23 @@ def judged(root: Path, lane: Lane, outcome: Outcome) -> Report:
     if lane.kind is not None and outcome.measured is not None:
         recorded = lines.read(lines.path_of(root, lane.name, outcome.shard))
         changes = comparison.compare(recorded, outcome.measured, lane.kind)
-        found += comparison.findings(root, lane.name, outcome.shard, changes, outcome.causes)
+        found += comparison.findings(
+            root, lane.name, outcome.shard, changes, outcome.causes, outcome.places
+        )
     return Report(
         outcome.shard,
         outcome.checked,
-        in_order(lane.name, found),
+        [_writable(finding) for finding in in_order(lane.name, found)],
         None if outcome.measured is None else dict(outcome.measured),
         dict(outcome.details),
         time.monotonic(),
         sum(os.times()[:4]),
     )
+
+
+def _writable(finding: Finding) -> Finding:
+    file, rule, what = (writable(text) for text in (finding.file, finding.rule, finding.what))
+    return finding._replace(file=file, rule=rule, what=what, fix=writable(finding.fix))
 
 
 def settle() -> None:

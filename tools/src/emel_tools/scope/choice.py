@@ -109,14 +109,19 @@ def _named(everything: Sequence[tuple[Lane, Shard]], asked: Asked) -> tuple[Choi
     known = {name for lane, shard in everything for name in (lane.name, shard.key)}
     for name in asked.only:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 3, 0.5)
-            there = ", ".join(near or sorted({lane.name for lane, _ in everything}))
-            raise UnknownShardError(f"there is no lane or shard {name!r}; there are {there}")
+            near = difflib.get_close_matches(name, sorted(known), 3, 0.5)
+            meant = f" Is {' or '.join(near)} meant?" if near else ""
+            there = ", ".join(sorted({lane.name for lane, _ in everything}))
+            raise UnknownShardError(f"there is no lane or shard {name!r}.{meant} Lanes: {there}")
     reasons = {
         shard.key: "it was asked for" if {lane.name, shard.key} & {*asked.only} else ""
         for lane, shard in everything
         if shard.key in asked.only or asked.full or not shard.only_full
     }
+    named = [(lane, shard) for lane, shard in everything if reasons.get(shard.key)]
+    if all(lane.judges for lane, _ in named):
+        brought = {key: f"{shard.key} judges it" for _, shard in named for key in shard.behind}
+        reasons = {key: why or brought.get(key, "") for key, why in reasons.items()}
     return _chosen(everything, reasons, "it wasn't asked for")
 
 

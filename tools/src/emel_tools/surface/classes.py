@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from emel_tools.surface.modules import Found, Module, Modules
 from emel_tools.surface.signatures import (
@@ -29,11 +29,16 @@ _SILENT: Final = (
 )
 
 
+Kind: TypeAlias = Literal[
+    "module", "function", "class", "call", "method", "property", "attribute", "value", "elsewhere"
+]
+
+
 class Member(NamedTuple):
     """A class, or something in it; the first fields are those of a `Name`."""
 
     key: str
-    kind: str
+    kind: Kind
     what: str
     doc: str | None
     module: Module
@@ -57,7 +62,7 @@ class Class:
         self, modules: Modules, module: Module, node: ast.ClassDef, exported: frozenset[str]
     ) -> None:
         self._module = module
-        self._node = node
+        self.node = node
         self._exported = exported
         self._bases: list[Class] = []
         name = _module_name(module)
@@ -68,7 +73,7 @@ class Class:
 
     def members(self, key: str) -> Iterator[Member]:
         """List the class itself, how it is called, and all that it shows; each name once."""
-        node = self._node
+        node = self.node
         yield Member(
             key, "class", self._heading(), ast.get_docstring(node), self._module, node.lineno
         )
@@ -76,68 +81,68 @@ class Class:
         if call is not None:
             yield Member(f"{key}()", "call", call, None, self._module, node.lineno)
         seen: set[str] = set()
-        for owner in self._lineage():
-            if owner is not self and owner._node.name in self._exported:
+        for owner in self.lineage():
+            if owner is not self and owner.node.name in self._exported:
                 continue
-            for name, member in owner._own(key):
+            for name, member in owner.own(key):
                 if name not in seen:
                     seen.add(name)
                     yield member
 
-    def _lineage(self) -> list[Class]:
+    def lineage(self) -> list[Class]:
         """List the class and the bases that are known, in about the order of Python's own."""
-        found = [self]
+        found: list[Class] = [self]
         for base in self._bases:
-            found += [
-                each for each in base._lineage() if each._node not in [f._node for f in found]
-            ]
+            found += [each for each in base.lineage() if each.node not in [f.node for f in found]]
         return found
 
     def _heading(self) -> str:
-        made = [f"@{spell(d)}" for d in self._node.decorator_list]
-        bases = [spell(base) for base in self._node.bases]
-        bases += [f"{word.arg}={spell(word.value)}" for word in self._node.keywords]
+        made = [f"@{spell(d)}" for d in self.node.decorator_list]
+        bases = [spell(base) for base in self.node.bases]
+        bases += [f"{word.arg}={spell(word.value)}" for word in self.node.keywords]
         return " ".join((*made, f"class({', '.join(bases)})" if bases else "class"))
 
     def _is(self, *bases: str) -> bool:
         return any(
             spell(base).split("[")[0].split(".")[-1] in bases
-            for owner in self._lineage()
-            for base in owner._node.bases
+            for owner in self.lineage()
+            for base in owner.node.bases
         )
 
     def _dataclass(self) -> str:
-        return next((spell(d) for d in self._node.decorator_list if "dataclass" in spell(d)), "")
+        return next((spell(d) for d in self.node.decorator_list if "dataclass" in spell(d)), "")
 
     def _call(self) -> str | None:
         """Spell how an instance is made; None where it can't be told, or where nobody makes one."""
         if self._is("Enum", "IntEnum", "IntFlag", "Flag", "StrEnum", "Protocol", "ABC"):
             return None
         if not self._dataclass() and not self._is("NamedTuple"):
-            for owner in self._lineage():
-                for node in owner._node.body:
+            for owner in self.lineage():
+                for node in owner.node.body:
                     if isinstance(node, Function) and node.name in ("__init__", "__new__"):
                         return of_function(node, bound=True).partition(" -> ")[0]
-            known = len(self._bases) == len(self._node.bases)
+            known = len(self._bases) == len(self.node.bases)
             return "()" if known else None
         fields: dict[str, tuple[str, str]] = {}
-        for owner in reversed(self._lineage()):
-            fields |= owner._fields()
+        for owner in reversed(self.lineage()):
+            fields |= owner.fields()
         keywords = [*fields] if "kw_only=True" in self._dataclass() else []
         return of_fields(((name, *facts) for name, facts in fields.items()), keywords)
 
-    def _fields(self) -> dict[str, tuple[str, str]]:
+    def fields(self) -> dict[str, tuple[str, str]]:
+        """List what its body annotates, each with its annotation and its default."""
         return {
             node.target.id: (annotation(node.annotation), spell(node.value))
-            for node in self._node.body
+            for node in self.node.body
             if isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)
             and "ClassVar" not in spell(node.annotation)
         }
 
-    def _own(self, key: str) -> Iterator[tuple[str, Member]]:
+    def own(self, key: str) -> Iterator[tuple[str, Member]]:
+        """List what its body defines and its constructor sets, under the key of the class."""
         functions: dict[str, list[Function]] = {}
-        for node in self._node.body:
+        for node in self.node.body:
             if isinstance(node, Function):
                 functions.setdefault(node.name, []).append(node)
             elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -169,7 +174,7 @@ class Class:
         return Member(key, "method", what, doc, self._module, node.lineno)
 
     def _attribute(self, key: str, name: str, node: ast.Assign | ast.AnnAssign) -> Member:
-        doc = after(self._node.body, node) or self._told(name)
+        doc = after(self.node.body, node) or self._told(name)
         return Member(key, "attribute", value(node), doc, self._module, node.lineno)
 
     def _set_by(self, init: Function, key: str) -> Iterator[tuple[str, Member]]:
@@ -201,7 +206,7 @@ class Class:
 
     def _told(self, name: str) -> str | None:
         """Read what the docstring of the class says of an attribute, in a section of numpydoc."""
-        text = ast.get_docstring(self._node) or ""
+        text = ast.get_docstring(self.node) or ""
         found = re.search(
             rf"^(?:\w+, )*{re.escape(name)}(?:, \w+)*(?: : .*)?\n((?:    .*\n?|\n)+)",
             text,

@@ -66,7 +66,7 @@ def commands() -> tuple[Command, ...]:
     return tuple(found)
 
 
-def _parameter(parameter: Any, context: Any) -> Parameter:
+def _parameter(parameter: Any, context: Any) -> Parameter:  # noqa: ANN401 - typer's own types
     is_option = parameter.param_type_name == "option"
     is_flag = is_option and parameter.is_flag
     metavar = parameter.metavar or _KINDS.get(parameter.type_descriptor.annotation, "TEXT")

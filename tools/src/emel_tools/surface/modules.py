@@ -26,8 +26,9 @@ class Module:
         self.definitions: dict[str, list[Definition]] = {}
         """For each name, its statements: several where it is overloaded."""
         for node in self.statements:
-            for name in _names(node):
-                self.definitions.setdefault(name, []).append(node)
+            if isinstance(node, Definition):
+                for name in _names(node):
+                    self.definitions.setdefault(name, []).append(node)
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 self.imports |= {a.asname or a.name: (node.module, a.name) for a in node.names}
             elif isinstance(node, ast.Import):
@@ -112,7 +113,7 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
             yield node
 
 
-def _names(node: ast.stmt) -> list[str]:
+def _names(node: Definition) -> list[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return [node.name]

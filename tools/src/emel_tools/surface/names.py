@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from emel_tools.surface.classes import Class
+from emel_tools.surface.classes import Class, Kind
 from emel_tools.surface.modules import Elsewhere, Found, Module, Modules
 from emel_tools.surface.signatures import after, overloads, value
 from emel_tools.workspace import Package
-
-Kind: TypeAlias = Literal[
-    "module", "function", "class", "call", "method", "property", "attribute", "value", "elsewhere"
-]
 
 
 class Name(NamedTuple):

@@ -1,0 +1,51 @@
+"""How the processor time of an action grows with the number of its items.
+
+Some work is no line and no call: `name in names` looks at every name, and `data += part` copies all
+of it. Only time tells. Time is noisy; but between sixteen times as long and 256 times as long lies
+so much room that noise doesn't cross it, and what seems to is measured again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from emel_tools.costs.memory import without_garbage
+
+LINEAR: Final = 1
+WORSE: Final = 2
+_ROOM: Final = 2.75
+"""So many times the growth of the items is still linear: what no longer fits a cache is slower."""
+_RUNS: Final = 3
+_AGAIN: Final = 4
+_LONG: Final = 1.0
+"""Seconds after which nothing is repeated: what takes so long isn't noise."""
+
+
+def power(small: Callable[[], object], large: Callable[[], object], factor: float) -> int:
+    """Say whether time grows as the items do (1) or faster (2).
+
+    Parameters
+    ----------
+    small, large
+        The same work on few items and on `factor` times as many.
+    factor
+        16 or so.
+    """
+    best_small = best_large = float("inf")
+    with without_garbage():
+        for _ in range(1 + _AGAIN):
+            best_small = min(best_small, *(_seconds(small) for _ in range(_RUNS)))
+            best_large = min(best_large, _seconds(large))
+            if best_large <= factor * _ROOM * best_small:
+                return LINEAR
+            if best_large >= _LONG:
+                break
+    return WORSE
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.process_time()
+    action()
+    return time.process_time() - began

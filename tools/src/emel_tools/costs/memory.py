@@ -1,0 +1,45 @@
+"""Counts the memory that an action takes: what Python and numpy allocate, copies among it."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Memory(NamedTuple):
+    """Bytes that one run allocated."""
+
+    peak: int
+    """At most, beyond what was held before."""
+    left: int
+    """Still held when it was over and its answer was dropped."""
+
+
+def allocated(action: Callable[[], object]) -> Memory:
+    """Run an action, and follow what it allocates; mapped files are no part of it."""
+    with without_garbage():
+        tracemalloc.start(1)
+        try:
+            kept = action()
+            _, peak = tracemalloc.get_traced_memory()
+            del kept
+            left, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    return Memory(peak, left)
+
+
+@contextmanager
+def without_garbage() -> Iterator[None]:
+    """Collect nothing meanwhile: when it happens depends on all that was done before."""
+    was = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -1,0 +1,63 @@
+"""Runs the workloads of one package, in a process that was made for it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from emel_tools.findings import Finding
+from emel_tools.running import Outcome
+from emel_tools.snapshots import lines as snapshot
+
+LINUX: Final = sys.platform == "linux"
+
+
+def run(root: Path, package: str) -> Outcome:
+    """Take the figures of a package's workloads.
+
+    The process is of no other use afterwards: what calls the system has been replaced in it.
+    """
+    if not LINUX:
+        what = "costs are counted with what Linux says in /proc, and this is another system"
+        fix = "run the lane on Linux; CI does"
+        found = Finding("tools/src/emel_tools/costs", 0, 0, "platform", what, fix)
+        return Outcome(package, "nothing", [found._replace(severity="warning")])
+    # Here and in this order: what is counted is replaced before any package can take hold of it.
+    from emel_tools.costs import watch  # noqa: PLC0415
+
+    watch.install()
+    workloads = importlib.import_module(f"emel_tools.costs.workloads.{package}").WORKLOADS
+    from emel_tools.costs.causes import causes  # noqa: PLC0415
+    from emel_tools.costs.measure import Figure, Trouble, lines, take  # noqa: PLC0415
+    from emel_tools.costs.site import Site  # noqa: PLC0415
+
+    gc.freeze()  # what is imported stays: collections needn't look at it again and again
+    recorded = {
+        line.key: line.value for line in snapshot.read(snapshot.path_of(root, "costs", package))
+    }
+    with tempfile.TemporaryDirectory(prefix="emel-costs-") as folder:
+        here = Path.cwd()
+        os.chdir(folder)
+        try:
+            taken = list(take(workloads, Site(Path(folder)), os.path.realpath(folder)))
+        finally:
+            os.chdir(here)
+    figures = [each for each in taken if isinstance(each, Figure)]
+    file = f"tools/src/emel_tools/costs/workloads/{package}.py"
+    found = [
+        Finding(file, 0, 0, each.rule, each.what, each.fix)
+        for each in taken
+        if isinstance(each, Trouble)
+    ]
+    return Outcome(
+        package,
+        f"{len(workloads)} workloads, {len(figures)} figures",
+        found,
+        lines(taken, recorded),
+        causes(figures, recorded),
+    )

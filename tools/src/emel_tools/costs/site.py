@@ -1,0 +1,150 @@
+"""Where workloads run: a folder of their own, and the files that they need in it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emel_io_loader import Spans
+
+_F32: Final = 0
+_U16, _U32, _I32, _STRING, _ARRAY = 2, 4, 5, 8, 9
+"""GGUF's numbers of types."""
+
+
+class Site:
+    """The current directory of the workloads: paths are short, and the same wherever it lies.
+
+    Data are zeros that take no room on disk. A file that was made once is used again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def file(self, nbytes: int, name: str = "zeros") -> str:
+        """Make a file of so many bytes; its path, from the current directory."""
+        return self._write(f"{name}-{nbytes}.bin", b"", nbytes)
+
+    def spans(self, count: int, nbytes: int, *, files: int = 1, gap: int = 0) -> Spans:
+        """Make spans of so many bytes each, dealt out to files in turn, `gap` bytes apart."""
+        step = nbytes + gap
+        size = -(-count // files) * step
+        paths = [self.file(size, f"part{i}") for i in range(files)]
+        number = np.arange(count)
+        return Spans(paths, number % files, number // files * step, np.full(count, nbytes))
+
+    def header(self, path: str, nbytes: int) -> NDArray[np.uint8]:
+        """Read the first bytes of a file."""
+        return np.fromfile(self._folder / path, np.uint8, nbytes)
+
+    def gguf(self, count: int, nbytes: int, *, kind: int = _F32, tokens: int = 0) -> str:
+        """Make a GGUF file of `count` tensors of `nbytes` each, with a vocabulary."""
+        path = f"gguf-{count}x{nbytes}-{kind}-{tokens}.gguf"
+        return path if self._has(path) else self._gguf(path, 0, count, nbytes, kind, tokens=tokens)
+
+    def split(self, count: int, nbytes: int, shards: int) -> str:
+        """Make a GGUF model in several files; the path of the first."""
+        each = count // shards
+        stem = f"split-{count}x{nbytes}"
+        paths = [f"{stem}-{i + 1:05}-of-{shards:05}.gguf" for i in range(shards)]
+        for i, path in enumerate(paths if not self._has(paths[0]) else ()):
+            numbers = ((_U16, i), (_U16, shards), (_I32, count))
+            self._gguf(path, i * each, each, nbytes, _F32, split=numbers)
+        return paths[0]
+
+    def safetensors(self, count: int, nbytes: int) -> str:
+        """Make a safetensors file of `count` F32 tensors of `nbytes` each."""
+        path = f"safetensors-{count}x{nbytes}.safetensors"
+        return path if self._has(path) else self._safetensors(path, _names(0, count), nbytes)
+
+    def indexed(self, count: int, nbytes: int, shards: int) -> str:
+        """Make a safetensors model in several files, with an index; the path of its folder."""
+        folder, each = f"indexed-{count}x{nbytes}x{shards}", count // shards
+        if self._has(folder):
+            return folder
+        (self._folder / folder).mkdir()
+        weights: dict[str, str] = {}
+        for i in range(shards):
+            file, names = f"model-{i + 1:05}-of-{shards:05}.safetensors", _names(i * each, each)
+            self._safetensors(f"{folder}/{file}", names, nbytes)
+            weights.update(dict.fromkeys(names, file))
+        index = json.dumps({"metadata": {}, "weight_map": weights}).encode()
+        self._write(f"{folder}/model.safetensors.index.json", index, len(index))
+        return folder
+
+    def _gguf(
+        self,
+        path: str,
+        first: int,
+        count: int,
+        nbytes: int,
+        kind: int,
+        *,
+        tokens: int = 0,
+        split: Sequence[tuple[int, int]] = (),
+    ) -> str:
+        # A block of Q8_0 has 34 bytes and 32 numbers.
+        numbers = nbytes // 4 if kind == _F32 else nbytes // 34 * 32
+        pairs = [_pair("general.architecture", _STRING, _text("llama"))]
+        pairs += [
+            _pair(key, number, struct.pack("<H" if number == _U16 else "<i", value))
+            for key, (number, value) in zip(
+                ("split.no", "split.count", "split.tensors.count"), split, strict=False
+            )
+        ]
+        if tokens:
+            head = struct.pack("<IQ", _STRING, tokens)
+            words = b"".join(_text(f"token{i}") for i in range(tokens))
+            pairs.append(_pair("tokenizer.ggml.tokens", _ARRAY, head + words))
+        step = -(-nbytes // 32) * 32
+        rest = struct.Struct("<IQIQ").pack
+        entries = [
+            _text(name) + rest(1, numbers, kind, i * step)
+            for i, name in enumerate(_names(first, count))
+        ]
+        header = b"GGUF" + struct.pack("<IQQ", 3, count, len(pairs)) + b"".join((*pairs, *entries))
+        header += bytes(-len(header) % 32)
+        return self._write(path, header, len(header) + count * step)
+
+    def _safetensors(self, path: str, names: Sequence[str], nbytes: int) -> str:
+        entries = {
+            name: {
+                "dtype": "F32",
+                "shape": [nbytes // 4],
+                "data_offsets": [i * nbytes, (i + 1) * nbytes],
+            }
+            for i, name in enumerate(names)
+        }
+        text = json.dumps(entries, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        header = struct.pack("<Q", len(text)) + text
+        return self._write(path, header, len(header) + len(names) * nbytes)
+
+    def _has(self, path: str) -> bool:
+        return (self._folder / path).exists()
+
+    def _write(self, path: str, header: bytes, nbytes: int) -> str:
+        if not self._has(path):
+            with (self._folder / path).open("wb") as file:
+                file.write(header)
+                file.truncate(nbytes)
+        return path
+
+
+def _names(first: int, count: int) -> list[str]:
+    return [f"blk.{i}.attn_q.weight" for i in range(first, first + count)]
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def _pair(key: str, kind: int, value: bytes) -> bytes:
+    return _text(key) + struct.pack("<I", kind) + value

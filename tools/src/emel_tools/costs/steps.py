@@ -1,0 +1,87 @@
+"""Counts what the interpreter does for an action: lines, calls, and dispatches to a strategy."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+_STRATEGY: Final = re.compile(r"/emel_io_\w+/strategy\.py$")
+_BATCHES: Final = frozenset({"load", "load_through", "stream", "release"})
+_INLINED: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
+"""Calls in Python 3.11, and none from 3.12 on (PEP 709)."""
+
+
+class Steps(NamedTuple):
+    """What one run took, in the thread that asked for it."""
+
+    lines: int
+    """Lines of the packages, each time it is executed; a loop on one line counts each turn."""
+    calls: int
+    """Calls of functions of the packages, and those that they make of built-in ones."""
+    dispatches: int
+    """Requests to a strategy that hand it a batch."""
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.lines = self.calls = self.dispatches = 0
+        self._ours: dict[str, bool] = {}
+
+    def enter(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:  # noqa: ANN401
+        if event == "call" and self._is_ours(frame.f_code.co_filename):
+            return self.step
+        return None
+
+    def step(self, _frame: FrameType, event: str, _: Any) -> Callable[..., Any]:  # noqa: ANN401
+        if event == "line":
+            self.lines += 1
+        return self.step
+
+    def call(self, frame: FrameType, event: str, _: Any) -> None:  # noqa: ANN401
+        code = frame.f_code
+        if event not in ("call", "c_call") or not self._is_ours(code.co_filename):
+            return
+        if event == "c_call" or code.co_name not in _INLINED:
+            self.calls += 1
+        if event == "call" and code.co_name in _BATCHES and _STRATEGY.search(code.co_filename):
+            self.dispatches += 1
+
+    def _is_ours(self, file: str) -> bool:
+        known = self._ours.get(file)
+        if known is None:
+            known = self._ours[file] = is_ours(file)
+        return known
+
+
+def is_ours(file: str) -> bool:
+    """Whether a file is a package's source.
+
+    How the standard library does something is its own affair, and differs between Pythons.
+    """
+    module = file.rpartition("/src/")[2].partition("/")[0]
+    named = module == "emel" or module.startswith("emel_")
+    return named and module != "emel_tools" and "/site-packages/" not in file
+
+
+def stepped(action: Callable[[], object], *, lines: bool = True) -> tuple[Steps, object]:
+    """Run an action, and count its steps; lines only if that is asked for, which takes longer.
+
+    Returns
+    -------
+    tuple
+        The steps, and what the action answered with.
+    """
+    counter = _Counter()
+    traced, profiled = sys.gettrace(), sys.getprofile()
+    if lines:
+        sys.settrace(counter.enter)
+    sys.setprofile(counter.call)
+    try:
+        answer = action()
+    finally:
+        sys.setprofile(profiled)
+        sys.settrace(traced)
+    return Steps(counter.lines, counter.calls, counter.dispatches), answer

@@ -1,0 +1,191 @@
+"""Counts calls to the operating system where they leave Python, and asks the kernel beside.
+
+A count taken at a package's port misses whatever goes around the port. So, before any package is
+imported, the functions of the module `posix` and the class `mmap.mmap` themselves are replaced by
+ones that count, whatever name they are reached by later; opens and maps are heard of from the
+interpreter's audit events, which no caller goes around; and what was read, which descriptors are
+open and which mappings stand is what the kernel says (proc(5)).
+"""
+
+from __future__ import annotations
+
+import _thread
+import mmap
+import os
+import posix
+import shutil
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final, NamedTuple, TypeVar
+
+_COMPARED_WITH: Final = shutil.rmtree
+"""shutil looks, when it is imported, at which functions `os` has: it has to see the real ones."""
+
+GROUPS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("stat", "fstat", "lstat", "access", "statvfs", "fstatvfs"), "looks"),
+    **dict.fromkeys(("listdir", "scandir"), "listings"),
+    **dict.fromkeys(("close", "closerange"), "closes"),
+    "posix_fadvise": "read-ahead-hints",
+    **dict.fromkeys(
+        # Not one of them is called by anything that is measured now.
+        """
+        dup dup2 lseek readlink pipe pipe2 fork posix_spawn memfd_create chdir set_blocking
+        write writev pwrite pwritev ftruncate truncate fsync fdatasync posix_fallocate sendfile
+        copy_file_range splice mkdir rmdir unlink remove rename replace symlink link utime
+        """.split(),  # noqa: SIM905 - twenty-seven of them
+        "other-calls",
+    ),
+}
+"""Functions of `posix`, and the figure that each counts for. The kernel counts what reads."""
+_EVENTS: Final[Mapping[str, str]] = {"open": "opens", "mmap.__new__": "maps"}
+_STARTS: Final = ("start_new_thread", "start_new", "start_joinable_thread")
+FIGURES: Final = (
+    "opens",
+    "closes",
+    "looks",
+    "listings",
+    "reads",
+    "read-bytes",
+    "read-ahead-hints",
+    "maps",
+    "unmaps",
+    "advices",
+    "threads",
+    "other-calls",
+    "left-open",
+    "left-mapped",
+    "left-threads",
+)
+"""What `counted` counts."""
+SELDOM: Final = frozenset(FIGURES).difference(
+    ("opens", "looks", "reads", "maps", "threads", "left-open", "left-mapped")
+)
+"""Those that are recorded only where there is something to count."""
+CPUS: Final = 2
+"""So many are seen by what is measured, however many there are."""
+
+
+class _Tally:
+    """What was called, since `on`. Appending is one step, whichever thread does it."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.seen: deque[str] = deque()
+
+    def hear(self, event: str, _: tuple[Any, ...]) -> None:
+        if self.on and event in _EVENTS:
+            self.seen.append(_EVENTS[event])
+
+    def counting(self, figure: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(call)
+        def counting(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever it takes
+            if self.on:
+                self.seen.append(figure)
+            return call(*args, **options)
+
+        return counting
+
+
+_TALLY: Final = _Tally()
+_open, _read, _close, _listdir = posix.open, posix.read, posix.close, posix.listdir
+
+
+class CountingMap(mmap.mmap):
+    """A mapping that counts what is asked of it."""
+
+    close = _TALLY.counting("unmaps", mmap.mmap.close)
+    size = _TALLY.counting("looks", mmap.mmap.size)
+    madvise = _TALLY.counting("advices", mmap.mmap.madvise)
+
+
+def install() -> None:
+    """Replace what is counted, in this process for good: whoever does it has been made for that."""
+    for name, figure in GROUPS.items():
+        if hasattr(posix, name):
+            replacement = _TALLY.counting(figure, getattr(posix, name))
+            for module in (posix, os):
+                setattr(module, name, replacement)
+    os.sched_getaffinity = lambda _: set(range(CPUS))
+    for name in _STARTS:
+        if hasattr(_thread, name):
+            replacement = _TALLY.counting("threads", getattr(_thread, name))
+            for module in (_thread, threading):
+                for spelling in (name, f"_{name}"):
+                    if hasattr(module, spelling):
+                        setattr(module, spelling, replacement)
+    mmap.mmap = CountingMap
+    sys.addaudithook(_TALLY.hear)
+
+
+class _Kernel(NamedTuple):
+    """What the kernel says of this process at one moment."""
+
+    reads: int
+    """Calls that read, of any kind and whoever made them."""
+    read_nbytes: int
+    """Bytes that they answered with."""
+    told: int
+    """Bytes of saying this, which is one more call: the next moment's counts hold both."""
+
+    @classmethod
+    def now(cls) -> _Kernel:
+        descriptor = _open("/proc/self/io", os.O_RDONLY)
+        text = _read(descriptor, 4096)
+        _close(descriptor)
+        facts = dict(line.split(b": ") for line in text.splitlines())
+        return cls(int(facts[b"syscr"]), int(facts[b"rchar"]), len(text))
+
+
+def _held(folder: str) -> tuple[int, int, int]:
+    """Count descriptors, mappings of files below a folder, and threads."""
+    descriptor = _open("/proc/self/maps", os.O_RDONLY)
+    parts = [_read(descriptor, 1 << 16)]
+    while parts[-1]:
+        parts.append(_read(descriptor, 1 << 16))
+    _close(descriptor)
+    mappings = b"".join(parts).count(f" {folder}/".encode())
+    return len(_listdir("/proc/self/fd")), mappings, threading.active_count()
+
+
+T = TypeVar("T")
+
+
+def counted(action: Callable[[], T], folder: str) -> tuple[dict[str, int], T]:
+    """Run an action, and count what it calls.
+
+    Parameters
+    ----------
+    action
+        What it runs was imported after `install`.
+    folder
+        The real path of where its files are.
+
+    Returns
+    -------
+    tuple
+        `FIGURES`, of which those that begin with "left" are what is held although nothing should
+        be; and what the action answered with.
+    """
+    held = _held(folder)
+    before = _Kernel.now()
+    _TALLY.seen.clear()
+    _TALLY.on = True
+    try:
+        kept = action()
+    finally:
+        _TALLY.on = False
+    after = _Kernel.now()
+    figures = dict.fromkeys(FIGURES, 0) | Counter(_TALLY.seen)
+    descriptors, mappings, threads = (
+        now - then for now, then in zip(_held(folder), held, strict=True)
+    )
+    figures["reads"] = after.reads - before.reads - 1
+    figures["read-bytes"] = after.read_nbytes - before.read_nbytes - before.told
+    figures["left-open"] = descriptors
+    # What nobody unmaps goes with the last reference to it, which nobody should have to wait for.
+    figures["left-mapped"] = max(mappings, figures["maps"] - figures["unmaps"])
+    figures["left-threads"] = threads
+    return figures, kept

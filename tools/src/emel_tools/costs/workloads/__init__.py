@@ -1,0 +1,1 @@
+"""One module a package, each with the table of its workloads."""

@@ -1,0 +1,240 @@
+"""What the face costs its users: opening, arrays, loading, releasing, digests, the command."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import emel
+from emel.cli import app
+from emel_tools.costs.site import Site
+from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each, whole
+
+Use = Callable[[emel.Model], object]
+
+
+def _using(path: str, use: Use, strategy: str = "mmap", **options: Any) -> Action:  # noqa: ANN401
+    """Open a model, use it, and close it."""
+
+    def act() -> object:
+        with emel.open(path, strategy, **options) as model:
+            return use(model)
+
+    return act
+
+
+def nothing(_: emel.Model) -> None:
+    """Leave it as it is."""
+
+
+def every_array(model: emel.Model) -> None:
+    """Ask for each array."""
+    for name in model:
+        model[name]
+
+
+def load_and_release(model: emel.Model) -> None:
+    """Load all, look at each array, and release all."""
+    model.load(threads=1)
+    every_array(model)
+    model.release()
+
+
+def load_touched(model: emel.Model) -> None:
+    """Load all, its pages too."""
+    model.load(touch=True)
+
+
+def load_with_2_threads(model: emel.Model) -> None:
+    """Load all with two threads."""
+    model.load(threads=2)
+
+
+def into_one_buffer(model: emel.Model) -> None:
+    """Load all into one buffer of the caller's, twice."""
+    buffer = model.empty_buffer()
+    model.load(into=buffer, threads=1)
+    model.load(into=buffer, threads=1)
+    model.release()
+
+
+def into_arrays(model: emel.Model) -> None:
+    """Load all into arrays of the caller's."""
+    model.load(into=model.empty(), threads=1)
+    model.release()
+
+
+def release_each(model: emel.Model) -> None:
+    """Load all, and release one after another."""
+    model.load()
+    for name in model:
+        model.release([name])
+
+
+def read_each(model: emel.Model) -> None:
+    """Read each tensor into the same buffer."""
+    buffer = np.empty(max(model.info(name).nbytes for name in model), np.uint8)
+    for name in model:
+        model.read_into(name, buffer[: model.info(name).nbytes], threads=1)
+
+
+def sliced(model: emel.Model) -> None:
+    """Read the first half of each tensor."""
+    for name in model:
+        part = model.part(name)
+        part[: part.shape[0] // 2]
+
+
+def streamed(model: emel.Model) -> None:
+    """Show all to a sink."""
+    model.stream(lambda *_: None)
+
+
+def digested(model: emel.Model) -> None:
+    """Digest all."""
+    model.digest()
+
+
+def dequantized(model: emel.Model) -> None:
+    """Make numbers of each tensor, in the same array."""
+    out = np.empty(model.info(next(iter(model))).shape, np.float32)
+    for name in model:
+        model.dequantize(name, out)
+
+
+def converted(model: emel.Model) -> None:
+    """Convert each tensor, in the same array."""
+    out = np.empty(model.info(next(iter(model))).shape, np.float16)
+    for name in model:
+        model.dequantize(name, out)
+
+
+def verified(model: emel.Model) -> None:
+    """Compare with another of the same."""
+    with emel.open(model.path, "mmap") as other:
+        model.compare(other)
+
+
+def described(model: emel.Model) -> None:
+    """Describe each tensor, and where all are."""
+    for name in model:
+        model.info(name)
+    model.residency()
+    model.usage()
+    dict(model.metadata)
+
+
+def command(*words: str) -> Callable[[str], Action]:
+    """Run the command on a file."""
+
+    def action(path: str) -> Action:
+        def act() -> None:
+            with contextlib.redirect_stdout(io.StringIO()):
+                app([*words, path], standalone_mode=False)
+
+        return act
+
+    return action
+
+
+def _large(
+    name: str, use: Use, strategy: str, *, owned: int = 0, items: int = 16, nbytes: int = MIB // 4
+) -> Workload:
+    # A strategy that copies looks at the header through 1 MiB of memory: where nothing larger is
+    # asked for, only tensors that are larger tell a copy of one from that.
+    def make(site: Site) -> Action:
+        return _using(site.gguf(items, nbytes), use, strategy)
+
+    return Workload(f"{name}-{strategy}", make, items, 1, items * nbytes, owned)
+
+
+def _small(name: str, use: Use, strategy: str = "mmap", items: int = 64) -> Workload:
+
+    def make(site: Site) -> Action:
+        return _using(site.gguf(items, 4096), use, strategy)
+
+    return Workload(f"{name}-{strategy}", make, items=items)
+
+
+def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:
+    return whole(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+
+
+def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
+    return each(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+
+
+_STRATEGIES = ("mmap", "read", "staged")
+_Q8_0, _BLOCK = 8, 34
+_OF_THE_MACHINE = ("reads", "read-bytes", "looks")
+"""How long the table of mounts is, and how deep the path."""
+
+WORKLOADS = (
+    *(_small("open-64-tensors", nothing, name) for name in _STRATEGIES),
+    Workload(
+        "open-64-tensors-auto",
+        lambda site: _using(site.gguf(64, 4096), nothing, "auto"),
+        items=64,
+        without=_OF_THE_MACHINE,
+    ),
+    Workload(
+        "open-safetensors-in-4-files",
+        lambda site: _using(site.indexed(64, 64, 4), every_array),
+        items=64,
+        files=4,
+    ),
+    _small("every-array-of-64-tensors", every_array),
+    _small("every-array-of-16-tensors", every_array, "read", 16),
+    _small("release-each-of-16-tensors", release_each, items=16),
+    _large("load-4-mib", load_and_release, "mmap"),
+    _large("load-4-mib", load_and_release, "read", owned=4 * MIB),
+    _large("load-4-mib", load_and_release, "staged", owned=4 * MIB),
+    _large("load-4-mib-with-its-pages", load_touched, "mmap"),
+    _large("load-16-mib-with-2-threads", load_with_2_threads, "read", owned=16 * MIB, nbytes=MIB),
+    _large("load-4-mib-into-one-buffer", into_one_buffer, "mmap", owned=4 * MIB),
+    _large("load-16-mib-into-one-buffer", into_one_buffer, "read", owned=16 * MIB, nbytes=MIB),
+    _large("load-4-mib-into-one-buffer", into_one_buffer, "staged", owned=4 * MIB),
+    _large("load-4-mib-into-arrays", into_arrays, "mmap", owned=4 * MIB),
+    _large("read-each-of-4-mib", read_each, "mmap", owned=MIB // 4),
+    _large("digest-4-mib", digested, "mmap"),
+    _large("digest-16-mib", digested, "read", items=8, nbytes=2 * MIB),
+    _large("digest-16-mib", digested, "staged", items=8, nbytes=2 * MIB),
+    *(_large("stream-8-mib", streamed, name, items=4, nbytes=2 * MIB) for name in _STRATEGIES),
+    _large("slice-4-mib", sliced, "mmap", owned=MIB // 8),
+    _large("slice-8-mib", sliced, "read", owned=MIB, items=4, nbytes=2 * MIB),
+    _large("verify-4-mib", verified, "mmap"),
+    _large("convert-4-mib", converted, "mmap", owned=MIB // 8),
+    Workload(
+        "dequantise-1-mib-of-numbers",
+        lambda site: _using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized),
+        items=4,
+        nbytes=4 * _BLOCK << 11,
+        owned=MIB // 4,
+    ),
+    Workload(
+        "inspect-16-tensors",
+        lambda site: command("inspect", "--json")(site.gguf(16, 4096)),
+        items=16,
+        without=_OF_THE_MACHINE,
+    ),
+    _many("open-tensors", nothing),
+    _many("load-tensors-and-look-at-each", load_and_release),
+    _each("load-tensors-copied", load_and_release, "read"),
+    _each("load-tensors-into-one-buffer", into_one_buffer),
+    _each("load-tensors-into-arrays", into_arrays),
+    _each("release-each-of-tensors", release_each),
+    _each("read-each-of-tensors", read_each),
+    _each("digest-tensors", digested),
+    _each("verify-tensors", verified),
+    _each("describe-tensors", described),
+    _each("slice-tensors", sliced),
+    _each("convert-tensors", converted),
+    each(
+        "inspect-tensors",
+        lambda site, items: command("inspect", "--json")(site.gguf(items, 64)),
+    ),
+)

@@ -1,0 +1,143 @@
+"""What mapping costs: a batch is a few calls, whatever its spans."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emel_io_loader import Advice, Leases
+from emel_io_mmap import MmapStrategy
+from emel_tools.costs.site import Site
+from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each, fine
+
+
+def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
+    """Map a batch, and release it as one."""
+    spans = site.spans(items, 64, files=files)
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        fine(strategy.release(fine(strategy.load(spans)).leases))
+        fine(strategy.close())
+
+    return act
+
+
+def load_and_close(site: Site) -> Action:
+    """Map a batch, and let closing release it."""
+    spans = site.spans(64, 64, files=4)
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        fine(strategy.load(spans))
+        fine(strategy.close())
+
+    return act
+
+
+def view_all(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
+    """Map a batch, look at each span, and release it."""
+    spans = site.spans(items, nbytes)
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        leases = fine(strategy.load(spans)).leases
+        views = [strategy.view(*leases[i]) for i in range(items)]
+        del views
+        fine(strategy.release(leases))
+        fine(strategy.close())
+
+    return act
+
+
+def one_by_one(site: Site, items: int = 64) -> Action:
+    """Map spans of one file each in a batch of its own, and release each by itself."""
+    spans = site.spans(items, 64)
+    alone = [spans.take(np.array([i])) for i in range(items)]
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        leases = [fine(strategy.load(span)).leases for span in alone]
+        for lease in leases:
+            fine(strategy.release(lease))
+        fine(strategy.close())
+
+    return act
+
+
+def map_again(site: Site) -> Action:
+    """Map what is mapped already: the mappings are shared."""
+    spans = site.spans(64, 64, files=4)
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        first, second = fine(strategy.load(spans)).leases, fine(strategy.load(spans)).leases
+        fine(strategy.release(first))
+        fine(strategy.release(second))
+        fine(strategy.close())
+
+    return act
+
+
+def advise_all(site: Site, advice: Advice, items: int = 64) -> Action:
+    """Give an advice for each of many leases."""
+    spans = site.spans(items, 8192)
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        leases = fine(strategy.load(spans)).leases
+        for i in range(items):
+            fine(strategy.advise(*leases[i], advice))
+        fine(strategy.release(leases))
+        fine(strategy.close())
+
+    return act
+
+
+def release_parts(site: Site, items: int) -> Action:
+    """Release a batch in sixteen parts, each of leases from all over it."""
+    spans = site.spans(items, 64)
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        leases = fine(strategy.load(spans)).leases
+        for part in range(16):
+            chosen = np.arange(part, items, 16)
+            fine(strategy.release(Leases(leases.slot[chosen], leases.generation[chosen])))
+        fine(strategy.close())
+
+    return act
+
+
+def many_files(site: Site, items: int) -> Action:
+    """Map a batch of one span in each of many files."""
+    spans = site.spans(items, 64, files=items)
+
+    def act() -> None:
+        strategy = MmapStrategy(slots=items)
+        fine(strategy.release(fine(strategy.load(spans)).leases))
+        fine(strategy.close())
+
+    return act
+
+
+def identify_files(site: Site) -> Action:
+    """Look at files without opening them."""
+    paths = site.spans(8, 64, files=8).files
+    return lambda: fine(MmapStrategy().identify(paths).result)
+
+
+WORKLOADS = (
+    Workload("map-1000-spans-of-4-files", load_and_release, items=1000, files=4),
+    Workload("map-64-spans-and-close", load_and_close, items=64, files=4),
+    Workload("map-16-mib-and-view-16-spans", view_all, items=16, nbytes=16 * MIB),
+    Workload("map-64-spans-one-by-one", one_by_one, items=64),
+    Workload("map-64-spans-twice", map_again, items=64, files=4),
+    Workload("populate-64-spans", lambda site: advise_all(site, Advice.POPULATE), items=64),
+    Workload("give-back-64-spans", lambda site: advise_all(site, Advice.DONT_NEED), items=64),
+    Workload("identify-8-files", identify_files, files=8),
+    Scaled("map-spans", load_and_release),
+    Scaled("view-spans", lambda site, items: view_all(site, items, 64)),
+    each("map-spans-one-by-one", one_by_one),
+    Scaled("release-spans-in-16-parts", release_parts),
+    Scaled("map-files", many_files, sizes=(16, 64), growth=None),
+)

@@ -1,0 +1,109 @@
+"""What parsing costs: no call to the system, a few steps for each tensor, no copy of the header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from emel_model_format import Header, Metadata, Tensors, parse
+from emel_tools.costs.site import Site
+from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload
+
+_Q8_0 = 8
+_BLOCK = 34
+
+
+def _parsed(path: str) -> Action:
+    data = np.fromfile(path, np.uint8)
+    return lambda: _header(data)
+
+
+def _header(data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Header:
+    header = parse(data, data.nbytes)
+    if not isinstance(header, Header):
+        raise RefusedError(repr(header))
+    return header
+
+
+def gguf(site: Site, items: int = 64) -> Action:
+    """Parse a GGUF header."""
+    return _parsed(site.gguf(items, 64))
+
+
+def vocabulary(site: Site, items: int = 64) -> Action:
+    """Parse a GGUF header with many tokens, which stay packed."""
+    return _parsed(site.gguf(4, 64, tokens=items))
+
+
+def safetensors(site: Site, items: int = 64) -> Action:
+    """Parse a safetensors header."""
+    return _parsed(site.safetensors(items, 64))
+
+
+def with_payload(path: Callable[[Site], str]) -> Callable[[Site], Action]:
+    """Parse a header that 16 MiB of data follow, which aren't looked at."""
+    return lambda site: _parsed(path(site))
+
+
+def tokens(site: Site, items: int) -> Action:
+    """Look at every token of a vocabulary."""
+    header = _header(np.fromfile(site.gguf(4, 64, tokens=items), np.uint8))
+    return lambda: list(header.metadata["tokenizer.ggml.tokens"])
+
+
+def shapes(site: Site, items: int) -> Action:
+    """Say the shape of each tensor, logical and as an array, all at once and one by one."""
+    data = np.fromfile(site.gguf(items, _BLOCK, kind=_Q8_0), np.uint8)
+    tensors = _header(data).tensors
+
+    def act() -> None:
+        tensors.array_shapes()
+        for i in range(len(tensors)):
+            tensors.shape(i)
+            tensors.array_shape(i)
+
+    return act
+
+
+def joined(site: Site, items: int) -> Action:
+    """Join the tensors of many files, 64 in each."""
+    parts = [_header(np.fromfile(site.gguf(64, 64), np.uint8)).tensors] * (items // 64)
+    return lambda: Tensors.concatenate(parts)
+
+
+def metadata(_: Site, items: int) -> Action:
+    """Make metadata of many keys, and look at each."""
+    pairs = {f"key.{i}": str(i) for i in range(items)}
+
+    def act() -> None:
+        made = Metadata(pairs)
+        for key in made:
+            made[key]
+
+    return act
+
+
+WORKLOADS = (
+    Workload("parse-gguf-of-64-tensors", gguf, items=64),
+    Workload("parse-safetensors-of-64-tensors", safetensors, items=64),
+    Workload(
+        "parse-gguf-of-16-mib",
+        with_payload(lambda site: site.gguf(16, MIB)),
+        items=16,
+        nbytes=16 * MIB,
+    ),
+    Workload(
+        "parse-safetensors-of-16-mib",
+        with_payload(lambda site: site.safetensors(16, MIB)),
+        items=16,
+        nbytes=16 * MIB,
+    ),
+    Scaled("parse-gguf-tensors", gguf),
+    Scaled("parse-gguf-tokens", vocabulary),
+    Scaled("parse-safetensors-tensors", safetensors),
+    Scaled("look-at-gguf-tokens", tokens),
+    Scaled("shape-tensors", shapes),
+    Scaled("join-tensors", joined),
+    Scaled("look-at-metadata", metadata),
+)

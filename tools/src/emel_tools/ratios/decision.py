@@ -5,7 +5,7 @@ to what was recorded, so that 0 is no change. Nothing is assumed of their distri
 is between two of them by rank: the median of all that there could be lies outside with at most 2 %
 on either side (the binomial distribution with one half). A change is news if the interval lies
 beyond `SURE`, the middle beyond `NEWS`, and if it is narrow; so without a change every estimate
-but the few that a rank leaves out would have to err by 4 %, in one direction, half of them by 7.2 %,
+but the few that a rank leaves out would have to err by 4 %, in one direction, half of them by 7 %,
 and all in much the same way. A loss of 15 % is missed only if they err by as much the other way.
 What is news is decided a second time, by estimates of its own.
 """

@@ -175,7 +175,7 @@ class Judge:
         found: list[Finding] = []
         for line in self.lines:
             name = line.case.name
-            if line.verdict == "open":
+            if line.verdict == "open" and line.recorded:
                 seen = line.seen().spelled()
                 what = f"{name}: this machine is too noisy to tell; {seen} times as long"
                 fix = f"nox -s quality_gates -- --only bench/{self._shard}, when it is quieter"

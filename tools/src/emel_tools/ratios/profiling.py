@@ -53,7 +53,7 @@ def _name(code: Any, root: Path) -> str:  # noqa: ANN401 - a code object or a te
     if isinstance(code, str):
         return code
     path = Path(code.co_filename)
-    if not path.is_relative_to(root):
-        return f"{path.stem}.{code.co_name}"
-    parts = path.relative_to(root).with_suffix("").parts
-    return ".".join((*parts[parts.index("src") + 1 :], code.co_name))
+    parts = path.with_suffix("").parts
+    if path.is_relative_to(root / "packages"):
+        return ".".join((*parts[parts.index("src", len(root.parts)) + 1 :], code.co_name))
+    return f"{path.stem}.{code.co_name}"

@@ -107,8 +107,8 @@ class Judge:
             self._checked(blocks),
             self._noisy(),
             self._measured(),
-            self._causes(),
-            {"cases": [_details(line) for line in self.lines]},
+            causes=self._causes(),
+            details={"cases": [_details(line) for line in self.lines]},
         )
 
     def _block(self, left: Sequence[Line], number: int) -> None:

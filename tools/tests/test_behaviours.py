@@ -1,8 +1,16 @@
 """The catalogue check, over catalogues and tests written here."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from emel_tools.behaviours import check, read_marks
+from emel_tools.behaviours import check, proofs, read_catalogues, read_marks
+from emel_tools.gates import tests as tests_lane
+from emel_tools.gates.behaviours import LANE, NAMED
+from emel_tools.workspace import shards
+
+ROOT = Path(__file__).resolve().parents[2]
 
 TESTED = 'import pytest\n\n\n@pytest.mark.behaviour("AB-01")\ndef test_it(): ...\n'
 
@@ -51,7 +59,7 @@ def test_promises_that_are_all_tested_are_green(repo):
 )
 def test_a_promise_without_a_test_is_found(repo, name, text):
     write(repo, name, text)
-    assert heard(repo) == [("packages/disk/behaviours.toml", "no test of the gate names AB-01")]
+    assert heard(repo) == [("packages/disk/behaviours.toml:1", "no test of the gate names AB-01")]
 
 
 @pytest.mark.behaviour("GATE-01")
@@ -59,7 +67,7 @@ def test_a_promise_without_a_test_is_found(repo, name, text):
 def test_a_file_that_the_gate_does_not_run_proves_nothing(repo, place):
     (repo / "packages/disk/tests/test_disk.py").unlink()
     write(repo, f"packages/disk/tests/{place}", TESTED)
-    assert heard(repo) == [("packages/disk/behaviours.toml", "no test of the gate names AB-01")]
+    assert heard(repo) == [("packages/disk/behaviours.toml:1", "no test of the gate names AB-01")]
 
 
 @pytest.mark.behaviour("GATE-01")
@@ -88,8 +96,8 @@ def test_an_id_that_is_computed_is_found(repo):
 @pytest.mark.behaviour("GATE-03")
 def test_an_id_in_two_catalogues_is_found(repo):
     write(repo, "packages/emel/behaviours.toml", '[AB-01]\npromise = "It spins too."\n')
-    what = "AB-01 is promised in packages/disk/behaviours.toml too"
-    assert heard(repo) == [("packages/emel/behaviours.toml", what)]
+    what = "AB-01 is promised in packages/disk/behaviours.toml:1 too"
+    assert ("packages/emel/behaviours.toml:1", what) in heard(repo)
 
 
 @pytest.mark.behaviour("GATE-03")
@@ -125,3 +133,114 @@ def test_a_misformed_catalogue_is_found(repo, text, what):
 def test_every_way_to_mark_a_test_is_read(repo, text):
     write(repo, "packages/disk/tests/test_disk.py", text)
     assert [(mark.id, mark.proves) for mark in read_marks(repo)] == [("AB-01", True)]
+
+
+@pytest.mark.behaviour("GATE-01")
+def test_a_promise_that_only_another_package_proves_is_found(repo):
+    (repo / "packages/disk/tests/test_disk.py").unlink()
+    write(repo, "packages/emel/tests/test_disk.py", TESTED)
+    what = "no test of the package itself names AB-01"
+    assert heard(repo) == [("packages/disk/behaviours.toml:1", what)]
+
+
+@pytest.mark.behaviour("GATE-76")
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [
+        ('@m.behaviour("AB-01")\ndef test_it(): ...', "::test_it"),
+        (
+            'class TestIt:\n    @m.behaviour("AB-01")\n    def test_it(self): ...',
+            "::TestIt::test_it",
+        ),
+        ('@m.behaviour("AB-01")\nclass TestIt(Contract): ...', "::TestIt"),
+        ('pytestmark = m.behaviour("AB-01")\nTestIt = Machine.TestCase', ""),
+        ('TestIt = Machine.TestCase\nTestIt.pytestmark = [m.behaviour("AB-01")]', "::TestIt"),
+    ],
+)
+def test_a_mark_knows_which_tests_it_marks(repo, text, scope):
+    write(repo, "packages/disk/tests/test_disk.py", text)
+    (mark,) = read_marks(repo)
+    assert mark.scope == f"packages/disk/tests/test_disk.py{scope}"
+    assert mark.package == "disk"
+
+
+TEST = "packages/disk/tests/test_disk.py::test_it"
+
+
+def record(repo, cases=(TEST,), ended=None, troubles=()):
+    """Write down what the lane of the tests writes of a run."""
+    document = {
+        "seed": 1,
+        "cases": [{"node_id": case, "function": case} for case in cases],
+        "ended": list(cases if ended is None else ended),
+        "troubles": [{"kind": kind, "node_id": case, "what": ""} for kind, case in troubles],
+    }
+    write(repo, "gate/disk.json", json.dumps(document))
+
+
+def judged(repo, since=0.0):
+    promises, _ = read_catalogues(repo)
+    known = proofs.ran(repo / "gate", ["disk"], since)
+    found = proofs.judge(promises, read_marks(repo), known)
+    return [(finding.where, finding.rule) for finding in found], known
+
+
+@pytest.mark.behaviour("GATE-76")
+def test_a_promise_whose_test_passed_is_proved(repo):
+    record(repo)
+    found, known = judged(repo)
+    assert found == []
+    promises, _ = read_catalogues(repo)
+    assert proofs.matrix(promises, read_marks(repo), known) == {
+        "promises": [
+            {
+                "id": "AB-01",
+                "promise": "It spins.",
+                "package": "disk",
+                "tests": [{"nodeid": TEST, "outcome": "passed"}],
+            }
+        ]
+    }
+
+
+@pytest.mark.behaviour("GATE-76")
+@pytest.mark.parametrize("kind", ["failed", "error", "swallowed"])
+def test_a_promise_whose_test_failed_is_broken_whatever_else_passed(repo, kind):
+    record(repo, [f"{TEST}[1]", f"{TEST}[2]"], troubles=[(kind, f"{TEST}[2]")])
+    assert judged(repo)[0] == [("packages/disk/tests/test_disk.py", "broken")]
+
+
+@pytest.mark.behaviour("GATE-76")
+@pytest.mark.parametrize("kind", ["skipped", "xfailed"])
+def test_a_promise_whose_tests_were_all_left_out_is_unproved(repo, kind):
+    record(repo, troubles=[(kind, TEST)])
+    assert judged(repo)[0] == [("packages/disk/behaviours.toml:1", "unproved")]
+
+
+@pytest.mark.behaviour("GATE-76")
+def test_a_promise_whose_test_was_not_reached_or_collected_is_unproved(repo):
+    for cases, ended in (((TEST,), ()), (("packages/disk/tests/test_disk.py::test_other",), None)):
+        record(repo, cases, ended)
+        assert judged(repo)[0] == [("packages/disk/behaviours.toml:1", "unproved")]
+
+
+@pytest.mark.behaviour("GATE-76")
+def test_what_did_not_run_since_something_changed_is_not_judged(repo):
+    assert judged(repo)[0] == []
+    record(repo, troubles=[("failed", TEST)])
+    found, known = judged(repo, since=9e9)
+    assert (found, known.unknown) == ([], ("disk",))
+
+
+@pytest.mark.behaviour("GATE-76")
+def test_the_promises_of_a_package_are_judged_behind_its_suites():
+    tests = {shard.key for shard in tests_lane.LANE.shards(ROOT)}
+    found = {shard.name: shard for shard in LANE.shards(ROOT)}
+    assert found.keys() == {NAMED, *(package.name for package in shards(ROOT))}
+    for package in shards(ROOT):
+        shard = found[package.name]
+        assert shard.behind
+        assert {*shard.behind} <= tests
+        assert shard.reads.own == (package.name,)
+    judged_behind = {key for shard in found.values() for key in shard.behind}
+    assert tests - judged_behind == {"tests/written", "tests/collection"}

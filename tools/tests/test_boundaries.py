@@ -4,7 +4,7 @@ import pytest
 
 from emel_tools.boundaries import table
 from emel_tools.boundaries.__main__ import main
-from emel_tools.boundaries.check import check, tree_at
+from emel_tools.boundaries.check import check, contracts, tree_at
 from emel_tools.boundaries.powers import NAMES
 
 CAPABILITIES = "\n".join(
@@ -420,3 +420,37 @@ def test_the_command_answers_in_every_form(repo, capsys, form):
 @pytest.mark.behaviour("BND-01")
 def test_the_layers_are_read_from_the_top_down(repo):
     assert table.read(repo).layers == {"top": ("emel_tools", "emel"), "disks": ("emel_disk",)}
+
+
+@pytest.mark.behaviour("BND-09")
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("__init__.py", "from emel_disk._platform import spin\n\n__all__ = []\n"),
+        ("__init__.py", "from os import open as spin\n\n__all__ = []\n"),
+        ("_drive.py", "from os import fdopen as turn, open as spin\n"),
+        ("_drive.py", "def spin():\n    import os\n\n    return os\n"),
+        ("_drive.py", "import os as spin\n"),
+        ("_drive.py", "from os import *\n"),
+        ("_drive.py", "turn = 1\n"),
+        ("open.py", ""),
+    ],
+)
+def test_a_tree_over_another_finds_what_a_tree_of_its_own_finds(repo, path, text):
+    write(repo, "packages/disk/src/emel_disk/_drive.py", "def spin():\n    return 1\n")
+    write(
+        repo,
+        "packages/disk/src/emel_disk/use.py",
+        "from emel_disk import _drive, spin\n\nspin(1)\n_drive.spin(1)\n_drive.spin().open(1)\n",
+    )
+    write(
+        repo,
+        "packages/disk/src/emel_disk/all.py",
+        "from emel_disk._drive import *\n\nopen('x', 0)\n",
+    )
+    below = tree_at(repo)
+    assert {finding.file for finding in contracts(below)} == {"packages/disk/src/emel_disk/all.py"}
+    path = f"packages/disk/src/emel_disk/{path}"
+    over = sorted(map(str, contracts(below.over({path: text}))))
+    write(repo, path, text)
+    assert over == sorted(map(str, contracts(tree_at(repo))))

@@ -46,14 +46,7 @@ def test_the_page_shows_arrows_owners_and_what_was_witnessed():
 
 
 @pytest.mark.behaviour("BND-30")
-def test_a_page_that_is_missing_or_stale_is_found_and_written(tmp_path, monkeypatch, capsys):
-    (tmp_path / ".importlinter").write_text("[importlinter]\n")
-    (tmp_path / "packages/emel").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    assert page.main(["--check"]) == 1
-    assert not (tmp_path / page.PAGE).exists()
-    assert "the page is missing" in capsys.readouterr().err
-    assert page.main([]) == page.main(["--check"]) == 0
-    (tmp_path / page.PAGE).write_text("stale")
-    assert page.main(["--check"]) == 1
-    assert "the page is stale\n     fix: nox -s docs" in capsys.readouterr().err
+def test_the_page_is_written_of_the_repository_as_it_is():
+    text = page.text(ROOT)
+    assert "| files | opens, reads or looks at files | `emel_io_file._platform`" in text
+    assert "    emel_io_mmap --> emel_io_file\n" in text

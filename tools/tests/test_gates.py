@@ -1,68 +1,324 @@
-"""The gate of gates: every lane runs, failures come first, and one red lane makes it red."""
+"""The gate as a person or a log meets it: what is asked for, what is shown, and the exit code."""
 
+import io
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from emel_tools import gates
+from emel_tools.findings import Finding
+from emel_tools.gates import __main__ as gate
+from emel_tools.running import Outcome, record, registry, testing
+from emel_tools.running.console import Live, Plain
+from emel_tools.running.environment import MARK, environment
+from emel_tools.running.results import Result
+from emel_tools.running.run import Run
+from emel_tools.running.summary import summary
+from emel_tools.running.worker import judged
+from emel_tools.scope import Scope
+from emel_tools.scope.changes import Changes
 
 ROOT = Path(__file__).resolve().parents[2]
+WORSE = Finding(
+    "snapshots/costs/a.txt", 3, 0, "worse", "reads: 3, 4 now", "nox -s accept -- costs a"
+)
+AGAIN = "nox -s quality_gates -- --only"
+RUN = Run(
+    (
+        Result("lint", "a", "ok", "asked for", "3 files", seconds=1.0),
+        Result(
+            "costs",
+            "a",
+            "failed",
+            "asked for",
+            "9 workloads",
+            (WORSE,),
+            {"reads": "4"},
+            {},
+            1.0,
+            2.5,
+        ),
+        Result(
+            "costs", "b", "ok", "asked for", "9 workloads", (WORSE._replace(severity="warning"),)
+        ),
+        Result("bench", "a", "unjudged", "asked for", "not judged because costs/a failed"),
+        Result("api", "a", "unaffected", "nothing has changed"),
+    ),
+    seed=7,
+    seconds=4.4,
+)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A folder in which the only lanes are odd ones."""
+    monkeypatch.setenv("PYTHONPATH", testing.install(tmp_path / "site"))
+    monkeypatch.setattr("emel_tools.gates.__path__", [*_gates(), str(tmp_path / "site" / "lanes")])
+    monkeypatch.setattr(registry, "NAMES", ("odd", "joint", "broken"))
+    monkeypatch.setenv("TERM", "dumb")
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "root"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _gates():
+    return [str(ROOT / "tools" / "src" / "emel_tools" / "gates")]
+
+
+def kept(root, path=record.LAST):
+    return {result.key: result for result in record.read(root / path).results if result.ran}
 
 
 @pytest.mark.behaviour("GATE-04")
-def test_every_lane_runs_though_an_earlier_one_is_red():
-    seen = []
-    todo = [gates.Lane(name, ("-s", name)) for name in ("a", "b", "c")]
-    results = gates.run_all(todo, lambda lane: seen.append(lane.name) or lane.name == "b")
-    assert seen == ["a", "b", "c"]
-    assert [bool(result.exit_code) for result in results] == [False, True, False]
+def test_all_shards_run_though_one_is_red_and_one_red_shard_makes_the_gate_red(root, capsys):
+    assert gate.main(["--only", "odd/wrong", "odd/ok", "--seed", "5"]) == 1
+    assert {key: r.verdict for key, r in kept(root).items()} == {
+        "odd/ok": "ok",
+        "odd/wrong": "failed",
+    }
+    out = capsys.readouterr().out
+    assert "\nquality_gates: 1 of 2 shards red, " in out
+    assert out.splitlines()[-1].endswith("seed 5")
+    assert gate.main(["--only", "odd/ok"]) == 0
+    assert "all 1 shards green" in capsys.readouterr().out
 
 
 @pytest.mark.behaviour("GATE-04")
-def test_the_summary_names_failures_first_with_the_command_that_runs_them_again():
-    results = [
-        gates.Result(gates.Lane("lint", ("-s", "lint")), 0, 1.0),
-        gates.Result(gates.Lane("tests disk", ("-s", "tests", "--", "disk")), 1, 2.0),
-        gates.Result(gates.Lane("demo", ("-s", "demo")), -9, 3.0),
+def test_the_summary_has_what_is_wrong_first_and_then_a_line_a_lane():
+    assert summary(RUN, "index.html").splitlines() == [
+        "FAIL  costs/a  2.5 s  (9 workloads)",
+        "      snapshots/costs/a.txt:3: [worse] reads: 3, 4 now",
+        "           fix: nox -s accept -- costs a",
+        "      again: nox -s quality_gates -- --only costs/a",
+        "",
+        "warn  costs/b  (9 workloads)",
+        "      WARN snapshots/costs/a.txt:3: [worse] reads: 3, 4 now",
+        "           fix: nox -s accept -- costs a",
+        "----  bench/a  not judged because costs/a failed",
+        f"FAIL  costs            2.5 s  1 of 2 shards red         {AGAIN} costs",
+        "ok    lint             1.0 s  1 shard",
+        f"----  bench                   0 shards, 1 not judged    {AGAIN} bench",
+        "-     api                     not run",
+        "quality_gates: 1 of 3 shards red, 1 not judged, 1 not run, 4 s, seed 7",
     ]
-    assert gates.summary(results).splitlines() == [
-        "FAIL  tests disk     2.0 s  nox -s tests -- disk",
-        "FAIL  demo           3.0 s  nox -s demo",
-        "ok    lint           1.0 s  nox -s lint",
-        "quality_gates: 2 of 3 lanes red, 6 s",
-    ]
 
 
 @pytest.mark.behaviour("GATE-04")
-@pytest.mark.parametrize(("exit_code", "expected"), [(0, 0), (1, 1), (-11, 1)])
-def test_one_red_lane_makes_the_gate_red(monkeypatch, capsys, exit_code, expected):
-    """The lanes are started as processes of a Python that answers with `exit_code` once."""
-    codes = iter([exit_code])
+def test_a_long_list_is_cut_with_its_count_and_says_where_the_rest_is():
+    many = Result("lint", "a", "failed", "", "", (WORSE._replace(what="\n".join("x" * 99)),) * 13)
+    lines = summary(Run((many,), 1, 1.0), "r/index.html").splitlines()
+    assert "      ... and 3 more: r/index.html" in lines
+    assert "      ... and 40 lines more: r/index.html" in lines
+    assert len(lines) < 10 * 65
 
-    class Process:
-        def __init__(self, *_words, **_options):
-            self.returncode = next(codes, 0)
 
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(gates.subprocess, "run", Process)
-    assert gates.main(["python"]) == expected
-    assert ("lanes green" in capsys.readouterr().out) is (expected == 0)
+@pytest.mark.behaviour("GATE-04")
+def test_no_control_character_of_a_finding_reaches_a_terminal():
+    sly = Result(
+        "lint", "a", "failed", "", "", (WORSE._replace(what="\x1b[2J\x07\x9b31m\u202d\x00"),)
+    )
+    text = summary(Run((sly,), 1, 1.0), "")
+    assert not {"\x1b", "\x07", "\x9b", "\x00"} & {*text}
 
 
 @pytest.mark.behaviour("GATE-05")
-def test_the_lanes_are_every_session_that_checks_and_one_shard_a_package():
-    names = [lane.name for lane in gates.lanes(ROOT, full=False)]
-    shards = [path.name for path in sorted((ROOT / "packages").iterdir()) if path.is_dir()]
-    assert names == [
-        *("lint", "types", "boundaries", "behaviours", "docs"),
-        *(f"tests {shard}" for shard in (*shards, "tools")),
-        *("witness", "isolation", "demo"),
-    ]
-    assert [lane.name for lane in gates.lanes(ROOT, full=True)] == [*names, "real_models"]
+def test_a_lane_that_cannot_be_listed_is_red_and_hides_no_other(root):
+    assert gate.main(["--only", "broken", "odd/ok"]) == 1
+    done = kept(root)
+    assert {key: r.verdict for key, r in done.items()} == {
+        "odd/ok": "ok",
+        "broken/shards": "failed",
+    }
+    assert "LookupError: there is nothing to list" in done["broken/shards"].findings[0].what
 
 
 @pytest.mark.behaviour("GATE-05")
-def test_every_lane_is_a_session_of_the_noxfile():
+def test_every_lane_that_is_named_is_a_module_and_hands_out_itself():
+    found = registry.lanes(ROOT)
+    for lane in found:
+        shards = lane.shards(ROOT)
+        assert {shard.lane for shard in shards} == {lane.name}
+        assert len({shard.name for shard in shards}) == len(shards) > 0
+        assert registry.UNLISTED not in {shard.name for shard in shards}
+        assert lane.demands
+    assert [lane.name for lane in found] == [
+        n for n in registry.NAMES if n in {x.name for x in found}
+    ]
+
+
+@pytest.mark.behaviour("GATE-87")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--only", "od"], "there is no lane or shard 'od'"),
+        (["--only", "odd/wrung"], "odd/wrong"),
+        (["--base", "no-such-branch", "--only", "odd/ok"], "no-such-branch"),
+        (["--width", "0"], "at least one process"),
+        (["--seed", "-1"], "between 0 and 4294967295"),
+        (["--ful"], "--ful"),
+    ],
+)
+def test_what_cannot_be_understood_runs_nothing_and_says_what_there_is(
+    root, capsys, arguments, says
+):
+    with pytest.raises(SystemExit) as ended:
+        gate.main(arguments)
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+    assert not (root / record.LAST).exists()
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_explaining_runs_nothing(root, capsys):
+    assert gate.main(["--only", "odd/ok", "--explain"]) == 0
+    out = capsys.readouterr().out
+    assert "odd/ok" in out
+    assert "it was asked for" in out
+    assert not (root / record.LAST).exists()
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_reports_are_written_where_they_are_asked_for(root):
+    names = {"gate.json", "junit.xml", "gate.sarif", "summary.md", "index.html"}
+    assert gate.main(["--only", "odd/ok", "--reports", "r", "--width", "1"]) == 0
+    assert {path.name for path in (root / "r").iterdir()} == names
+    assert not (root / ".nox" / "gate" / "report").exists()
+    assert gate.main(["--only", "odd/ok"]) == 0
+    assert {path.name for path in (root / ".nox" / "gate" / "report").iterdir()} == names
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_reports_that_cannot_be_written_are_red_and_hide_no_verdict(root, capsys):
+    (root / "r").write_text("a file where a folder should be")
+    assert gate.main(["--only", "odd/ok", "--reports", "r"]) == 1
+    printed = capsys.readouterr()
+    assert "all 1 shards green" in printed.out
+    assert "gate.json couldn't be written" in printed.err
+
+
+@pytest.mark.behaviour("GATE-82")
+def test_two_gates_do_not_run_in_one_folder(root, capsys):
+    with gate.alone_in(root / ".nox" / "gate") as is_alone:
+        assert is_alone
+        assert gate.main(["--only", "odd/ok"]) == 2
+    assert "another gate is running" in capsys.readouterr().err
+    assert gate.main(["--only", "odd/ok"]) == 0
+
+
+@pytest.mark.behaviour("GATE-88")
+def test_a_log_has_a_line_as_each_process_begins_and_as_each_shard_ends(root, capsys):
+    gate.main(["--only", "odd/wrong", "--seed", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "begin odd/wrong"
+    word, key, _, unit, *checked = lines[2].split()
+    assert (word, key, unit, " ".join(checked)) == (
+        "FAIL",
+        "odd/wrong",
+        "s",
+        "312 passed: 1 to fix",
+    )
+    assert not any("\x1b" in line or "\r" in line for line in lines)
+    assert sum("312 passed" in line for line in lines[:3]) == 1
+
+
+@pytest.mark.behaviour("GATE-88")
+def test_under_github_what_is_printed_is_no_command_and_findings_are_annotations(
+    root, capsys, monkeypatch
+):
+    step = root / "step.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+    gate.main(["--only", "odd/wrong", "--seed", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "::error file=a.py,line=1,title=odd wrong::it is wrong%0Afix: mend it" in lines
+    begin = next(i for i, line in enumerate(lines) if line.startswith("::stop-commands::"))
+    token = lines[begin].removeprefix("::stop-commands::")
+    assert lines[begin + 1].startswith("FAIL  odd/wrong")
+    assert lines[-1] == f"::{token}::"
+    assert "odd/wrong" in step.read_text(encoding="utf-8")
+
+
+@pytest.mark.behaviour("GATE-88")
+@pytest.mark.parametrize("columns", [20, 100])
+def test_a_terminal_sees_what_runs_and_keeps_what_is_red(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = io.StringIO()
+    task = testing.task("ok")
+    with Live(2, screen) as view:
+        view.begun(task)
+        view.waiting()
+        drawn = screen.getvalue()
+        view.ended(task, [RUN.results[1], RUN.results[2]])
+        view._shown = 0.0
+        view.waiting()
+    assert "odd/ok" in drawn
+    assert "0 s" in drawn
+    assert ("at most" in drawn) == (columns > 60)
+    rest = screen.getvalue()[len(drawn) :]
+    assert "costs/a" in rest
+    assert "costs/b" not in rest
+    assert "2 of 2" in rest
+
+
+@pytest.mark.behaviour("GATE-88")
+def test_a_lane_whose_shards_share_a_process_begins_once(capsys):
+    task = testing.task("ok")
+    Plain().begun(task._replace(shards=task.shards * 3))
+    assert capsys.readouterr().out == "begin odd (3 shards)\n"
+
+
+@pytest.mark.behaviour("GATE-89")
+def test_the_last_run_is_kept_whole_and_read_back(root):
+    path = root / "kept" / "last.json"
+    record.write(path, RUN)
+    assert record.read(path) == RUN
+    document = json.loads(path.read_text())
+    (costs,) = [r for r in document["results"] if r["key"] == "costs/a"]
+    assert costs["findings"][0] == WORSE._asdict()
+    assert (document["version"], costs["measured"]) == (1, {"reads": "4"})
+    assert [p.name for p in path.parent.iterdir()] == ["last.json"]
+
+
+@pytest.mark.behaviour("GATE-89")
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "results": [3]}']
+)
+def test_what_is_no_run_is_read_as_none(tmp_path, text):
+    path = tmp_path / "last.json"
+    assert record.read(path) is None
+    path.write_text(text)
+    assert record.read(path) is None
+
+
+@pytest.mark.behaviour("GATE-85")
+def test_the_environment_keeps_what_installs_and_measures_need():
+    given = {"PATH": "/bin", "CI": "true", "UV_INDEX": "x", "COVERAGE_FILE": "c", "PYTHONPATH": "p"}
+    noise = {"LINES": "3", "PYTEST_ADDOPTS": "-x", "PYTHONOPTIMIZE": "2", "GITHUB_SHA": "1"}
+    made = environment({**given, **noise, MARK: "outer"}, 2**40, "inner")
+    assert made.items() >= given.items()
+    assert not noise.keys() & made.keys()
+    assert (made["PYTHONHASHSEED"], made[MARK]) == ("0", "outer inner")
+
+
+@pytest.mark.behaviour("GATE-05")
+def test_the_noxfile_hands_on_what_is_asked_for():
     text = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    for lane in gates.lanes(ROOT, full=True):
-        assert f"@nox.session\ndef {lane.words[1]}(" in text
+    (line,) = [line for line in text.splitlines() if '"python -m emel_tools.gates"' in line]
+    assert "options=session.posargs" in line
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    assert any(need.startswith("nox") for need in scripts)
+
+
+@pytest.mark.behaviour("GATE-89")
+def test_a_file_whose_name_is_no_unicode_can_be_kept_and_told():
+    outcome = Outcome("a", "1 file", [WORSE._replace(file="a\udcff.py", what="\udcff is wrong")])
+    report = judged(ROOT, testing.odd, outcome)
+    assert [(f.file, f.what) for f in report.findings] == [("a\\udcff.py", "\\udcff is wrong")]
+    scope = Scope((), Changes("c", "", ("b\udcff.py",), frozenset()), full=False)
+    assert record.run_of(record.text_of(Run.of(scope, [], seed=1, seconds=1.0))).changed == (
+        "b\\udcff.py",
+    )

@@ -18,11 +18,13 @@ owners =
     {1}
 """
 OWNERS = {"files": "emel_disk._platform\n    tests:*", "mapping": "emel_disk._platform"}
+STALE = "its tests weren't witnessed since it changed, all of them and green"
 UNPROVED = "and no test was seen to use it there"
 OPEN = Use("emel_disk._platform", "packages/disk/src/emel_disk/_platform.py", 2, "files", "open")
 LOOK = OPEN._replace(line=3, operation="os.stat")
 MAP = OPEN._replace(line=4, capability="mapping", operation="mmap.__new__")
 TEST = Use("tests:emel_disk.test_a", "packages/disk/tests/test_a.py", 1, "files", "open")
+FACT, EVERY = "files emel_disk._platform", "on every Python"
 USES = {OPEN: "test_a", MAP: "test_a", TEST: "test_a"}
 
 
@@ -57,8 +59,8 @@ def test_what_was_witnessed_and_recorded_is_green(repo, judge):
     assert judge("--update") == []
     assert judge() == []
     assert (repo / verdict.SNAPSHOT).read_text().splitlines() == [
-        "files emel_disk._platform open",
-        "mapping emel_disk._platform mmap.__new__",
+        "files emel_disk._platform open  on every Python",
+        "mapping emel_disk._platform mmap.__new__  on every Python",
     ]
 
 
@@ -92,9 +94,30 @@ def test_a_capability_without_a_contract_is_found_and_nobodys(repo, judge):
 
 @pytest.mark.behaviour("BND-26")
 def test_a_shard_that_has_changed_since_is_found_and_owners_are_not_judged(repo, judge):
+    judge("--update")
     (repo / "packages/disk/src/emel_disk/__init__.py").write_text("changed = True\n")
-    stale = "its tests weren't witnessed since it changed, all of them and green"
-    assert judge() == [f"disk: {stale}", f"tools: {stale}"]
+    assert judge() == [f"disk: {STALE}"]
+
+
+@pytest.mark.behaviour("BND-26")
+def test_a_change_makes_stale_whatever_runs_it_and_nothing_else(repo, judge):
+    judge("--update")
+    (repo / "tools/tests/test_disk.py").write_text("import emel_disk\n")
+    shards.write(repo, "tools", {})
+    assert judge() == []
+    (repo / "packages/disk/src/emel_disk/__init__.py").write_text("changed = True\n")
+    assert judge() == [f"disk: {STALE}", f"tools: {STALE}"]
+
+
+@pytest.mark.behaviour("BND-25", "BND-26")
+def test_a_shard_that_ran_in_parts_is_known_once_all_have_run(repo, judge):
+    judge("--update")
+    (repo / "tools/tests/test_new.py").write_text("")
+    shards.write(repo, "tools", {TEST: "test_a"}, "-1-of-2")
+    assert judge() == [f"tools: {STALE}"]
+    shards.write(repo, "tools", {TEST._replace(line=2): "test_b"}, "-2-of-2")
+    assert judge() == []
+    assert {use.line for use in shards.read_all(repo)[1].uses} == {1, 2}
 
 
 @pytest.mark.behaviour("BND-26")
@@ -109,8 +132,10 @@ def test_a_difference_from_the_snapshot_is_found_in_either_direction(repo, judge
     judge("--update")
     shards.write(repo, "disk", {OPEN._replace(operation="os.listdir"): "a", MAP: "a", TEST: "a"})
     assert judge() == [
-        "snapshots/capabilities.txt: files emel_disk._platform open: recorded, no longer witnessed",
-        "snapshots/capabilities.txt: files emel_disk._platform os.listdir: witnessed, not recorded",
+        f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir: nothing recorded, {EVERY} now:"
+        " not recorded yet",
+        f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
+        " recorded, and no longer there",
     ]
 
 
@@ -123,10 +148,11 @@ def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judg
     monkeypatch.setattr(shards.calls, "SEEN", False)
     shards.write(repo, "disk", {MAP: "test_a", TEST: "test_a"})
     assert judge() == [
-        "snapshots/capabilities.txt: files emel_disk._platform open: recorded, no longer witnessed"
+        f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
+        " recorded, and no longer there"
     ]
     assert judge("--update") == []
-    assert "files emel_disk._platform os.stat" in (repo / verdict.SNAPSHOT).read_text()
+    assert f"{FACT} os.stat  from 3.12" in (repo / verdict.SNAPSHOT).read_text()
 
 
 @pytest.mark.behaviour("BND-24")

@@ -192,13 +192,13 @@ def test_a_batch_costs_time_that_grows_no_faster_than_its_spans(make):
         spans = Spans([path], np.zeros(n, int), np.arange(n) * 16, np.full(n, 9))
         times = []
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.thread_time()
             with MmapStrategy() as strategy:
                 leases = strategy.load(spans).leases
                 for lease in zip(leases.slot.tolist(), leases.generation.tolist(), strict=True):
                     strategy.view(*lease)
                 assert strategy.release(leases).ok
-            times.append(time.perf_counter() - begin)
+            times.append(time.thread_time() - begin)
         return min(times)
 
     assert best(50_000) < 4 * 10 * best(5_000)  # quadratic would be 100 times

@@ -93,9 +93,9 @@ def test_time_and_memory_are_linear(build):
         data = build(n)
         times = []
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.thread_time()
             answer = parse(data, len(data))
-            times.append(time.perf_counter() - begin)
+            times.append(time.thread_time() - begin)
         assert isinstance(answer, Header | Refusal)
         tracemalloc.start()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from emel_io_file import _platform
@@ -26,7 +27,7 @@ def file_system(
     except (OSError, ValueError):
         return ""
     above: dict[str, list[_Mount]] = {}
-    known = {mount.number: mount for mount in _mounts(mounts())}
+    known = _mounts(mounts())
     for mount in known.values():
         if real == mount.point or real.startswith(mount.point.rstrip("/") + "/"):
             rooted = mount.parent not in known or mount.parent == mount.number
@@ -47,7 +48,13 @@ class _Mount(NamedTuple):
     kind: str
 
 
-def _mounts(text: str) -> Iterator[_Mount]:
+@lru_cache(maxsize=1)
+def _mounts(text: str) -> dict[str, _Mount]:
+    """Read the table; the same text, which is what most calls see, is read once."""
+    return {mount.number: mount for mount in _lines(text)}
+
+
+def _lines(text: str) -> Iterator[_Mount]:
     for line in text.split("\n"):  # and at no other sign: a name may hold what splitlines cuts at
         before, separator, after = line.partition(" - ")
         fields, kinds = before.split(" "), after.split(" ")

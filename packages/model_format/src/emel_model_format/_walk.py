@@ -119,14 +119,10 @@ class Walker:
         except UnicodeDecodeError as error:
             refuse("invalid-utf8", pos + 8 + error.start, f"a {what} is not valid UTF-8")
 
-    def value_end(self, kind: int, pos: int, depth: int = 0) -> int:
-        """Check the value of type `kind` at `pos`, and return its end."""
+    def value_end(self, kind: int, pos: int) -> int:
+        """Check the scalar or string of type `kind` at `pos`, and return its end."""
         if kind == STRING:
             return self.string_end(pos, "string")
-        if kind == ARRAY:
-            return self.array_end(pos, depth).end
-        if kind not in SCALARS:
-            refuse("unknown-value-type", pos, f"no value type is {kind}", supported=False)
         end = pos + SCALAR_NBYTES[kind]
         self.need(end, "value")
         if kind == BOOL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +19,10 @@ class Promise(NamedTuple):
 
     id: str
     catalogue: str
+    """Path of the file, and the line of the id."""
+    text: str
+    """What is promised, in words."""
+    package: str
 
 
 def read_catalogues(root: Path) -> tuple[list[Promise], list[Finding]]:
@@ -40,12 +44,16 @@ def read_catalogues(root: Path) -> tuple[list[Promise], list[Finding]]:
             )
             continue
         try:
-            entries = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            entries = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:  # which is also how an id given twice shows
             findings.append(Finding.at(where, f"it is no TOML: {error}", "correct it there"))
             continue
         findings += _misformed(where, entries)
-        promises += (Promise(name, where) for name in entries)
+        promises += (
+            Promise(name, f"{where}:{line}", _text_of(entries[name]), shard.name)
+            for name, line in _lines(text, entries).items()
+        )
     return promises, findings
 
 
@@ -53,6 +61,16 @@ def _misformed(where: str, entries: dict[str, Any]) -> Iterator[Finding]:
     for name, entry in entries.items():
         if not ID.fullmatch(name):
             yield Finding.at(where, f"[{name}] is no id", "spell it like [MAP-01]")
-        promise = cast("dict[str, Any]", entry).get("promise") if isinstance(entry, dict) else None
-        if not isinstance(promise, str) or not promise.strip():
+        if not _text_of(entry):
             yield Finding.at(where, f"[{name}] promises nothing", 'write promise = "..." below it')
+
+
+def _text_of(entry: object) -> str:
+    promise = cast("dict[str, Any]", entry).get("promise") if isinstance(entry, dict) else None
+    return promise.strip() if isinstance(promise, str) else ""
+
+
+def _lines(text: str, names: Iterable[str]) -> dict[str, int]:
+    """Find the line of each entry; the first where it isn't spelled as one expects."""
+    lines = text.splitlines()
+    return {name: lines.index(f"[{name}]") + 1 if f"[{name}]" in lines else 1 for name in names}

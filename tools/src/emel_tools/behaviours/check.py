@@ -24,6 +24,8 @@ def check(root: Path) -> tuple[list[Finding], str]:
     for promise in promises:
         catalogues[promise.id].append(promise.catalogue)
     proved = {mark.id for mark in marks if mark.proves}
+    packages = {promise.id: promise.package for promise in promises}
+    own = {mark.id for mark in marks if mark.proves and packages.get(mark.id) == mark.package}
     for name, owners in catalogues.items():
         if len(owners) > 1:
             findings.append(
@@ -37,6 +39,10 @@ def check(root: Path) -> tuple[list[Finding], str]:
                     f'write a test that proves it, under @pytest.mark.behaviour("{name}")',
                 )
             )
+        elif name not in own:
+            what = f"no test of the package itself names {name}"
+            fix = "prove it where it is promised, or promise it where it is proved"
+            findings.append(Finding.at(owners[0], what, fix))
     unknown: dict[str, list[str]] = {}
     for mark in marks:
         if mark.id not in catalogues:

@@ -21,6 +21,9 @@ class Mark(NamedTuple):
     """File and line of the mark."""
     proves: bool
     """Whether a test that `nox -s quality_gates` runs stands below the mark."""
+    scope: str
+    """The node id of the test, class or file that is marked, as pytest has it."""
+    package: str
 
 
 def read_marks(root: Path) -> list[Mark]:
@@ -34,28 +37,33 @@ def read_marks(root: Path) -> list[Mark]:
             runs = path.name.startswith("test_") and "real" not in path.relative_to(tests).parts
             where = path.relative_to(root).as_posix()
             marks += (
-                Mark(name, f"{where}:{line}", runs and proves)
-                for name, line, proves in _named(tree, collected=True)
+                Mark(name, f"{where}:{line}", runs and proves, scope, shard.name)
+                for name, line, proves, scope in _named(tree, where, collected=True)
             )
     return marks
 
 
-def _named(node: ast.Module | _Marked, *, collected: bool) -> Iterator[tuple[str, int, bool]]:
+def _named(
+    node: ast.Module | _Marked, scope: str, *, collected: bool
+) -> Iterator[tuple[str, int, bool, str]]:
     """Name the ids below `node`; `collected` says whether pytest would look into it."""
     for child in node.body:
         if isinstance(child, ast.Assign | ast.AnnAssign):
-            if _assigns_pytestmark(child) and child.value is not None:
-                tested = collected and _has_tests(node)
-                yield from ((name, line, tested) for name, line in _ids(child.value))
+            for marked in _assigns_pytestmark(child):
+                if child.value is not None:
+                    tested = collected and _has_tests(node)
+                    below = f"{scope}::{marked}" if marked else scope
+                    yield from ((name, line, tested, below) for name, line in _ids(child.value))
         elif isinstance(child, _Marked):
             inside = collected and child.name.startswith(
                 "Test" if isinstance(child, ast.ClassDef) else "test"
             )
             tested = inside and (isinstance(child, _Test) or _has_tests(child))
+            below = f"{scope}::{child.name}"
             for decorator in child.decorator_list:
-                yield from ((name, line, tested) for name, line in _ids(decorator))
+                yield from ((name, line, tested, below) for name, line in _ids(decorator))
             if isinstance(child, ast.ClassDef):
-                yield from _named(child, collected=inside)
+                yield from _named(child, below, collected=inside)
 
 
 def _has_tests(node: ast.Module | _Marked) -> bool:
@@ -74,13 +82,17 @@ def _has_tests(node: ast.Module | _Marked) -> bool:
     return isinstance(node, ast.ClassDef) and bool(node.bases)  # tests may be inherited
 
 
-def _assigns_pytestmark(node: ast.Assign | ast.AnnAssign) -> bool:
+def _assigns_pytestmark(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
+    """Name what an assignment marks: empty for all that stands beside it, or a class."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return any(
-        (isinstance(target, ast.Name) and target.id == "pytestmark")
-        or (isinstance(target, ast.Attribute) and target.attr == "pytestmark")
-        for target in targets
-    )
+    for target in targets:
+        match target:
+            case ast.Name(id="pytestmark"):
+                yield ""
+            case ast.Attribute(value=ast.Name(id=name), attr="pytestmark"):
+                yield name
+            case _:
+                pass
 
 
 def _ids(expression: ast.expr) -> Iterator[tuple[str, int]]:

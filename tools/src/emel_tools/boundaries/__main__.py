@@ -11,7 +11,7 @@ from pathlib import Path
 from emel_tools.boundaries.check import check, tree_at
 from emel_tools.boundaries.rules import RULES
 from emel_tools.boundaries.table import read
-from emel_tools.findings import report
+from emel_tools.findings import Finding, report
 from emel_tools.reports import FORMS
 
 
@@ -23,13 +23,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for form in FORMS:
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form)
     options = parser.parse_args(arguments)
-    tree = tree_at(options.path)
-    found = check(tree)
-    contracts = len(read(tree.root).contracts)
-    checked = f"{len(RULES)} rules and {contracts} contracts over {len(tree.subjects)} files"
+    found, checked = look(options.path)
     return report("boundaries", found, checked, options.form or "console")
 
 
-if __name__ == "__main__":
+def look(root: Path) -> tuple[list[Finding], str]:
+    """Check the repository at `root`, and say what was looked at."""
     gc.disable()  # syntax trees are many, and stay until the end: looking for garbage is a quarter
+    try:
+        tree = tree_at(root)
+        contracts = len(read(tree.root).contracts)
+        found = check(tree)
+    finally:
+        gc.enable()
+    return found, f"{len(RULES)} rules and {contracts} contracts over {len(tree.subjects)} files"
+
+
+if __name__ == "__main__":
     sys.exit(main())

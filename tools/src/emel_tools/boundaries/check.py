@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck
 from importlinter.application import use_cases
+from importlinter.application.user_options import UserOptions
 from importlinter.configuration import configure
 from importlinter.domain.contract import InvalidContractOptions, NoSuchContractType, registry
 from importlinter.domain.helpers import MissingImport
@@ -35,11 +37,17 @@ def contracts(tree: Tree) -> Iterator[Finding]:
     """Check every contract of the table, also when an earlier one can't be checked."""
     configure()
     graph = graph_of(tree)
-    options = use_cases.read_user_options(str(tree.root / table.FILE))
+    options = _options(str(tree.root / table.FILE), tree.text(table.FILE))
     use_cases._register_contract_types(options)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     session = {**options.session_options, TREE: tree}
     for given in options.contracts_options:
         yield from _one(tree, graph, session, given)
+
+
+@lru_cache(maxsize=1)
+def _options(path: str, text: str) -> UserOptions:  # noqa: ARG001
+    """Let import-linter read the table, and again only when its text is another."""
+    return use_cases.read_user_options(path)
 
 
 def _one(

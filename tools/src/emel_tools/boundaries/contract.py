@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -79,7 +80,12 @@ class Owners:
 
     def include(self, subject: Subject) -> bool:
         """Whether a file belongs to one of the owners."""
-        return any(owns(entry, subject.name) for entry in self.entries)
+        return _include(self.entries, subject.name)
+
+
+@cache
+def _include(entries: tuple[str, ...], name: str) -> bool:
+    return any(owns(entry, name) for entry in entries)
 
 
 def _kind(name: str) -> str:

@@ -11,6 +11,7 @@ from emel_tools.boundaries.annotations import annotated
 from emel_tools.boundaries.powers import CATALOGUE, powers_of
 from emel_tools.boundaries.received import Received, received
 from emel_tools.boundaries.scopes import Binding, Scope, Scopes
+from emel_tools.boundaries.syntax import walk
 from emel_tools.boundaries.values import (
     PATHS,
     UNKNOWN,
@@ -317,7 +318,7 @@ class Names:
             return self.value(node.body)
         found = self.annotated(node.returns) if node.returns is not None else UNKNOWN
         inner = self.scopes.inner[node]
-        for inside in ast.walk(node):
+        for inside in walk(node):
             if isinstance(inside, ast.Return) and self.scopes.of.get(inside) is inner:
                 found |= self.value(inside.value)
         return found

@@ -1,16 +1,13 @@
 """The page docs/boundaries.md: the house as it is imported, and who may do what.
 
-`python -m emel_tools.boundaries.page` writes it from the import graph, the table in .importlinter
-and the witnessed facts in snapshots/; with `--check` it writes nothing and fails where it differs.
+It is written from the import graph, the table in .importlinter and the witnessed facts in
+snapshots/, by `nox -s docs`.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import grimp
 
@@ -18,11 +15,7 @@ from emel_tools.boundaries.owners import owns
 from emel_tools.boundaries.powers import DOES
 from emel_tools.boundaries.witness.table import Rule, read_table
 from emel_tools.boundaries.witness.verdict import SNAPSHOT, Fact, read_snapshot
-from emel_tools.findings import Finding, report
 from emel_tools.workspace import packages
-
-PAGE: Final = Path("docs") / "boundaries.md"
-_FIX: Final = "nox -s docs"
 
 
 def house(roots: Sequence[str]) -> set[tuple[str, str]]:
@@ -80,30 +73,10 @@ def draw(
     )
 
 
-def compare(root: Path, text: str) -> list[Finding]:
-    """Find the page missing or stale."""
-    path = root / PAGE
-    if not path.exists():
-        return [Finding.at(PAGE.as_posix(), "the page is missing", _FIX)]
-    if path.read_text(encoding="utf-8") != text:
-        return [Finding.at(PAGE.as_posix(), "the page is stale", _FIX)]
-    return []
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check the page of the repository in the current directory."""
-    parser = argparse.ArgumentParser(prog="nox -s docs --")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
-    check_only: bool = parser.parse_args(arguments).check
-    root = Path.cwd()
+def text(root: Path) -> str:
+    """Write the page of the repository at `root`."""
     roots = [package.module for package in packages(root)]
-    arrows = house(roots)
-    text = draw(roots, arrows, read_table(root), read_snapshot(root))
-    if not check_only:
-        (root / PAGE).parent.mkdir(exist_ok=True)
-        (root / PAGE).write_text(text, encoding="utf-8", newline="\n")
-    looked_at = f"{PAGE.as_posix()}: {len(roots)} packages, {len(arrows)} arrows"
-    return report("boundaries page", compare(root, text), looked_at)
+    return draw(roots, house(roots), read_table(root), read_snapshot(root))
 
 
 def _node(root: str, table: dict[str, Rule]) -> str:
@@ -134,7 +107,3 @@ def _witnessed(rule: Rule, owner: str, facts: set[Fact]) -> str:
 
 def _list(owners: list[str]) -> str:
     return "; ".join(owners) or "nobody"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
+
+from emel_tools.boundaries.syntax import children, is_typing_only, parameters
 
 Owner: TypeAlias = (
     ast.Module
@@ -20,6 +21,11 @@ Owner: TypeAlias = (
 )
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BINDING: Final = frozenset(
+    {ast.Lambda, *_COMPREHENSIONS, ast.NamedExpr, ast.Call, ast.ExceptHandler, ast.MatchAs,
+     ast.MatchStar, ast.MatchMapping}
+)  # fmt: skip
+"""Kinds of node, other than statements, that may bind a name."""
 
 
 class Binding(NamedTuple):
@@ -140,19 +146,19 @@ class Scopes:
 
     def _inside(self, node: ast.AST, scope: Scope, *, typing_only: bool = False) -> None:
         """Go on below `node`, which binds nothing itself."""
-        for field, found in ast.iter_fields(node):
-            children = cast("list[object]", found if isinstance(found, list) else [found])
-            for child in children:
-                if isinstance(child, ast.stmt):
-                    if typing_only and field == "body":
-                        self.typing_only.add(child)
-                    self._body([child], scope)
-                elif isinstance(child, ast.AST):
-                    self._expression(child, scope)
+        if typing_only and isinstance(node, ast.If):
+            self.typing_only.update(node.body)
+        for child in children(node):
+            if isinstance(child, ast.stmt):
+                self._body([child], scope)
+            else:
+                self._expression(child, scope)
 
     def _expression(self, node: ast.AST, scope: Scope) -> None:
         self.of[node] = scope
-        if isinstance(node, ast.Lambda):
+        if type(node) not in _BINDING:
+            self._inside(node, scope)
+        elif isinstance(node, ast.Lambda):
             self._function(node, scope)
         elif isinstance(node, _COMPREHENSIONS):
             inner = self.inner[node] = Scope(node, scope)
@@ -254,31 +260,6 @@ class Scopes:
     def _sure(self, name: str, scope: Scope, *, certain: bool) -> None:
         if certain or isinstance(scope.owner, (*_FUNCTIONS, *_COMPREHENSIONS)):
             scope.certain.add(name)
-
-
-def parameters(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-) -> Iterator[tuple[ast.arg, ast.expr | None]]:
-    """List the parameters of a function, each with its default."""
-    given = node.args
-    positional = [*given.posonlyargs, *given.args]
-    padding = [None] * (len(positional) - len(given.defaults))
-    yield from zip(positional, [*padding, *given.defaults], strict=True)
-    yield from zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    for argument in (given.vararg, given.kwarg):
-        if argument is not None:
-            yield argument, None
-
-
-def is_typing_only(node: ast.AST) -> bool:
-    """Whether the body of `node` is there for type checkers alone."""
-    match node:
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-            return True
-        case ast.If(test=ast.Attribute(value=ast.Name(id="typing"), attr="TYPE_CHECKING")):
-            return True
-        case _:
-            return False
 
 
 def _class_of(scope: Scope) -> Scope | None:

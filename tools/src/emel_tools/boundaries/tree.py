@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from emel_tools.boundaries.names import Names
+from emel_tools.boundaries.overlay import affected
 from emel_tools.boundaries.owners import TESTS, name_of
 from emel_tools.boundaries.scopes import Binding
+from emel_tools.boundaries.syntax import walk
 from emel_tools.boundaries.uses import Use, uses
 from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
 from emel_tools.workspace import Package, shards
 
-_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 T = TypeVar("T")
 
 
@@ -69,6 +70,7 @@ class Tree:
         self._nodes: dict[str, tuple[ast.AST, ...]] = {}
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
+        self._settled: frozenset[str] | None = None
 
     def over(self, changes: Mapping[str, str]) -> Tree:
         """Lay other text over this tree."""
@@ -119,7 +121,7 @@ class Tree:
 
     def names(self, subject: Subject) -> Names:
         """Resolve a file, on demand."""
-        if self.below is not None and not self._is_affected(subject):
+        if self.below is not None and subject.path not in self._affected:
             return self.below.names(subject)
         if subject.path not in self._names:
             tree = self.parsed(subject)
@@ -139,14 +141,12 @@ class Tree:
         if self.below is not None and subject.path not in self.changes:
             return self.below.nodes(subject)
         if subject.path not in self._nodes:
-            every = ast.walk(self.parsed(subject))
-            kept = tuple(node for node in every if not isinstance(node, _MARKS))
-            self._nodes[subject.path] = kept
+            self._nodes[subject.path] = tuple(walk(self.parsed(subject)))
         return self._nodes[subject.path]
 
     def remember(self, subject: Subject, key: object, make: Callable[[], T]) -> T:
         """Make something of a file once, and again only for a tree that changes it."""
-        if self.below is not None and not self._is_affected(subject):
+        if self.below is not None and subject.path not in self._affected:
             return self.below.remember(subject, key, make)
         if (subject.path, key) not in self._remembered:
             self._remembered[subject.path, key] = make()
@@ -219,14 +219,16 @@ class Tree:
             return frozenset()
         return frozenset(texts(items(names.lookup("__all__", names.scopes.module))))
 
-    def _is_affected(self, subject: Subject) -> bool:
-        return subject.path in self.changes or subject.path in self._importing
-
-    @cached_property
-    def _importing(self) -> frozenset[str]:
-        """Paths of the files that import what has changed, as far as a glance shows it."""
-        changed = frozenset(s.name for s in self.subjects if s.path in self.changes)
-        return frozenset(s.path for s in self.subjects if changed & self.mentions(s))
+    @property
+    def _affected(self) -> frozenset[str]:
+        """Paths of the files that mean something else here than in the tree below."""
+        if self._settled is None:
+            self._settled = frozenset(self.changes)  # while the others are being found
+            if self.below is not None and (others := affected(self, self.below)):
+                self._settled |= others
+                self._names.clear()
+                self._remembered.clear()
+        return self._settled
 
     def mentions(self, subject: Subject) -> frozenset[str]:
         """Name the modules that a file imports, or imports from."""

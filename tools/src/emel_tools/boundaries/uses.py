@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
-from emel_tools.boundaries.scopes import is_typing_only
+from emel_tools.boundaries.syntax import children, is_typing_only
 from emel_tools.boundaries.values import (
     Atom,
     Class,
@@ -30,9 +30,13 @@ _PLAIN: Final = (
     ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.BitOr, ast.Tuple, ast.List,
     ast.Load, ast.Starred,
 )  # fmt: skip
+_REACHING: Final = frozenset(
+    {ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Import, ast.ImportFrom, ast.List,
+     ast.Tuple, ast.Set, ast.Dict, ast.Match, ast.Return, ast.Yield, ast.ListComp, ast.SetComp,
+     ast.GeneratorExp, ast.Assign}
+)  # fmt: skip
+"""Kinds of node that may reach for something."""
 _DUNDERS: Final = frozenset({"__builtins__", "__loader__", "__spec__"})
-
-
 _TYPE_CHECKING: Final[Value] = frozenset({Reference("typing.TYPE_CHECKING")})
 
 
@@ -66,12 +70,28 @@ class _Walk:
             for child in node.orelse:
                 self.visit(child)
             return
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self.visit(child)
 
     def visit(self, node: ast.AST) -> None:
         """Note what `node` reaches for, and go on below it."""
+        if type(node) in _REACHING:
+            self._reach(node)
+        if isinstance(node, (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)):
+            self._unannotated(node)
+        else:
+            self.below(node)
+
+    def _reach(self, node: ast.AST) -> None:
         match node:
+            case ast.Name(ctx=ast.Load()):
+                self._name(node)
+            case ast.Attribute():
+                self._attribute(node)
+            case ast.Call():
+                self._call(node)
+            case ast.Subscript(value=owner):
+                self._subscript(node, owner)
             case ast.Import(names=aliases):
                 for alias in aliases:
                     self._note(node, alias.name)
@@ -79,14 +99,6 @@ class _Walk:
                         self._note(node, alias.name.partition(".")[0])
             case ast.ImportFrom():
                 self._import_from(node)
-            case ast.Name(ctx=ast.Load()):
-                self._name(node)
-            case ast.Attribute():
-                self._attribute(node)
-            case ast.Subscript(value=owner):
-                self._subscript(node, owner)
-            case ast.Call():
-                self._call(node)
             case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
                 self._escape(parts)
             case ast.Dict(values=parts):
@@ -102,22 +114,15 @@ class _Walk:
                     self._escape([value])
             case _:
                 pass
-        if isinstance(node, (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)):
-            self._unannotated(node)
-        else:
-            self.below(node)
 
     def _unannotated(
         self, node: ast.arg | ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign
     ) -> None:
         """Go on below `node`, but for an annotation that only names types."""
-        note = (
-            node.returns
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            else (node.annotation)
-        )
+        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        note = node.returns if is_function else node.annotation
         plain = note is not None and all(isinstance(part, _PLAIN) for part in ast.walk(note))
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if child is not note or not plain:
                 self.visit(child)
 

@@ -2,57 +2,129 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import secrets
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Final
 
-from emel_tools.running import Job
+from emel_tools.reports.markdown import guarded
+from emel_tools.reports.publish import publish
+from emel_tools.running import Job, record
+from emel_tools.running.asked import parser
+from emel_tools.running.console import Live, Plain, is_terminal, progress, styled
+from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
-from emel_tools.running.results import Result
+from emel_tools.running.results import SCOPE, SNAPSHOTS, Result
 from emel_tools.running.run import Run
-from emel_tools.running.schedule import Progress, run_all, tasks
+from emel_tools.running.schedule import run_all
+from emel_tools.running.stopping import stoppable
 from emel_tools.running.summary import summary
-from emel_tools.scope import Asked, choose
+from emel_tools.running.tasks import tasks
+from emel_tools.scope import Asked, Scope, UnknownBaseError, UnknownShardError, choose, misses
+from emel_tools.scope.explanation import explain
+from emel_tools.scope.noting import noting, remember_passed
+from emel_tools.snapshots.stale import stale
+
+_REPORTS: Final = Path(".nox", "gate", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what a change can affect in the repository in the current directory."""
-    parser = argparse.ArgumentParser(prog="nox -s quality_gates --")
-    parser.add_argument("--only", nargs="+", default=[], help="lanes or shards: costs/io_mmap")
-    parser.add_argument("--full", action="store_true", help="everything, whatever has changed")
-    parser.add_argument("--base", default="", help="what to compare with: a branch or a commit")
-    parser.add_argument("--seed", type=int, default=None, help="for the order of tests")
-    options = parser.parse_args(arguments)
+    """Run what a change can affect in the repository in the current directory.
+
+    Returns
+    -------
+    int
+        0 if all is green, 1 if anything is red, 2 if it couldn't be understood what was asked for,
+        and 128 and the number of the signal that stopped it.
+    """
+    arguments_of = parser()
+    options = arguments_of.parse_args(arguments)
     root = Path.cwd()
+    asked = Asked(tuple(options.only), options.full, options.base)
+    try:
+        scope = choose(root, lanes(root), asked)
+    except (UnknownBaseError, UnknownShardError) as error:
+        arguments_of.error(str(error))
+    if options.explain:
+        print("\n".join(explain(scope)))
+        return 0
+    with alone_in(root / ".nox" / "gate") as is_alone:
+        if not is_alone:
+            print("another gate is running in this folder: wait for it", file=sys.stderr)
+            return 2
+        return _run(root, options, scope)
+
+
+def _run(root: Path, options: Namespace, scope: Scope) -> int:
+    """Run what was chosen, keep and report it."""
+    seed: int = secrets.randbelow(2**32) if options.seed is None else options.seed
     began = time.monotonic()
-    known = lanes()
-    scope = choose(root, known, Asked(tuple(options.only), options.full, options.base))
-    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
-    job = Job(root, (), scope.full, scope.base, seed)
-    chosen = [(each.lane, each.shard, each.why) for each in scope.choices if each.runs]
-    done = {r.key: r for r in run_all(tasks(chosen, job), _plain())}
-    results = tuple(
-        done.get(each.shard.key) or Result(each.lane.name, each.shard.name, "unaffected", each.why)
-        for each in scope.choices
-    )
-    run = Run(root, scope, seed, time.monotonic() - began, results)
-    print(summary(run), flush=True)
-    return int(not run.is_green)
+
+    def run_of(done: Sequence[Result], stopped: str = "") -> Run:
+        seconds = time.monotonic() - began
+        return Run.of(scope, done, seed=seed, seconds=seconds, stopped=stopped)
+
+    chosen = [each for each in scope.choices if each.runs]
+    print(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}", flush=True)
+    last = record.read(root / record.LAST)
+    on_terminal = is_terminal(os.environ.get("TERM", ""))
+    view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
+    with stoppable() as stop, view as seen:
+        done = run_all(
+            tasks(chosen, Job(root, (), scope.full, scope.base, seed)),
+            noting(root, progress(seen)),
+            width=options.width,
+            known={r.key: r.seconds for r in last.results if r.ran} if last else {},
+            stop=lambda: stop,
+            keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
+        )
+    missed = [_missed(root, scope, done)] if scope.full and not stop else []
+    run = run_of([*done, *missed, *_stale(root, scope)], stop.name)
+    folder = options.reports or _REPORTS
+    trouble = publish(root, run, root / folder)
+    _print(summary(run, f"{folder.as_posix()}/index.html"), on_terminal=on_terminal)
+    for line in trouble:
+        print(line, file=sys.stderr)
+    if stop:
+        return 128 + stop.number
+    record.write(root / record.LAST, run)
+    remember_passed(root, scope, green=run.is_green, whole=not options.only)
+    return int(bool(trouble) or not run.is_green)
 
 
-def _plain() -> Progress:
-    return Progress(
-        lambda task: print(f"... {task.name}", flush=True),
-        lambda task, found: print(
-            "\n".join(f"{r.verdict} {r.key} {r.seconds:.1f} s ({r.checked})" for r in found),
-            flush=True,
-        ),
-        lambda: None,
-    )
+def _missed(root: Path, scope: Scope, done: Sequence[Result]) -> Result:
+    """Say what the scope of the change would have left out."""
+    found = tuple(misses(root, scope, done))
+    red = sum(result.verdict == "failed" for result in done)
+    checked = f"{red} red shards, {len(found)} of which the changed scope would have left out"
+    verdict = "failed" if found else "ok"
+    return Result(SCOPE, "misses", verdict, "everything ran", checked, found)
+
+
+def _stale(root: Path, scope: Scope) -> Iterator[Result]:
+    """Find the snapshots that nothing measures any more."""
+    known = {choice.lane.name: choice.lane for choice in scope.choices}
+    found = tuple(stale(root, tuple(known.values())))
+    if found:
+        checked = f"{len(found)} files that nothing measures"
+        yield Result(SNAPSHOTS, "stale", "failed", "every run looks", checked, found)
+
+
+def _print(text: str, *, on_terminal: bool) -> None:
+    if not on_terminal:
+        print(guarded(text) if os.environ.get("GITHUB_ACTIONS") else text, flush=True)
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(styled(text), soft_wrap=True)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it never hears how one ended
     sys.exit(main())

@@ -1,23 +1,68 @@
-"""Each promise has a test that names it, and each id that a test names is a promise."""
+"""Each promise has a test that names it and passes, and each id that a test names is a promise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.workspace import Package, shards
+
+if TYPE_CHECKING:
+    from emel_tools.behaviours import Mark, Promise
+
+NAMED: Final = "named"
+"""The shard that holds promises and tests to each other without running anything."""
 
 
-def _shards(_root: Path) -> Sequence[Shard]:
+def _shards(root: Path) -> Sequence[Shard]:
     reads = Reads(paths=("**/behaviours.toml", "**/tests/**"))
-    return [Shard("behaviours", "promises", reads, 30)]
+    found = [Shard("behaviours", NAMED, reads, 30)]
+    for package in shards(root):
+        # Just as a suite of its tests, so that it is chosen when that is.
+        own = Reads(own=(package.name,), runs=(package.name,))
+        behind = tuple(shard.key for shard in _suites(root, package))
+        found.append(Shard("behaviours", package.name, own, 30, behind=behind))
+    return found
+
+
+def _suites(root: Path, package: Package) -> list[Shard]:
+    """List the shards that run the tests of a package."""
+    from emel_tools.running.registry import lane
+
+    return [s for s in lane("tests").shards(root) if s.reads.own == (package.name,)]
 
 
 def _run(job: Job) -> Iterator[Outcome]:
-    from emel_tools.behaviours import check
+    from emel_tools.behaviours import check, read_catalogues, read_marks
 
-    found, checked = check(job.root)
-    yield Outcome("promises", checked, found)
+    promises, _ = read_catalogues(job.root)
+    marks = read_marks(job.root)
+    if NAMED in job.shards:
+        findings, checked = check(job.root)
+        yield Outcome(NAMED, checked, findings)
+    for package in shards(job.root):
+        if package.name in job.shards:
+            own = [promise for promise in promises if promise.package == package.name]
+            yield _proved(job, package, own, marks)
+
+
+def _proved(
+    job: Job, package: Package, promises: Sequence[Promise], marks: Sequence[Mark]
+) -> Outcome:
+    from emel_tools.behaviours.proofs import changed, judge, matrix, ran
+
+    suites = [shard.name for shard in _suites(job.root, package)]
+    known = ran(job.folder / "tests", suites, changed(package))
+    told = f" ({', '.join(known.unknown)} didn't run)" if known.unknown else ""
+    checked = f"{len(promises)} promises, {len(known.outcomes)} tests{told}"
+    return Outcome(
+        package.name,
+        checked,
+        list(judge(promises, marks, known)),
+        details=matrix(promises, marks, known) if known.outcomes else {},
+    )
 
 
 LANE = Lane(
@@ -25,4 +70,6 @@ LANE = Lane(
     "each promise of a behaviours.toml has a passing test, and each id in a test is promised",
     _shards,
     _run,
+    together=True,
+    judges=True,
 )

@@ -40,7 +40,9 @@ class Shard(NamedTuple):
     budget: float
     """Seconds after which it is ended and reported as failed."""
     after: tuple[str, ...] = ()
-    """Keys of shards whose results it needs; they run too when it is asked for."""
+    """Keys of shards whose results it needs; they run whenever it does, and before it."""
+    behind: tuple[str, ...] = ()
+    """Keys of shards that run before it, if they run at all."""
     only_full: bool = False
     """Whether it is left out unless everything is asked for."""
 
@@ -81,6 +83,8 @@ class Outcome(NamedTuple):
     """What is held to `snapshots/<lane>/<shard>.txt`, by key; None if nothing was measured."""
     causes: Mapping[str, str] = {}
     """The likely cause of a difference, by key of `measured`, where it is known."""
+    places: Mapping[str, Sequence[Finding]] = {}
+    """What a count counts and where, by key of `measured`; shown where one is new or worse."""
     details: Mapping[str, Any] = {}
     """What reports show beside the verdict, as JSON has it."""
 
@@ -101,3 +105,6 @@ class Lane(NamedTuple):
     """Whether all chosen shards run in one process, because a start costs more than a shard."""
     alone: bool = False
     """Whether nothing may run beside it, because it measures time."""
+    judges: bool = False
+    """Whether its shards judge those that they run behind: these are brought along if it is asked
+    for by name, and nothing else is."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from typing import Final
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
-from emel_tools.running.lane import Lane
+from emel_tools.running.lane import Lane, Reads, Shard
 
+UNLISTED: Final = "shards"
+"""The only shard of a lane that can't be listed."""
 NAMES: Final = (
     "boundaries",
     "lint",
@@ -22,6 +27,7 @@ NAMES: Final = (
     "docs",
     "api",
     "behaviours",
+    "selftest",
     "timing",
 )
 
@@ -31,8 +37,30 @@ def lane(name: str) -> Lane:
     return importlib.import_module(f"emel_tools.gates.{name}").LANE
 
 
-def lanes() -> tuple[Lane, ...]:
-    """Import every lane."""
+def lanes(root: Path) -> tuple[Lane, ...]:
+    """Import every lane, and list the shards of each once.
+
+    A lane that can't be imported or listed has one shard, `shards`, which fails when it is run,
+    with what was raised: it is red, and hides no other.
+    """
     # While the lanes are being written, those that aren't there yet are left out.
-    there = (n for n in NAMES if importlib.util.find_spec(f"emel_tools.gates.{n}"))
-    return tuple(lane(name) for name in there)
+    there = (name for name in NAMES if importlib.util.find_spec(f"emel_tools.gates.{name}"))
+    return tuple(_listed(name, root) for name in there)
+
+
+def _listed(name: str, root: Path) -> Lane:
+    try:
+        found = lane(name)
+        shards = tuple(found.shards(root))
+    except Exception:
+        found = Lane(name, "can be listed", _unlisted, _unlisted)
+        shards = (Shard(name, UNLISTED, Reads(), 60.0),)
+    return found._replace(shards=partial(_known, shards))
+
+
+def _known(shards: tuple[Shard, ...], _root: Path) -> tuple[Shard, ...]:
+    return shards
+
+
+def _unlisted(_: object) -> Sequence[Any]:
+    raise NotImplementedError("this lane couldn't be listed")

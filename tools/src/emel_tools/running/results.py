@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from emel_tools.findings import Finding
 
-Verdict: TypeAlias = Literal["failed", "ok", "unaffected", "unavailable"]
-"""`unaffected`: no changed file can change its verdict. `unavailable`: what it needs isn't here."""
+Verdict: TypeAlias = Literal["failed", "unjudged", "ok", "unaffected"]
+"""`unjudged`: it couldn't run, because of one that failed. `unaffected`: it needn't have run."""
+SCOPE: Final = "scope"
+"""What stands where a lane stands, if it is about which shards would have run."""
+SNAPSHOTS: Final = "snapshots"
+"""What stands there, if it is about the snapshots of all lanes."""
+WORDS: Final[Mapping[Verdict, str]] = {
+    "failed": "FAIL",
+    "unjudged": "----",
+    "ok": "ok",
+    "unaffected": "-",
+}
+"""How each verdict is spelt in text, the worst first."""
+
+
+def writable(text: str) -> str:
+    """Spell a text that may hold the name of a file that is no Unicode, so that it can be kept."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+STOPPED: Final = "not judged because the run was stopped"
+"""What is `checked` of a shard that a signal left without a verdict."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a lane's process says of one shard, before it is known how long it took."""
+    """What a lane's process says of one shard."""
 
     shard: str
     checked: str
     findings: list[Finding]
     measured: dict[str, str] | None = None
     details: dict[str, Any] = {}
+    ended: float = 0.0
+    """`time.monotonic()` when it was known."""
+    cpu_seconds: float = 0.0
+    """Of the process and all that it waited for, since it began."""
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True):
     """What one shard came to."""
 
     lane: str
@@ -33,17 +56,20 @@ class Result(NamedTuple):
     why: str
     """Why it ran, or why not: what `--explain` says."""
     checked: str = ""
+    """What was looked at, with its count."""
     findings: tuple[Finding, ...] = ()
     measured: Mapping[str, str] | None = None
+    """What is held to `snapshots/<lane>/<shard>.txt`, by key; None if nothing was measured."""
     details: Mapping[str, Any] = {}
+    """What reports show beside the verdict: `emel_tools.reports.details` names the shapes."""
     started: float = 0.0
     """Seconds from the beginning of the run."""
     seconds: float = 0.0
-    """Wall time; where shards share a process, this one's part of it."""
+    """Wall time; where shards share a process, from the answer before this one to this one."""
     cpu_seconds: float = 0.0
-    """Of its process and all that it waited for; where shards share one, this one's part."""
-    log: Path | None = None
-    """All that its process printed."""
+    """Of its process and all that it waited for, likewise."""
+    log: str = ""
+    """Path from the root of all that its process printed; empty if it didn't run."""
 
     @property
     def key(self) -> str:
@@ -51,6 +77,12 @@ class Result(NamedTuple):
         return f"{self.lane}/{self.shard}"
 
     @property
+    def ran(self) -> bool:
+        """Whether it came to a verdict in this run."""
+        return self.verdict in ("failed", "ok")
+
+    @property
     def command(self) -> str:
         """What a person types to run it again."""
-        return f"nox -s quality_gates -- --only {self.key}"
+        words = {SCOPE: ("--", "--full"), SNAPSHOTS: ()}.get(self.lane, ("--", "--only", self.key))
+        return " ".join(("nox -s quality_gates", *words))

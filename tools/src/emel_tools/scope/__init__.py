@@ -1,5 +1,15 @@
-"""Which shards a change can affect."""
+"""Which shards a change can affect, why, and what was missed."""
 
-from emel_tools.scope.choice import Asked, Choice, Scope, choose
+from emel_tools.scope.changes import UnknownBaseError
+from emel_tools.scope.choice import Asked, Choice, Scope, UnknownShardError, choose
+from emel_tools.scope.misses import misses
 
-__all__ = ["Asked", "Choice", "Scope", "choose"]
+__all__ = [
+    "Asked",
+    "Choice",
+    "Scope",
+    "UnknownBaseError",
+    "UnknownShardError",
+    "choose",
+    "misses",
+]

@@ -9,6 +9,10 @@ class Kind(NamedTuple):
     """How a difference between what is recorded and what is measured is judged."""
 
     counts: bool = True
-    """Whether values are integers of which fewer are better; else any difference is a change."""
+    """Whether integers are counts of which fewer are better; else any difference is a change."""
     only_shrinks: bool = False
-    """Whether a worse value is accepted only with `--worse`."""
+    """Whether what is worse is accepted only with `--worse`.
+
+    A count that isn't there is 0. What isn't a count can't be told to be better, so whenever it
+    comes, goes or changes, that takes `--worse` too.
+    """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from functools import cache, partial
 
 import typer
+from typer.main import get_command
 
 from emel.cli._platform import hang_up
 from emel.cli.digest import digest
@@ -24,6 +26,8 @@ app.command()(inspect)
 app.command()(load)
 app.command()(digest)
 app.command()(verify)
+command = cache(partial(get_command, app))
+"""Makes the command of its description, once in a process."""
 
 
 def main() -> None:
@@ -34,7 +38,7 @@ def main() -> None:
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8 gets escapes
     try:
-        app()
+        command()()
     except EmelError as error:
         sys.exit(f"emel: {' '.join(str(error).splitlines())}")
     except BrokenPipeError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tests = sum(count for _, count in answers)
     how = "run" if full else "collected"
     return report("isolation", findings, f"{len(chosen)} packages, {tests} tests {how}")
+
+
+def look(root: Path, name: str) -> tuple[list[Finding], str]:
+    """Probe one package, with the uv on the path if there is one, and say what was looked at."""
+    package = next(each for each in declared(root) if each.package.name == name)
+    uv = shutil.which("uv")
+    found, tests = examine(root, package, (uv,) if uv else (), full=False)
+    return found, f"{tests} tests collected, where only what {name} declares is installed"
 
 
 def _probe(root: Path, python: Path, declared: Declared, *, full: bool) -> Answer:

@@ -18,6 +18,7 @@ from emel_tools.boundaries.witness.events import Use
 from emel_tools.boundaries.witness.table import read_table
 from emel_tools.boundaries.witness.verdict import violations
 from emel_tools.findings import Finding
+from emel_tools.suites.parts import suffix
 
 _OUTPUT: Final = "emel_witness"
 # Options that leave tests out without deselecting them.
@@ -124,9 +125,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         shard = shards.shard_of(witness.root, config.args, config.invocation_params.dir)
         left_out = any(getattr(config.option, name, None) for name in _NARROWING)
         if shard and not (witness.narrowed or left_out):
-            shards.write(witness.root, shard, witness.recorder.uses)
+            shards.write(witness.root, shard, witness.recorder.uses, _part(config))
         if witness.findings:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _part(config: pytest.Config) -> str:
+    """Say which part of the shard's tests runs, if the gate has divided them."""
+    number, _, of = str(config.getoption("emel_part", None) or "1/1").partition("/")
+    return suffix(int(number), int(of))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

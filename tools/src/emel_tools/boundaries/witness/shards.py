@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from emel_tools.boundaries.witness import calls
 from emel_tools.boundaries.witness.events import Use
-from emel_tools.workspace import packages, shards
+from emel_tools.scope.closure import closures
+from emel_tools.suites.parts import Part, parts_of
+from emel_tools.workspace import Package, shards
 
 _FOLDER = Path(".nox") / "witness"
 
@@ -49,36 +51,61 @@ def shard_of(root: Path, arguments: list[str], base: Path) -> str:
     return next(names, "")
 
 
-def write(root: Path, shard: str, uses: Mapping[Use, str]) -> None:
-    """Keep what a shard did."""
+def write(root: Path, shard: str, uses: Mapping[Use, str], part: str = "") -> None:
+    """Keep what a shard did, or a part of it (`-1-of-2`)."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    path = root / _FOLDER / f"{shard}.json"
+    path = root / _FOLDER / f"{shard}{part}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "python": version,
         "calls": calls.SEEN,
-        "sources": digest(root, shard),
+        "sources": digest(root, shard, closures(root)),
         "uses": [[*use, test] for use, test in sorted(uses.items())],
     }
     path.write_text(json.dumps(facts, indent=0) + "\n", encoding="utf-8")
 
 
-def read(root: Path, shard: str) -> Witnessed | None:
-    """Read what a shard did; None if it was never run whole, or has changed since."""
-    path = root / _FOLDER / f"{shard}.json"
+def read_all(root: Path) -> list[Witnessed]:
+    """Read what the shards did; one that was never run whole, or has changed since, is left out."""
+    known = closures(root)
+    digests = {shard.name: digest(root, shard.name, known) for shard in shards(root)}
+    every = (_read(root, shard, digests[shard.name]) for shard in shards(root))
+    return [each for each in every if each is not None]
+
+
+def _read(root: Path, shard: Package, sources: str) -> Witnessed | None:
+    """Read a shard that was run in one process, or else in parts."""
+    for parts in ((Part(shard),), parts_of(shard)):
+        runs = [_facts(root / _FOLDER / f"{part.name}.json", sources) for part in parts]
+        if all(runs):
+            uses = {Use(*use): test for run in runs for *use, test in run["uses"]}
+            calls = all(run["calls"] for run in runs)
+            return Witnessed(shard.name, runs[0]["python"], calls, sources, uses)
+    return None
+
+
+def _facts(path: Path, sources: str) -> dict[str, Any]:
+    """Read one run; nothing if there is none, or it was of other sources."""
     if not path.exists():
-        return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    if facts["sources"] != digest(root, shard):
-        return None
-    uses = {Use(*use): test for *use, test in facts["uses"]}
-    return Witnessed(shard, facts["python"], facts["calls"], facts["sources"], uses)
+        return {}
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts if facts["sources"] == sources else {}
 
 
-def digest(root: Path, shard: str) -> str:
-    """Digest what the tests of a shard run: every package, and all in its own folder."""
-    folders = [package.folder / "src" for package in packages(root)]
-    folders += [part.folder for part in shards(root) if part.name == shard]
+def digest(root: Path, shard: str, known: Mapping[str, frozenset[str]]) -> str:
+    """Digest what the tests of a shard may run: all in its folder, and the code of its closure.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    shard
+        A package, or `tools`.
+    known
+        For each of them, all that it may run (`emel_tools.scope.closure`).
+    """
+    here = {part.name: part.folder for part in shards(root)}
+    folders = [here[name] / "src" for name in known[shard]] + [here[shard]]
     paths = sorted({path for folder in folders for path in folder.rglob("*.py")})
     content = hashlib.sha256()
     for path in paths:

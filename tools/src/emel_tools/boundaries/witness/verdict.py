@@ -12,9 +12,12 @@ from emel_tools.boundaries.witness.events import Use, is_seen_everywhere
 from emel_tools.boundaries.witness.shards import Witnessed
 from emel_tools.boundaries.witness.table import Rule
 from emel_tools.findings import Finding
+from emel_tools.snapshots import lines
 
-SNAPSHOT: Final = Path("snapshots") / "capabilities.txt"
-UPDATE: Final = "nox -s witness -- --update"
+SNAPSHOT: Final = Path("snapshots") / "boundaries" / "witness.txt"
+ALWAYS: Final = "on every Python"
+LATER: Final = "from 3.12"
+"""When a fact is seen."""
 
 
 class Fact(NamedTuple):
@@ -27,12 +30,12 @@ class Fact(NamedTuple):
 
 def violations(table: Mapping[str, Rule], uses: Mapping[Use, str]) -> list[Finding]:
     """Find every line that uses a capability which its module doesn't own."""
-    lines: dict[tuple[str, str, int, str], list[Use]] = {}
+    places: dict[tuple[str, str, int, str], list[Use]] = {}
     for use in sorted(uses):
         if not table[use.capability].allows(use.module):
-            lines.setdefault(use[:4], []).append(use)
+            places.setdefault(use[:4], []).append(use)
     findings: list[Finding] = []
-    for (module, path, line, capability), found in lines.items():
+    for (module, path, line, capability), found in places.items():
         rule = table[capability]
         operations = ", ".join(use.operation for use in found)
         findings.append(
@@ -115,30 +118,32 @@ def facts(witnessed: Sequence[Witnessed]) -> set[Fact]:
     }
 
 
-def unrecorded(found: set[Fact], recorded: set[Fact], *, calls: bool) -> Iterator[Finding]:
-    """Compare with the snapshot; calls that this Python doesn't show are left out."""
-    for fact in sorted(found - recorded):
-        yield Finding.at(SNAPSHOT.as_posix(), f"{' '.join(fact)}: witnessed, not recorded", UPDATE)
-    for fact in sorted(recorded - found):
-        if calls or is_seen_everywhere(fact.operation):
-            yield Finding.at(
-                SNAPSHOT.as_posix(), f"{' '.join(fact)}: recorded, no longer witnessed", UPDATE
-            )
+def measured(
+    witnessed: Sequence[Witnessed], recorded: Iterable[Fact], *, whole: bool
+) -> dict[str, str]:
+    """Spell the facts as lines of the snapshot: each with the Pythons that show it.
+
+    What couldn't be seen is left as it is recorded: calls that this Python doesn't show, and where
+    a shard is missing everything.
+    """
+    kept = {*recorded}
+    if whole and all(each.calls for each in witnessed):
+        kept = set[Fact]()
+    elif whole:
+        kept = {fact for fact in kept if not is_seen_everywhere(fact.operation)}
+    return {
+        " ".join(fact): ALWAYS if is_seen_everywhere(fact.operation) else LATER
+        for fact in facts(witnessed) | kept
+    }
 
 
 def read_snapshot(root: Path) -> set[Fact]:
     """Read the recorded facts; none if there is no record."""
-    path = root / SNAPSHOT
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {Fact(*line.split()) for line in lines}
+    return {Fact(*line.key.split()) for line in lines.read(root / SNAPSHOT)}
 
 
-def write_snapshot(root: Path, found: set[Fact], *, calls: bool) -> None:
-    """Record the facts; the calls that this Python doesn't show stay as they were recorded."""
-    kept = set[Fact]()
-    if not calls:
-        kept |= {fact for fact in read_snapshot(root) if not is_seen_everywhere(fact.operation)}
+def write_snapshot(root: Path, found: Mapping[str, str]) -> None:
+    """Record the facts."""
     path = root / SNAPSHOT
-    path.parent.mkdir(exist_ok=True)
-    lines = (" ".join(fact) + "\n" for fact in sorted(found | kept))
-    path.write_text("".join(lines), encoding="utf-8", newline="\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(lines.text_of(found), encoding="utf-8", newline="\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ NBYTES: Final = 100_003
 """What the files of the rules have, where nothing else is said."""
 
 
+@lru_cache(maxsize=8)
 def content(nbytes: int = NBYTES, turn: int = 0) -> bytes:
     """Make bytes that tell their place; another `turn` makes others."""
     return np.resize(np.roll(_PATTERN, turn), nbytes).tobytes()
@@ -42,10 +44,10 @@ class Loaded:
         """The leases, if it maps."""
         return self.answer.leases
 
-    def content(self, span: int) -> bytes:
-        """Copy the bytes of one span, wherever they are."""
+    def content(self, span: int) -> bytes | bytearray:
+        """Answer with the bytes of one span, wherever they are."""
         if self._strategy.mode is Mode.COPIES:
-            return bytes(self.buffers[span])
+            return self.buffers[span]
         return self._strategy.view(*self.leases[span]).tobytes()
 
 

@@ -1,0 +1,75 @@
+"""Syntax trees: their nodes, as `ast.walk` finds them in three times the time, and what they say.
+
+Left out are the marks on names and operators (`ctx`, `op`, `ops`), of which Python keeps one of a
+kind: nothing is to be found there, and they are a quarter of all nodes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final, cast
+
+_NO_NODES: Final = frozenset(
+    {"asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "level", "module", "op",
+     "ops", "simple", "tag", "type_comment", "type_ignores"}
+)  # fmt: skip
+"""Fields that hold text, a number or a mark, in every kind of node that has them."""
+
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each kind of node that may hold others, put together when first asked for."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        found = tuple(field for field in kind._fields if field not in _NO_NODES)
+        self[kind] = found = () if kind is ast.Constant else found
+        return found
+
+
+_FIELDS: Final = _Fields()
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """List the nodes right below `node`, in the order of its fields."""
+    found: list[ast.AST] = []
+    for field in _FIELDS[type(node)]:
+        held = getattr(node, field, None)
+        if isinstance(held, list):
+            every = cast("list[object]", held)
+            found += [each for each in every if isinstance(each, ast.AST)]
+        elif isinstance(held, ast.AST):
+            found.append(held)
+    return found
+
+
+def walk(node: ast.AST) -> list[ast.AST]:
+    """List `node` and all nodes below it, parents first."""
+    found = [node]
+    for each in found:
+        found += children(each)
+    return found
+
+
+def parameters(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """List the parameters of a function, each with its default."""
+    given = node.args
+    positional = [*given.posonlyargs, *given.args]
+    padding = [None] * (len(positional) - len(given.defaults))
+    yield from zip(positional, [*padding, *given.defaults], strict=True)
+    yield from zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    for argument in (given.vararg, given.kwarg):
+        if argument is not None:
+            yield argument, None
+
+
+def is_typing_only(node: ast.AST) -> bool:
+    """Whether the body of `node` is there for type checkers alone."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+        case ast.If(test=ast.Attribute(value=ast.Name(id="typing"), attr="TYPE_CHECKING")):
+            return True
+        case _:
+            return False

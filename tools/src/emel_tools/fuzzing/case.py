@@ -1,0 +1,52 @@
+"""A file to be judged, with what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final, NamedTuple, TypeVar
+
+_T = TypeVar("_T")
+
+ACCEPTED: Final = ("accepted",)
+NEED_MORE: Final = ("need-more",)
+EDGES: Final = (2**63, 2**64 - 1)
+"""Where signed and unsigned numbers end."""
+
+
+class Case(NamedTuple):
+    """One file."""
+
+    rules: tuple[str, ...]
+    """What must come of it: ACCEPTED, NEED_MORE, or the rules of which one must refuse it."""
+    label: str
+    """What is wrong with it, in words."""
+    data: bytes
+    file_nbytes: int = -1
+    """What the file is said to have; -1 for what it has."""
+
+    @property
+    def claimed_nbytes(self) -> int:
+        """Bytes of the whole file, as the parser hears it."""
+        return len(self.data) if self.file_nbytes < 0 else self.file_nbytes
+
+
+def refused(rules: str, label: str, data: bytes, file_nbytes: int = -1) -> Case:
+    """Expect a refusal; `rules` are separated by spaces."""
+    return Case(tuple(rules.split()), label, data, file_nbytes)
+
+
+def accepted(label: str, data: bytes) -> Case:
+    """Expect a header: the twin of something that is refused, a hair's breadth away."""
+    return Case(ACCEPTED, label, data)
+
+
+def places(things: list[_T], thing: _T) -> Iterator[tuple[str, list[_T]]]:
+    """Put `thing` first, last and in between."""
+    for word, at in (("first", 0), ("between", len(things) // 2), ("last", len(things))):
+        yield word, [*things[:at], thing, *things[at:]]
+
+
+def some_bytes(rng: Random, nbytes: int) -> bytes:
+    """Bytes that no two places share by accident."""
+    return rng.randbytes(nbytes)

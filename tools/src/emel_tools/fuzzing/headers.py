@@ -1,0 +1,199 @@
+"""The shard `model_format`: both parsers against the oracles, and each refusal reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from emel_model_format import Header, NeedMore, Refusal, parse
+from emel_tools.findings import Finding
+from emel_tools.fuzzing import (
+    corpus,
+    gguf_families,
+    gguf_files,
+    gguf_tensors,
+    json_families,
+    json_files,
+    json_tensors,
+)
+from emel_tools.fuzzing.case import Case
+from emel_tools.fuzzing.covering import Steps, sites
+from emel_tools.fuzzing.games import Found
+from emel_tools.fuzzing.judging import Wrong, expected_of, judge, judge_windows
+from emel_tools.fuzzing.lookalikes import lookalikes
+from emel_tools.fuzzing.mutating import mutated
+from emel_tools.fuzzing.shrinking import smallest
+
+SOURCES: Final = Path("packages/model_format/src/emel_model_format")
+MUTATIONS: Final = 2500
+FULL: Final = 12
+"""So many times as much in full scope."""
+SHOWN: Final = 12
+"""Findings of one kind; a parser that is broken altogether needs no thousand."""
+SMALL: Final = 4000
+"""Larger files are parsed in one window alone, and aren't traced."""
+MUTABLE: Final = 900
+"""Larger files aren't mutated: most of their bytes say nothing."""
+
+
+def families(seed: int) -> Iterator[tuple[str, Case]]:
+    """Every case of every family, in either byte order and for both readers of JSON."""
+    for order in "<>":
+        file = gguf_files.healthy(Random(seed), order)
+        for family in (*gguf_families.FAMILIES, *gguf_tensors.FAMILIES):
+            yield from ((family.__name__, case) for case in family(file))
+    for careful in (False, True):
+        text = json_files.healthy(Random(seed), careful=careful)
+        for each in (*json_families.FAMILIES, *json_tensors.FAMILIES):
+            yield from ((each.__name__, case) for case in each(text))
+    yield from (("lookalikes", case) for case in lookalikes())
+
+
+class _Run:
+    def __init__(self, root: Path, folder: Path, seed: int, *, full: bool) -> None:
+        self.root, self.folder, self.full = root, folder, full
+        self.seed = seed
+        self.rng = Random(seed)
+        self.steps = Steps(root / SOURCES)
+        self.sites = sites(
+            sorted((root / SOURCES).glob("*.py")),
+            frozenset({"refuse", "wrong_type"}),
+            frozenset({"Rule"}),
+        )
+        self.rules: set[str] = set()
+        self.kinds: set[tuple[str, tuple[str, ...], str]] = set()
+        self.files: list[bytes] = []
+        self.found: dict[tuple[str, str], Finding] = {}
+        self.counts = {"corpus": 0, "cases": 0, "mutations": 0}
+
+    def report(self, data: bytes, wrong: Wrong, label: str, expects: str, key: str = "") -> None:
+        """Say what is wrong with the answer to a file, and keep the file."""
+        key = key or expects
+        if (wrong.rule, key) in self.found or len(self.found) >= SHOWN:
+            return
+        kept = corpus.keep(self.folder, expects, corpus.hexadecimal(data))
+        site = next((s for s in self.sites if s.rule and s.rule in expects.split()), None)
+        place = SOURCES.as_posix() if site is None else self.spell(site.file)
+        name = kept.relative_to(self.root).as_posix()
+        what = (
+            f"{label}: expected {wrong.expected}, got {wrong.got} (the file: {name}, "
+            f"{len(data)} bytes, seed {self.seed})"
+        )
+        fix = (
+            f"mend the parser (or the oracle, if the format says so), then keep the file: "
+            f"cp {name} {corpus.FOLDER.as_posix()}/model_format/ and say why in it"
+        )
+        self.found[wrong.rule, key] = Finding(
+            place, site.first if site else 0, 0, wrong.rule, what, fix
+        )
+
+    def spell(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def replay(self) -> None:
+        """Hold each file of the corpus to the answer that is written in it."""
+        for entry in corpus.entries(self.root, "model_format"):
+            self.counts["corpus"] += 1
+            case = Case(tuple(entry.expects.split()), entry.reason, entry.data)
+            self.case(case, f"{self.spell(entry.path)}: {entry.reason}", "corpus")
+
+    def case(self, case: Case, label: str, key: str) -> None:
+        """Hold one file to what must come of it."""
+        data, expects = case.data, " ".join(case.rules)
+        wrong, rule = None, ""
+        if case.file_nbytes < 0:
+            wrong, rule = judge(data)
+        else:
+            answer = parse(data, case.file_nbytes)
+            rule = "need-more" if isinstance(answer, NeedMore) else getattr(answer, "rule", "")
+        self.rules.add(rule)
+        told = {rule or "accepted", *(("refused",) if rule else ())}
+        if wrong is None and not told & {*case.rules}:
+            wrong = Wrong("rule", " or ".join(case.rules), rule or "a header")
+        if wrong is None and self.is_new(key, case):
+            wrong = judge_windows(data, case.claimed_nbytes)
+            self.steps.watch(_parse, data, case.claimed_nbytes)
+        if wrong is not None:
+            self.report(data, wrong, label, expects, f"{key} {expects}")
+
+    def is_new(self, key: str, case: Case) -> bool:
+        """Whether it is the first of its kind, which is looked at more closely than its copies."""
+        kind = key, case.rules, re.sub(r"\d+", "", case.label)[:30]
+        if kind in self.kinds or len(case.data) > SMALL:
+            return False
+        self.kinds.add(kind)
+        return True
+
+    def families(self) -> None:
+        """Judge every case."""
+        for family, case in families(self.seed):
+            self.counts["cases"] += 1
+            self.case(case, case.label, family)
+            if len(case.data) < MUTABLE:
+                self.files.append(case.data)
+
+    def unreached(self) -> Iterator[Finding]:
+        """Name the refusals that no case has reached."""
+        lines = self.steps.lines()
+        for site in self.sites:
+            numbers = range(site.first, site.last + 1)
+            by_line = any((str(site.file), number) in lines for number in numbers)
+            if site.rule in self.rules if site.is_table else by_line:
+                continue
+            rule = site.rule or "a refusal"
+            yield Finding(
+                self.spell(site.file),
+                site.first,
+                0,
+                "unexercised",
+                f"no case reaches {rule} here, so nobody would notice if it were gone",
+                "add a family that breaks just this rule (emel_tools.fuzzing, *_families.py or "
+                "*_tensors.py) and let the oracle know it, or take the refusal out",
+            )
+
+    def mutate(self) -> None:
+        """Mutate files; those that take new steps are mutated further."""
+        pool = self.rng.sample(self.files, 80)
+        for _ in range(MUTATIONS * (FULL if self.full else 1)):
+            data = mutated(self.rng, self.rng.choice(pool), pool)
+            self.counts["mutations"] += 1
+            wrong, _ = judge(data)
+            if wrong is not None:
+                small = smallest(data, lambda d, w=wrong: _fails_alike(d, w))
+                wrong = judge(small)[0] or wrong
+                expects = "refused" if isinstance(expected_of(small), str) else "accepted"
+                self.report(small, wrong, "a mutated file", expects, wrong.rule)
+            elif self.counts["mutations"] % 3 == 0:
+                _, is_new = self.steps.watch(_parse, data, len(data))
+                if is_new:
+                    pool.append(data)
+
+
+def _fails_alike(data: bytes, wrong: Wrong) -> bool:
+    now = judge(data)[0]
+    return now is not None and now.rule == wrong.rule
+
+
+def _parse(data: bytes, file_nbytes: int) -> Header | NeedMore | Refusal | Exception:
+    try:
+        return parse(data, file_nbytes)
+    except Exception as error:  # noqa: BLE001 - `judge` has told of it
+        return error
+
+
+def check(root: Path, folder: Path, seed: int, *, full: bool) -> Found:
+    """Judge the corpus, the families and the mutations."""
+    run = _Run(root, folder, seed, full=full)
+    for work in (run.replay, run.families, run.mutate):
+        work()
+    findings = [*run.found.values(), *run.unreached()]
+    counts = run.counts
+    checked = (
+        f"{counts['corpus']} files of the corpus, {counts['cases']} files that break one rule or "
+        f"just don't, {counts['mutations']} mutations, {len(run.sites)} refusals, "
+        f"{len(run.steps.seen)} steps"
+    )
+    return Found(findings, checked)

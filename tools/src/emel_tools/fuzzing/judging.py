@@ -1,0 +1,184 @@
+"""Hold `emel_model_format.parse` to the oracles: one file, one verdict."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+import numpy as np
+import safetensors
+
+from emel_model_format import (
+    DTYPES,
+    Header,
+    Metadata,
+    NeedMore,
+    PackedArrays,
+    PackedStrings,
+    Refusal,
+    parse,
+)
+from emel_tools.fuzzing.facts import BrokenError, Facts, Tensor
+from emel_tools.fuzzing.gguf_rules import read_gguf
+from emel_tools.fuzzing.safetensors_rules import read_safetensors
+
+UNSUPPORTED = frozenset(
+    {
+        "too-many-axes",
+        "unknown-tensor-type",
+        "unknown-value-type",
+        "unsupported-version",
+        "wrong-endian-version",
+    }
+)
+"""Rules whose files may well be valid, only that nothing here handles them."""
+
+
+_THEIR_OWN: Final = ("number out of range", "floating point `-0.0`")
+"""Where safetensors' reader is stricter than JSON: endless numbers in fields that mean nothing, and
+a zero with a sign."""
+
+
+class Wrong(NamedTuple):
+    """The parser and the oracle differ."""
+
+    rule: str
+    """What it is about: `accepted`, `refused`, `differs`, `answer`, `window`, `raised`."""
+    expected: str
+    got: str
+
+
+def expected_of(data: bytes) -> Facts | str:
+    """What the oracle makes of a whole file: facts, or why it is refused."""
+    try:
+        return read_gguf(data) if data.startswith(b"GGUF") else read_safetensors(data)
+    except BrokenError as error:
+        return str(error)
+
+
+def judge(data: bytes) -> tuple[Wrong | None, str]:
+    """Parse a whole file, and hold the answer to the oracle's.
+
+    Returns
+    -------
+    tuple
+        What is wrong, if anything is; and the rule that the parser refused by, empty if it
+        accepted.
+    """
+    expected = expected_of(data)
+    try:
+        answer = parse(data, len(data))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        return Wrong("raised", "an answer", f"{type(error).__name__}: {error}"), "raised"
+    if isinstance(answer, NeedMore):
+        return Wrong("answer", "a header or a refusal", f"{answer} of a whole file"), ""
+    if isinstance(answer, Refusal):
+        if isinstance(expected, Facts):
+            return Wrong("refused", "a header", f"{answer.rule}: {answer.message}"), answer.rule
+        return _flaw(answer, len(data)), answer.rule
+    if isinstance(expected, str):
+        return Wrong("accepted", f"a refusal ({expected})", "a header"), ""
+    return _difference(expected, facts_of(answer)) or _unpeered(data, expected), ""
+
+
+def judge_windows(data: bytes, file_nbytes: int) -> Wrong | None:
+    """Parse from the first byte on in windows as large as was asked for: the answer is the same."""
+    whole, window = parse(data, file_nbytes), 0
+    for _ in range(len(data) + 2):
+        answer = parse(data[:window], file_nbytes)
+        if not isinstance(answer, NeedMore):
+            same = _told(answer) == _told(whole)
+            return None if same else Wrong("window", f"{_told(whole)}", f"{_told(answer)}")
+        if not window < answer.nbytes <= file_nbytes:
+            return Wrong(
+                "window", f"more than {window} bytes, and no more than the file", f"{answer}"
+            )
+        if answer.nbytes > len(data):
+            same = isinstance(whole, NeedMore)
+            return None if same else Wrong("window", f"{_told(whole)}", f"{answer}")
+        window = answer.nbytes
+    return Wrong("window", "an end", "no end")
+
+
+def _told(answer: Header | NeedMore | Refusal) -> object:
+    # In which words a file that ends early is refused depends on how far one had looked.
+    return facts_of(answer) if isinstance(answer, Header) else getattr(answer, "rule", "need-more")
+
+
+def _flaw(answer: Refusal, file_nbytes: int) -> Wrong | None:
+    """What is wrong with a refusal itself."""
+    if not 0 <= answer.offset <= file_nbytes:
+        return Wrong("answer", f"an offset within {file_nbytes} bytes", str(answer.offset))
+    if len(answer.message) > 400 or not answer.message.isprintable():
+        return Wrong("answer", "a short message of printable characters", ascii(answer.message))
+    if answer.supported == (answer.rule in UNSUPPORTED):
+        return Wrong("answer", f"supported={not answer.supported}", f"{answer}")
+    return None
+
+
+def facts_of(header: Header) -> Facts:
+    """Spell a header in the oracle's words."""
+    tensors = header.tensors
+    shapes, offset, nbytes = tensors.shapes(), tensors.offset.tolist(), tensors.nbytes.tolist()
+    return Facts(
+        header.format,
+        header.version,
+        header.byteorder,
+        header.alignment,
+        header.nbytes,
+        tuple((key, spelled(header.metadata, key)) for key in header.metadata),
+        tuple(
+            Tensor(name, DTYPES[tensors.dtype.item(i)].name, shapes[i], offset[i], nbytes[i])
+            for i, name in enumerate(tensors.names)
+        ),
+    )
+
+
+def spelled(metadata: Metadata, key: str) -> object:
+    """Spell one value of metadata: its kind, and its exact bytes."""
+    return _spelled(metadata[key])
+
+
+def _spelled(value: object) -> object:
+    match value:
+        case bool():
+            return ("bool", value)
+        case int():
+            return ("int", value)
+        case float():
+            return ("float", struct.pack("<d", value))
+        case str():
+            return ("text", value.encode("utf-8", "surrogateescape"))
+        case PackedStrings():
+            return ("strings", tuple(value.raw(i) for i in range(len(value))))
+        case PackedArrays():
+            return ("arrays", tuple(_spelled(each) for each in value))
+        case np.ndarray():
+            return ("numbers", value.dtype.str.lstrip("|"), value.tobytes())
+        case _:
+            return ("?", repr(value))
+
+
+def _difference(expected: Facts, got: Facts) -> Wrong | None:
+    for field, wanted, found in zip(Facts._fields, expected, got, strict=True):
+        if wanted == found:
+            continue
+        if isinstance(wanted, tuple) and isinstance(found, tuple) and len(wanted) == len(found):
+            wanted, found = next((a, b) for a, b in zip(wanted, found, strict=True) if a != b)
+        return Wrong("differs", f"{field} {wanted!r:.300}", f"{found!r:.300}")
+    return None
+
+
+def _unpeered(data: bytes, expected: Facts) -> Wrong | None:
+    """Hold what is accepted to what safetensors' own reader accepts."""
+    if expected.format != "safetensors":
+        return None
+    try:
+        theirs = safetensors.deserialize(data)
+    except Exception as error:  # noqa: BLE001 - a SafetensorError, or a panic that isn't one
+        if any(words in str(error) for words in _THEIR_OWN):
+            return None
+        return Wrong("accepted", f"a refusal, as by safetensors ({error})", "a header")
+    names = {name for name, _ in theirs}
+    ours = {tensor.name for tensor in expected.tensors}
+    return None if names == ours else Wrong("differs", f"names {names}", f"{ours}")

@@ -1,0 +1,38 @@
+"""What is generated of the documents is fresh, what they show works, and links lead somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.workspace import shards
+
+
+def _shards(root: Path) -> Sequence[Shard]:
+    everything = tuple(package.name for package in shards(root))
+    texts = ("**/*.md", "snapshots/boundaries/witness.txt")
+    runs = Reads(own=everything, runs=everything, paths=texts)
+    return [
+        Shard("docs", "generated", runs, 30),
+        Shard("docs", "examples", runs, 30),
+        Shard("docs", "references", Reads(own=everything, paths=texts), 30),
+    ]
+
+
+def _run(job: Job) -> Iterator[Outcome]:
+    from emel_tools.pages.check import examples, generated, references
+
+    checks = {"generated": generated, "examples": examples, "references": references}
+    for name in job.shards:
+        findings, checked = checks[name](job.root)
+        yield Outcome(name, checked, findings)
+
+
+LANE = Lane(
+    "docs",
+    "drawings, pages and parts of READMEs are generated, examples run, references lead somewhere",
+    _shards,
+    _run,
+    together=True,
+)

@@ -1,0 +1,85 @@
+"""All tests pass, in any order, each suite by itself; none is lost, skipped or unable to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.snapshots import Kind
+from emel_tools.suites.parts import parts
+
+if TYPE_CHECKING:
+    from emel_tools.suites.parts import Part
+
+WRITTEN: Final = "written"
+"""The shard that reads the tests without running them."""
+COLLECTION: Final = "collection"
+"""The shard that compares what all parts ran with what one run of everything would."""
+_SECONDS: Final = {"emel": 400.0, "tools": 400.0}
+_GRACE: Final = 20.0
+
+
+def _shards(root: Path) -> Sequence[Shard]:
+    everything = Reads(paths=("**/*.py",))
+    found = [
+        Shard("tests", part.name, _reads(part), _SECONDS.get(part.package.name, 200.0) + _GRACE)
+        for part in parts(root)
+    ]
+    after = tuple(shard.key for shard in found)
+    found.append(Shard("tests", WRITTEN, everything, 60))
+    found.append(Shard("tests", COLLECTION, everything, 120, after, only_full=True))
+    return found
+
+
+def _reads(part: Part) -> Reads:
+    name = part.package.name
+    return Reads(own=(name,), runs=(name,))
+
+
+def _run(job: Job) -> Iterator[Outcome]:
+    known = {part.name: part for part in parts(job.root)}
+    for name in job.shards:
+        if name == WRITTEN:
+            yield _written(job)
+        elif name == COLLECTION:
+            yield _collection(job)
+        else:
+            yield _suite(job, known[name])
+
+
+def _suite(job: Job, part: Part) -> Outcome:
+    from emel_tools.suites import command, verdict, written
+
+    seconds = _SECONDS.get(part.package.name, 200.0)
+    ran = command.run(job.root, part, job.seed, job.folder, seconds)
+    found = list(verdict.findings(job.root, part, ran, job.seed))
+    if ran.record is None:
+        return Outcome(part.name, f"nothing to its end, seed {job.seed}", found)
+    found += written.uncollected(job.root, part, ran.record)
+    checked = f"{ran.record.summary}, seed {job.seed}"
+    return Outcome(part.name, checked, found, verdict.measured(job.root, part, ran.record))
+
+
+def _written(job: Job) -> Outcome:
+    from emel_tools.suites import written
+
+    found, checked = written.check(job.root)
+    return Outcome(WRITTEN, checked, found)
+
+
+def _collection(job: Job) -> Outcome:
+    from emel_tools.suites import collection
+
+    found, checked = collection.check(job.root, job.folder)
+    return Outcome(COLLECTION, checked, found)
+
+
+LANE = Lane(
+    "tests",
+    "all tests pass in random order, none is lost or skipped, and each can fail",
+    _shards,
+    _run,
+    Kind(counts=False),
+)

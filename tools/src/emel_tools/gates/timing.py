@@ -1,0 +1,60 @@
+"""Shards take about as long as is recorded, and their budgets leave room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.snapshots import Kind
+from emel_tools.workspace import shards
+
+
+def _shards(root: Path) -> Sequence[Shard]:
+    """List one shard a lane; it runs behind all of that lane's, and brings them if it is named."""
+    reads = Reads(own=tuple(package.name for package in shards(root)), paths=("**/*.md",))
+    return [
+        Shard("timing", lane.name, reads, 10, behind=tuple(s.key for s in lane.shards(root)))
+        for lane in _others(root)
+    ]
+
+
+def _others(root: Path) -> Iterator[Lane]:
+    """List the lanes that are timed; one that can't be listed is red by itself."""
+    from emel_tools.running.registry import NAMES, lane
+
+    for name in NAMES:
+        if name != LANE.name:
+            with suppress(Exception):
+                lane(name).shards(root)
+                yield lane(name)
+
+
+def _run(job: Job) -> Iterator[Outcome]:
+    from emel_tools.running.registry import lane as lane_of
+    from emel_tools.snapshots import lines
+    from emel_tools.timing.control import slowness
+    from emel_tools.timing.measured import remember, took, warm
+    from emel_tools.timing.verdict import Times, outcome
+
+    slow = slowness()
+    taken = {key: seconds / slow for key, seconds in took(job.root).items()}
+    times = Times(taken, warm(job.root))
+    for name in job.shards:
+        lane = lane_of(name)
+        recorded = lines.read(lines.path_of(job.root, "timing", name))
+        buckets = {line.key: int(line.value) for line in recorded if line.value.isdecimal()}
+        yield outcome(lane, lane.shards(job.root), buckets, times)
+    remember(job.root, taken)
+
+
+LANE = Lane(
+    "timing",
+    "shards take about the processor time that is recorded, and their budgets leave room",
+    _shards,
+    _run,
+    kind=Kind(),
+    together=True,
+    judges=True,
+)

@@ -1,0 +1,35 @@
+"""basedpyright finds nothing that isn't recorded, and no hole in the types is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from emel_tools.ratchets import sources
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.snapshots import Kind
+
+
+def _shards(root: Path) -> Sequence[Shard]:
+    # What is checked are sources, and what they import: tests have no part in it.
+    return [
+        Shard("types", name, Reads(runs=(name,)) if name != sources.ROOT else _ROOT, 40)
+        for name in sources.shards(root)
+    ]
+
+
+def _run(job: Job) -> Iterator[Outcome]:
+    from emel_tools.ratchets import types
+
+    yield from types.outcomes(job)
+
+
+_ROOT = Reads(paths=("*.py", "*.pyi", "typings/**"))
+LANE = Lane(
+    "types",
+    "strict checking finds only what is recorded, and so do Any, casts and suppressions",
+    _shards,
+    _run,
+    Kind(only_shrinks=True),
+    together=True,
+)

@@ -1,0 +1,104 @@
+"""What a tree is compared with: the commit that recorded the ratios, its record and its sources."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from emel_tools.scope.closure import closures
+from emel_tools.snapshots import lines
+
+
+class Reference(NamedTuple):
+    """A commit whose record was made of its own sources."""
+
+    commit: str
+    recorded: Mapping[str, str]
+    """Its snapshot of the shard."""
+    root: Path
+    """Where its packages lie."""
+    same: bool
+    """Whether the sources that the shard runs are, byte for byte, those of the commit."""
+
+
+def find(root: Path, folder: Path, shard: str, runs: Iterable[str], base: str) -> Reference | None:
+    """Find what to compare with.
+
+    It is the last commit that changed the snapshot, so that many small losses add up until they
+    are recorded; but none after `base`, because a branch might have slowed down what it recorded
+    something else of. A commit that is checked out is judged by the record before it.
+
+    Returns
+    -------
+    Reference or None
+        None where nothing older is known: no git, no history, a snapshot that was never committed,
+        or one whose only commit is checked out with nothing changed since.
+    """
+    path = lines.path_of(root, "bench", shard).relative_to(root).as_posix()
+    touched = _git(root, "log", "--format=%H", "--", path).decode().split()
+    if not touched:
+        return None
+    before = [commit for commit in touched if base and _is_before(root, commit, base)]
+    chosen = before or touched
+    head = _git(root, "rev-parse", "HEAD").decode().strip()
+    commit = chosen[1] if chosen[0] == head and len(chosen) > 1 else chosen[0]
+    sources = _extracted(root, folder, commit)
+    known = closures(root)
+    reached = {each for name in runs for each in known.get(name, {name})} - {"tools"}
+    same = all(_contents(root, name) == _contents(sources, name) for name in reached)
+    if same and commit == head:
+        return None
+    text = _git(root, "show", f"{commit}:{path}").decode()
+    return Reference(commit, lines.values_of(text), sources, same)
+
+
+def _is_before(root: Path, commit: str, base: str) -> bool:
+    return _git(root, "merge-base", commit, base).decode().strip() == commit
+
+
+def _extracted(root: Path, folder: Path, commit: str) -> Path:
+    """Write the packages of a commit below `folder`, once; those of others are dropped."""
+    place = folder / commit
+    if not place.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        archive = _git(root, "archive", "--format=tar", commit, "packages")
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+                members.extractall(unfinished, filter="data")
+            Path(unfinished).rename(place)
+            Path(unfinished).mkdir()  # for its owner to remove
+    return place
+
+
+def _contents(root: Path, package: str) -> dict[str, bytes]:
+    source = root / "packages" / package / "src"
+    return {
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for path in sorted(source.rglob("*.py"))
+    }
+
+
+def prune(folder: Path, keep: Iterable[Path]) -> None:
+    """Drop the sources of commits that nothing is compared with any more."""
+    kept = set(keep)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path not in kept:
+            shutil.rmtree(path)
+
+
+def _git(root: Path, *words: str) -> bytes:
+    """Ask git; nothing if it refuses, or isn't there."""
+    # What a hook has set for git may speak of another repository.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    try:
+        done = subprocess.run(("git", *words), cwd=root, env=kept, capture_output=True, check=False)
+    except FileNotFoundError:
+        return b""
+    return done.stdout if done.returncode == 0 else b""

@@ -1,0 +1,126 @@
+"""Which files have changed, as git says it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+_MAIN = ("main", "master")
+
+
+class UnknownBaseError(Exception):
+    """What should be compared with is no commit here."""
+
+
+class Changes(NamedTuple):
+    """The difference between the files here and a commit."""
+
+    base: str
+    """The commit; empty if there is nothing to compare with."""
+    because: str
+    """Why it is that one, or why there is none."""
+    files: tuple[str, ...]
+    """Changed, added, removed and untracked files from the root, sorted; both names of a rename."""
+    moved: frozenset[str]
+    """Those of them that were added or removed: what lists their folder sees the change."""
+
+
+def changes(root: Path, base: str = "", passed: str = "") -> Changes:
+    """Compare the files at `root` with a commit: committed, uncommitted and untracked changes.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    base
+        What to compare with: the merge base with this branch or commit. By default with the main
+        branch of the remote it was cloned from, else with the main branch here.
+    passed
+        A commit that was seen green here: what main is compared with, if nothing else is known.
+
+    Raises
+    ------
+    UnknownBaseError
+        `base` is no commit, or has nothing in common with what is here.
+    """
+    if base:
+        found = _merge_base(root, base)
+        if not found:
+            raise UnknownBaseError(f"{base!r} is no branch or commit that this one comes from")
+        return _since(root, found, f"the merge base with {base}")
+    if not _git(root, "rev-parse", "--verify", "-q", "HEAD"):
+        return Changes("", "there is no commit to compare with", (), frozenset())
+    here = branch(root)
+    for name in _mains(root):
+        if name != here and (found := _merge_base(root, name)):
+            return _since(root, found, f"the merge base with {name}")
+    if passed and _merge_base(root, passed) == passed:
+        return _since(root, passed, "the commit that last passed here")
+    return Changes("", "no main branch is known to compare with", (), frozenset())
+
+
+def branch(root: Path) -> str:
+    """Name the branch that is checked out; empty where none is, and where there is no git."""
+    return _git(root, "symbolic-ref", "--short", "-q", "HEAD").strip()
+
+
+def head(root: Path) -> str:
+    """Name the commit that is checked out, if no file differs from it; else nothing."""
+    if _git(root, "status", "--porcelain", "--untracked-files=normal"):
+        return ""
+    return _git(root, "rev-parse", "-q", "--verify", "HEAD").strip()
+
+
+def parent(root: Path, commit: str = "HEAD") -> str:
+    """Name the commit before one, along the first parents; empty for the first."""
+    return _git(root, "rev-parse", "-q", "--verify", f"{commit}^1").strip()
+
+
+def is_main(root: Path) -> bool:
+    """Whether this is the main branch, or, on a machine that tests commits, may be."""
+    return branch(root) in (*_MAIN, "")
+
+
+def under_ci() -> bool:
+    """Whether this is a machine that tests commits."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+
+
+def since(root: Path, commit: str) -> Changes:
+    """Compare with just this commit."""
+    return _since(root, commit, "")
+
+
+def _since(root: Path, commit: str, because: str) -> Changes:
+    words = _git(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
+    status = dict(zip(words[1::2], words[::2], strict=False))
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    moved = {path for path, letter in status.items() if letter != "M"} | {*untracked}
+    files = {*status, *untracked} - {""}
+    return Changes(commit, because, tuple(sorted(files)), frozenset(moved - {""}))
+
+
+def _mains(root: Path) -> list[str]:
+    default = _git(root, "symbolic-ref", "--short", "-q", "refs/remotes/origin/HEAD").strip()
+    return [name for name in (default, *(f"origin/{n}" for n in _MAIN), *_MAIN) if name]
+
+
+def _merge_base(root: Path, commit: str) -> str:
+    return _git(root, "merge-base", "--end-of-options", "HEAD", commit).strip()
+
+
+def _git(root: Path, *words: str) -> str:
+    """Ask git; nothing if it refuses, or isn't there.
+
+    What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out: it may
+    speak of another repository, and the files that count are those in the folder.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    command = ("git", "-c", "core.quotePath=false", *words)
+    try:
+        done = subprocess.run(command, cwd=root, env=kept, capture_output=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else ""

@@ -1,0 +1,47 @@
+"""Keep what each shard was seen to read, while a run goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from emel_tools.running.results import Result
+from emel_tools.running.schedule import Progress
+from emel_tools.running.tasks import Task
+from emel_tools.scope import observed
+from emel_tools.scope.changes import head
+from emel_tools.scope.choice import PASSED, Scope, folder
+
+
+def noting(root: Path, progress: Progress) -> Progress:
+    """Forget what is known of a shard as it begins, and note what it read as it ends."""
+
+    def begun(task: Task) -> None:
+        shutil.rmtree(_notes(root, task), ignore_errors=True)
+        for key in task.keys:
+            observed.forget(folder(root), key)
+        progress.begun(task)
+
+    def ended(task: Task, results: Sequence[Result]) -> None:
+        seen = observed.collect(_notes(root, task), green=True)
+        for result in results:
+            green = result.verdict == "ok"  # neither red nor left without a verdict
+            kept = observed.Seen(green=green, files=seen.files, folders=seen.folders)
+            observed.write(folder(root), result.key, kept)
+        progress.ended(task, results)
+
+    return progress._replace(begun=begun, ended=ended)
+
+
+def remember_passed(root: Path, scope: Scope, *, green: bool, whole: bool) -> None:
+    """Remember the commit, if no file differs from it and all that it can affect was green."""
+    commit = head(root) if green and whole else ""
+    if commit and scope.choices:
+        path = root / PASSED
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{commit}\n", encoding="utf-8")
+
+
+def _notes(root: Path, task: Task) -> Path:
+    return observed.notes_of(root, task.lane.name, [shard.name for shard in task.shards])

@@ -1,0 +1,124 @@
+"""What a shard was seen to read in the repository when it last ran, and whether it was green.
+
+Each process of a shard notes the files of the repository that it opens and the folders that it
+lists (audit events), and the modules that it has loaded. So a test that reads another package's
+sources, or a page, depends on them without saying so anywhere.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+NOTES: Final = "EMEL_GATE_NOTES"
+"""The environment variable that names the folder where processes leave their notes."""
+_LISTS: Final = ("os.listdir", "os.scandir")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What is known of the last run of a shard."""
+
+    green: bool
+    files: frozenset[str] = frozenset()
+    """Opened or imported, from the root, with slashes."""
+    folders: frozenset[str] = frozenset()
+    """Listed."""
+
+
+def read(folder: Path, key: str) -> Seen | None:
+    """Read what is known of a shard; None if it never ran here, or was ended."""
+    path = folder / f"{key}.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Seen)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def write(folder: Path, key: str, seen: Seen) -> None:
+    """Keep what is known of a shard."""
+    path = folder / f"{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(seen, order="sorted"))
+
+
+def forget(folder: Path, key: str) -> None:
+    """Know nothing of a shard any more: it is about to run."""
+    (folder / f"{key}.json").unlink(missing_ok=True)
+
+
+def notes_of(root: Path, lane: str, shards: Sequence[str]) -> Path:
+    """Say where the processes that run these shards of a lane leave their notes."""
+    name = f"{lane}/{shards[0]}" if len(shards) == 1 else lane
+    return root / ".nox" / "gate" / "notes" / name
+
+
+def collect(notes: Path, *, green: bool) -> Seen:
+    """Put together, and remove, the notes of all processes that ran a shard."""
+    files: set[str] = set()
+    folders: set[str] = set()
+    for path in notes.glob("*.json"):
+        seen = msgspec.json.decode(path.read_bytes(), type=Seen)
+        files |= seen.files
+        folders |= seen.folders
+        path.unlink()
+    return Seen(green, frozenset(files), frozenset(folders))
+
+
+def take_notes(root: Path) -> None:
+    """Note what this process reads from now on, and write it down when it ends.
+
+    Does nothing where no folder for notes is named (`EMEL_GATE_NOTES`).
+    """
+    folder = os.environ.get(NOTES)
+    if not folder:
+        return
+    files: set[str] = set()
+    folders: set[str] = set()
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open":
+            files.add(_spelled(arguments[0]))
+        elif event in _LISTS:
+            folders.add(_spelled(arguments[0]))
+
+    def leave() -> None:
+        loaded = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
+        seen = Seen(
+            green=True,
+            files=frozenset(_ours(root, here, {*files, *(str(p) for p in loaded if p)})),
+            folders=frozenset(_ours(root, here, folders)),
+        )
+        path = Path(folder, f"{os.getpid()}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.encode(seen))
+
+    here = Path.cwd()
+    sys.addaudithook(note)
+    atexit.register(leave)
+
+
+def _spelled(path: object) -> str:
+    """Spell what was opened or listed; nothing for a descriptor."""
+    if path is None:
+        return "."
+    return os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
+
+
+def _ours(root: Path, here: Path, paths: Iterable[str]) -> Iterable[str]:
+    """Spell what lies in the repository from its root, without what nobody commits."""
+    for path in paths:
+        if "__pycache__" in path or not path:
+            continue
+        full = os.path.normpath(here / path)
+        if full == str(root):
+            yield "."
+        elif full.startswith(f"{root}{os.sep}"):
+            found = full[len(str(root)) + 1 :].replace(os.sep, "/")
+            if not found.startswith((".nox/", ".git/", ".hypothesis")):
+                yield found

@@ -1,0 +1,120 @@
+"""Which functions check something: a test that calls none of them can't fail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from emel_tools.suites.syntax import FUNCTIONS, Block, Function, dotted, last
+
+_CHECKING: Final = frozenset({
+    "raises", "warns", "fail", "deprecated_call", "RaisesGroup",
+    "exec",  # of an example in a README, which asserts for itself
+})  # fmt: skip
+"""What pytest and Python have for it."""
+
+
+class Source(NamedTuple):
+    """One file of tests, or of what tests are helped by."""
+
+    path: str
+    """From the root."""
+    tree: ast.Module
+
+    @classmethod
+    def read(cls, root: Path, path: Path) -> Source:
+        """Parse a file; one that is no Python is empty here, and pytest says so."""
+        try:
+            tree = ast.parse(path.read_bytes(), str(path))
+        except (SyntaxError, ValueError):
+            tree = ast.Module([], [])
+        return cls(path.relative_to(root).as_posix(), tree)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether pytest collects it by its name."""
+        name = self.path.rpartition("/")[2]
+        return name.startswith("test_") or name.endswith("_test.py")
+
+
+class Checks:
+    """The functions of many files, by name, and which of them check something.
+
+    Names are enough: `self.holds(...)` may be any method of that name, and if one of them checks,
+    it is believed.
+
+    Parameters
+    ----------
+    sources
+        Tests, their conftests, and the testing modules of the packages.
+    """
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._nodes: dict[str, list[ast.AST]] = {}
+        for source in sources:
+            for node in ast.walk(source.tree):
+                if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                    self._nodes.setdefault(node.name, []).append(node)
+                elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    self._nodes.setdefault(node.targets[0].id, []).append(node.value)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Name the functions and classes that check something, themselves or by calling others."""
+        direct = {name for name, nodes in self._nodes.items() if any(map(checks_itself, nodes))}
+        mentioned = {name: {*_mentioned(nodes)} for name, nodes in self._nodes.items()}
+        while True:
+            more = {name for name, others in mentioned.items() if others & direct} - direct
+            if not more:
+                return frozenset(direct)
+            direct |= more
+
+    def checks(self, node: ast.AST, but: frozenset[str] = frozenset()) -> bool:
+        """Whether something checks, or names a function that does; some names are others'."""
+        return checks_itself(node) or bool({*_mentioned([node])} & self.names - but)
+
+    def checks_in(self, block: Block, around: Iterable[Function]) -> bool:
+        """Whether a block checks; what is handed to a function around it isn't known."""
+        given = {
+            argument.arg
+            for function in around
+            for argument in (*function.args.args, *function.args.kwonlyargs)
+        }
+        return any(self.checks(statement, frozenset(given)) for statement in block)
+
+    def asked_for(self, function: Function) -> bool:
+        """Whether a fixture that a test asks for checks something, when it ends for example."""
+        asked = {argument.arg for argument in function.args.args}
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and last(decorator.func) == "usefixtures":
+                asked |= {a.value for a in decorator.args if isinstance(a, ast.Constant)}
+        return bool(asked & self.names)
+
+
+def checks_itself(node: ast.AST) -> bool:
+    """Whether there is a check among the statements of something."""
+    return any(is_check(inner) for inner in ast.walk(node))
+
+
+def is_check(node: ast.AST) -> bool:
+    """Whether this is a check: `assert`, `raise AssertionError`, `pytest.raises`, `assert_x()`."""
+    match node:
+        case ast.Assert():
+            return True
+        case ast.Raise(exc=ast.Call(func=kind)) | ast.Raise(exc=kind):
+            return dotted(kind) == "AssertionError"
+        case ast.Call(func=function):
+            name = last(function)
+            return name in _CHECKING or name.startswith("assert")
+        case _:
+            return False
+
+
+def _mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        for inner in ast.walk(node):
+            if isinstance(inner, (ast.Name, ast.Attribute)):
+                yield last(inner)

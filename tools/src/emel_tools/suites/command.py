@@ -1,0 +1,88 @@
+"""Run one part of a suite: pytest in a process of its own, witnessed, its lines counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from emel_tools.suites import record
+from emel_tools.suites.parts import Part
+from emel_tools.suites.record import Record
+
+_WITNESS: Final = "emel_tools.boundaries.witness.plugin"
+_PLUGIN: Final = "emel_tools.suites.plugin"
+_GRACE: Final = 10.0
+"""Seconds that a process has to say where it is before it is ended."""
+
+
+class Ran(NamedTuple):
+    """How a run ended."""
+
+    record: Record | None
+    """None if it didn't come to its end."""
+    exit_code: int
+    too_long: bool
+    running: str
+    """The test that ran last, if it didn't come to its end."""
+
+
+def words(root: Path, part: Part, seed: int, folder: Path) -> list[str]:
+    """Spell the command.
+
+    Coverage starts before pytest does, and not as its plugin, because the plugins are among the
+    sources of the tools.
+    """
+    source = part.package.source.relative_to(root).as_posix()
+    data = part.coverage(folder)
+    return [
+        *(sys.executable, "-m", "coverage", "run", "--rcfile=", "--branch"),
+        *(f"--source={source}", f"--data-file={data}", "-m", "pytest"),
+        *("-p", _WITNESS, "-p", _PLUGIN, "-p", "no:cacheprovider", "-p", "no:xdist", "-q"),
+        *(f"--randomly-seed={seed}", f"--emel-record={part.record(folder)}"),
+        *(f"--emel-part={part.number}/{part.of}", "--color=no"),
+        (part.package.folder / "tests").relative_to(root).as_posix(),
+    ]
+
+
+def run(root: Path, part: Part, seed: int, folder: Path, seconds: float) -> Ran:
+    """Run it, for no longer than some seconds; pytest prints where this process does."""
+    path = part.record(folder)
+    running = path.with_suffix(".running")
+    for stale in (path, running, part.coverage(folder)):
+        stale.unlink(missing_ok=True)
+    part.coverage(folder).parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    process = subprocess.Popen(
+        words(root, part, seed, folder), cwd=root, env=environment(seed), stdin=subprocess.DEVNULL
+    )
+    try:
+        process.wait(seconds)
+        too_long = False
+    except subprocess.TimeoutExpired:
+        too_long = True
+        process.send_signal(signal.SIGABRT)  # faulthandler says where every thread is
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    begun = running.read_text("utf-8").splitlines() if running.exists() else []
+    found = None if too_long else record.read(path)
+    return Ran(found, process.returncode, too_long, begun[-1] if begun else "")
+
+
+def environment(seed: int) -> dict[str, str]:
+    """Say what a run is told: hashes follow from the seed, and nothing else is set."""
+    ours = ("PYTEST_", "COVERAGE_", "HYPOTHESIS_")
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONHASHSEED": str(seed % 2**32)}
+
+
+def again(node_id: str, seed: int) -> str:
+    """Spell the command that runs one test again, as it was run."""
+    quoted = node_id.replace("'", "'\\''")
+    return f"nox -s tests -- '{quoted}' --randomly-seed={seed}"

@@ -1,0 +1,208 @@
+"""Which lines and branches of a package its own tests leave out."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from coverage import Coverage
+
+from emel_tools.suites.syntax import dotted
+
+_EXCLUDED: Final = (
+    r"^\s*(((async )?def .*?)?[\])]+(\s*->.*?)?:\s*)?\.\.\.\s*(#|$)",
+    r"^\s*if (typing\.)?TYPE_CHECKING:",
+)
+"""What never runs: `...` for a body, and imports for types. No comment hides a line."""
+_NEVER: Final = r"(?!)"
+MODULE: Final = "(module)"
+"""The scope of what stands in no function."""
+
+
+class Missing(NamedTuple):
+    """What was left out in one function."""
+
+    path: str
+    """From the root."""
+    scope: str
+    """Qualified name of the function; `MODULE` for what stands in none."""
+    lines: tuple[int, ...]
+    """First lines of the statements that never ran."""
+    branches: tuple[tuple[int, int], ...]
+    """From which line to which it never went; to less than 0 for leaving the function."""
+
+    def says_line(self) -> str:
+        """Say of a line that it is missing."""
+        return f"no test of the package runs this line of {self.scope}"
+
+    def says_branch(self, end: int) -> str:
+        """Say of a branch that it is missing, by where it leads."""
+        where = f"line {end}" if end > 0 else "the end"
+        return f"no test of the package goes from here to {where} in {self.scope}"
+
+
+def missing(root: Path, source: Path, data: Sequence[Path]) -> tuple[list[Missing], int]:
+    """Read what the runs of a suite left out of the sources of its package.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    source
+        The folder of the package.
+    data
+        What the runs have written down, one file a part.
+
+    Returns
+    -------
+    tuple
+        What was left out, sorted, without functions that were run whole; and how many modules
+        there are.
+
+    Raises
+    ------
+    KeyError
+        A module isn't among what was counted.
+    """
+    files = _report(data)
+    found: list[Missing] = []
+    paths = sorted(source.rglob("*.py"))
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        unreachable = Module(path).unreachable
+        functions: dict[str, Any] = files[name].get("functions", {"": files[name]})
+        for scope, facts in functions.items():
+            lines = tuple(line for line in facts["missing_lines"] if line not in unreachable)
+            branches = tuple(
+                (start, end)
+                for start, end in facts["missing_branches"]
+                if start not in unreachable and end not in unreachable
+            )
+            if lines or branches:
+                found.append(Missing(name, scope or MODULE, lines, branches))
+    return sorted(found), len(paths)
+
+
+def _report(data: Sequence[Path]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        counted = Coverage(data_file=f"{folder}/data", config_file=False, branch=True)
+        counted.set_option("report:exclude_lines", list(_EXCLUDED))
+        counted.set_option("report:partial_branches", [_NEVER])
+        counted.combine([str(path) for path in data], keep=True)
+        counted.json_report(outfile=f"{folder}/report.json")
+        return json.loads(Path(folder, "report.json").read_bytes())["files"]
+
+
+class Module:
+    """What the syntax of a module says of its lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._tree = ast.parse(path.read_bytes(), str(path))
+
+    @cached_property
+    def unreachable(self) -> frozenset[int]:
+        """Lines that this Python or this system never runs, by what an `if` asks of `sys`."""
+        lines: set[int] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.If) and (holds := _holds_here(node.test)) is not None:
+                for statement in node.orelse if holds else node.body:
+                    lines |= {*range(statement.lineno, (statement.end_lineno or 0) + 1)}
+        return frozenset(lines)
+
+    @cached_property
+    def extents(self) -> dict[int, range]:
+        """For the first line of each statement, all its lines; of a compound one, its head."""
+        found: dict[int, range] = {}
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.stmt):
+                body: list[ast.stmt] = getattr(node, "body", [])
+                end = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+                found.setdefault(node.lineno, range(node.lineno, max(end, node.lineno) + 1))
+        return found
+
+    def is_among(self, line: int, changed: Iterable[int]) -> bool:
+        """Whether the statement that begins in a line has changed."""
+        extent = self.extents.get(line, range(line, line + 1))
+        return any(each in extent for each in changed)
+
+
+def _holds_here(test: ast.expr) -> bool | None:
+    match test:
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            if dotted(left) == "sys.version_info":
+                value: Any = sys.version_info[:]
+            elif dotted(left) == "sys.platform":
+                value = sys.platform
+            else:
+                return None
+        case _:
+            return None
+    try:
+        other = ast.literal_eval(right)
+    except ValueError:
+        return None
+    match op:
+        case ast.GtE():
+            return value >= other
+        case ast.Lt():
+            return value < other
+        case ast.Eq():
+            return value == other
+        case ast.NotEq():
+            return value != other
+        case _:
+            return None
+
+
+class Count(NamedTuple):
+    """What is missing of one kind in one function."""
+
+    key: str
+    """As the snapshot has it."""
+    value: str
+    path: str
+    places: tuple[tuple[int, str], ...]
+    """Each with its line and what is missing."""
+
+
+def counts(source: str, found: Iterable[Missing]) -> Iterator[Count]:
+    """Count what is missing.
+
+    Parameters
+    ----------
+    source
+        The folder of the package, from the root.
+    found
+        What is missing.
+    """
+    for each in found:
+        name = f"{each.path.removeprefix(f'{source}/')} {each.scope}"
+        if each.lines:
+            places = tuple((line, each.says_line()) for line in each.lines)
+            yield Count(f"{name} lines", str(len(places)), each.path, places)
+        if each.branches:
+            places = tuple((start, each.says_branch(end)) for start, end in each.branches)
+            yield Count(f"{name} branches", str(len(places)), each.path, places)
+
+
+def untested(
+    root: Path, found: Iterable[Missing], changed: dict[str, frozenset[int]]
+) -> Iterator[tuple[str, int, str]]:
+    """List changed lines that no test runs: path, line and what is missing."""
+    for each in found:
+        lines = changed.get(each.path)
+        if not lines:
+            continue
+        module = Module(root / each.path)
+        for line in each.lines:
+            if module.is_among(line, lines):
+                yield each.path, line, each.says_line()
+        for start, end in each.branches:
+            if module.is_among(start, lines):
+                yield each.path, start, each.says_branch(end)

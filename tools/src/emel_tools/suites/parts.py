@@ -1,0 +1,55 @@
+"""How the suites are divided: one a package, the longest into parts that run side by side."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from emel_tools.workspace import Package, shards
+
+_PARTS: Final[Mapping[str, int]] = {"emel": 2, "tools": 2}
+"""Suites that would otherwise be waited for when all others have ended."""
+
+
+class Part(NamedTuple):
+    """Tests that run in one process."""
+
+    package: Package
+    number: int = 1
+    of: int = 1
+
+    @property
+    def name(self) -> str:
+        """What it is called: `io_mmap`, `emel-1-of-2`."""
+        return f"{self.package.name}{suffix(self.number, self.of)}"
+
+    def record(self, folder: Path) -> Path:
+        """Say where its run is written down, below the gate's folder."""
+        return folder / "tests" / f"{self.name}.json"
+
+    def coverage(self, folder: Path) -> Path:
+        """Say where the lines that it ran are written down, below the gate's folder."""
+        return folder / "coverage" / f"{self.name}.sqlite"
+
+
+def parts(root: Path) -> tuple[Part, ...]:
+    """List the parts of all suites."""
+    return tuple(part for package in shards(root) for part in parts_of(package))
+
+
+def parts_of(package: Package) -> tuple[Part, ...]:
+    """List the parts of one suite."""
+    of = _PARTS.get(package.name, 1)
+    return tuple(Part(package, number, of) for number in range(1, of + 1))
+
+
+def suffix(number: int, of: int) -> str:
+    """Spell which part of a suite it is; nothing for a whole one."""
+    return f"-{number}-of-{of}" if of > 1 else ""
+
+
+def number_of(node_id: str, of: int) -> int:
+    """Say in which part a test runs: the same on every machine, whatever else is collected."""
+    return zlib.crc32(node_id.encode()) % of + 1

@@ -1,0 +1,205 @@
+"""The plugin for pytest that the gate runs every suite with: `-p emel_tools.suites.plugin`.
+
+It makes a run a function of the tree and the seed (Hypothesis draws the same examples every time,
+and knows no deadline), takes the tests of one part, and writes down what happened to each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import settings
+
+from emel_tools.scope import observed
+from emel_tools.suites import asserted, record
+from emel_tools.suites.parts import number_of
+from emel_tools.suites.record import Case, Record, Trouble
+
+_LINES: Final = 6
+"""How many lines of what pytest says of a failure are kept."""
+_KEY: Final = pytest.StashKey["Observer"]()
+
+settings.register_profile("gate", derandomize=True, deadline=None, database=None)
+
+
+class Observer:
+    """What is seen of one run."""
+
+    def __init__(self, config: pytest.Config, path: Path | None) -> None:
+        self.config = config
+        self.path = path
+        self.began = time.monotonic()
+        self.cases: list[Case] = []
+        self.functions: list[str] = []
+        self.ended: list[str] = []
+        self.deselected: list[str] = []
+        self.troubles: list[Trouble] = []
+        self.running = None if path is None else _opened(path.with_suffix(".running"))
+
+    def begins(self, item: pytest.Item) -> None:
+        """Write down which test runs now, so that it is known if it ends the process."""
+        if self.running is not None:
+            os.write(self.running, f"{item.nodeid}\n".encode())
+
+    def see(self, kind: record.Kind, node_id: str, file: str, line: int, what: str) -> None:
+        """Remember a test that didn't simply pass."""
+        told = "\n".join(what.strip().splitlines()[:_LINES])
+        self.troubles.append(Trouble(kind, node_id, file, line, told))
+
+    def relative(self, path: Path) -> str:
+        """Spell a path from the root."""
+        root = self.config.rootpath
+        return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _opened(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the gate hands over."""
+    group = parser.getgroup("emel")
+    group.addoption("--emel-record", default="", help="where to write down what happens")
+    group.addoption("--emel-part", default="1/1", help="run one part of the tests, as 1/2")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin."""
+    settings.load_profile("gate")
+    observed.take_notes(config.rootpath)  # the scope wants to know what tests open
+    path = str(config.getoption("emel_record") or "")
+    config.stash[_KEY] = Observer(config, Path(path).resolve() if path else None)
+    asserted.watch()
+
+
+def pytest_unconfigure() -> None:
+    """End."""
+    asserted.watch(ends=True)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember what somebody left out."""
+    for item in items:
+        item.config.stash[_KEY].deselected.append(item.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the tests of this part."""
+    observer = config.stash[_KEY]
+    number, _, of = str(config.getoption("emel_part")).partition("/")
+    mine = [item for item in items if number_of(item.nodeid, int(of)) == int(number)]
+    observer.functions = sorted({item.nodeid.partition("[")[0] for item in items})
+    observer.cases = [_case(item) for item in mine]
+    items[:] = mine
+
+
+def _case(item: pytest.Item) -> Case:
+    tested: Any = getattr(item, "obj", None)
+    chosen = getattr(tested, "_hypothesis_internal_use_settings", None)
+    if chosen is None and getattr(tested, "__name__", "") == "runTest":  # a state machine
+        chosen = getattr(getattr(item, "cls", None), "settings", None)
+    function = item.nodeid.partition("[")[0]
+    return Case(item.nodeid, function, chosen.max_examples if chosen is not None else 0)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Watch one test."""
+    observer = item.config.stash[_KEY]
+    observer.begins(item)
+    asserted.forget()
+    before = len(observer.troubles)
+    result = yield
+    observer.ended.append(item.nodeid)
+    if len(observer.troubles) == before:  # it passed
+        for failure in asserted.failures():
+            path = observer.relative(Path(failure.file))
+            observer.see("swallowed", item.nodeid, path, failure.line, failure.what)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hear what became of a test."""
+    report = yield
+    observer = item.config.stash[_KEY]
+    line = item.reportinfo()[1] or 0
+    path = observer.relative(item.path)
+    if hasattr(report, "wasxfail"):
+        observer.see("xfailed", item.nodeid, path, line + 1, str(report.wasxfail))
+    elif report.skipped:
+        where = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, "")
+        observer.see("skipped", item.nodeid, path, line + 1, str(where[2]))
+    elif report.failed:
+        kind = "failed" if report.when == "call" else "error"
+        inside = [
+            entry.lineno + 1
+            for entry in (call.excinfo.traceback if call.excinfo else ())
+            if Path(entry.path) == item.path
+        ]
+        observer.see(kind, item.nodeid, path, (inside or [line + 1])[-1], _told(report))
+    return report
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Hear of a file that couldn't be collected, or skipped itself."""
+    # The hook knows no configuration: there is one run in a process, but for tests of this plugin.
+    if report.failed or report.skipped:
+        kind = "uncollectable" if report.failed else "skipped"
+        path = report.nodeid.partition("::")[0]
+        lines = re.findall(rf"^{re.escape(path)}:(\d+):", report.longreprtext, re.MULTILINE)
+        _latest().see(kind, report.nodeid, path, int(lines[-1]) if lines else 0, _told(report))
+
+
+_observers: Final[list[Observer]] = []
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember whose run this is."""
+    _observers.append(session.config.stash[_KEY])
+
+
+def _latest() -> Observer:
+    return _observers[-1]
+
+
+def _told(report: pytest.TestReport | pytest.CollectReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return str(crash.message)
+    return report.longreprtext or str(report.longrepr)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what was seen."""
+    observer = _observers.pop()
+    if observer.path is None or observer.running is None:
+        return
+    os.close(observer.running)
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    counts = ", ".join(text for text, _ in reporter.build_summary_stats_line()[0])
+    seconds = time.monotonic() - observer.began
+    record.write(
+        observer.path,
+        Record(
+            int(session.config.getoption("randomly_seed", 0) or 0),
+            int(session.exitstatus),
+            f"{counts} in {seconds:.1f}s",
+            observer.cases,
+            observer.functions,
+            observer.ended,
+            observer.deselected,
+            observer.troubles,
+        ),
+    )

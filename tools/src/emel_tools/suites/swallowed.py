@@ -1,0 +1,142 @@
+"""Tests that catch their own assertions, and assertions that can't fail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from emel_tools.suites.checks import Checks, Source, is_check
+from emel_tools.suites.syntax import Function, caught, dead, last, truth, within
+
+_TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
+Told = tuple[int, str, str]
+"""Line, rule, and what is wrong."""
+
+
+def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
+    """Find what keeps an assertion from reaching pytest."""
+    names = _assigned(source.tree)
+    for node, around in _within_functions(source.tree):
+        if isinstance(node, (ast.Try, ast.TryStar)):
+            yield from _try(node, around, checks, names)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                checked = checks.checks_in(node.body, around)
+                yield from _with(node, item.context_expr, names, checked=checked)
+
+
+def _within_functions(
+    node: ast.AST, around: tuple[Function, ...] = ()
+) -> Iterator[tuple[ast.AST, tuple[Function, ...]]]:
+    """Walk a file, each node with the functions around it, from the outermost."""
+    for inner in ast.iter_child_nodes(node):
+        yield inner, around
+        is_scope = isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
+        yield from _within_functions(inner, (*around, inner) if is_scope else around)
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _try(
+    node: ast.Try | ast.TryStar,
+    around: tuple[Function, ...],
+    checks: Checks,
+    names: Mapping[str, ast.expr],
+) -> Iterator[Told]:
+    checked = checks.checks_in(node.body, around)
+    for handler in node.handlers:
+        found = caught(handler.type, names)
+        if not found or _goes_on(handler):
+            continue
+        by_name = "AssertionError" in found
+        # A function that hands out what a check says is one of tests, and no test.
+        handed_out = by_name and _is_used(handler) and not _is_in_test(around)
+        if (checked or by_name) and not handed_out:
+            what = f"an assertion that fails in this `try` is caught here ({', '.join(found)})"
+            yield handler.lineno, "swallowed", what
+    for statement in within(node.finalbody):
+        if isinstance(statement, (ast.Return, ast.Break, ast.Continue)):
+            what = "leaving a `finally` lets go of whatever was raised, an assertion too"
+            yield statement.lineno, "swallowed", what
+
+
+def _is_in_test(around: tuple[Function, ...]) -> bool:
+    return any(function.name.startswith("test") for function in around)
+
+
+def _goes_on(handler: ast.ExceptHandler) -> bool:
+    """Whether what is caught, or something else, is raised by the handler."""
+    return any(isinstance(node, ast.Raise) or is_check(node) for node in within(handler.body))
+
+
+def _is_used(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler does more with what it has caught than to print it."""
+    printed = {
+        inner
+        for node in within(handler.body)
+        if isinstance(node, ast.Call) and last(node.func) in _TOLD
+        for inner in ast.walk(node)
+    }
+    used = (node for node in within(handler.body) if node not in printed)
+    return any(isinstance(node, ast.Name) and node.id == handler.name for node in used)
+
+
+def _with(
+    node: ast.With | ast.AsyncWith,
+    context: ast.expr,
+    names: Mapping[str, ast.expr],
+    *,
+    checked: bool,
+) -> Iterator[Told]:
+    if not isinstance(context, ast.Call):
+        return
+    kind = last(context.func)
+    kinds = [*context.args, *(k.value for k in context.keywords if k.arg == "expected_exception")]
+    found = frozenset[str]().union(*(caught(each, names) for each in kinds))
+    if kind == "suppress" and found:
+        if "AssertionError" in found or checked:
+            what = f"an assertion that fails in this `with` is let go ({', '.join(found)})"
+            yield context.lineno, "swallowed", what
+    elif kind == "raises" and found:
+        asserts = [inner for inner in within(node.body) if isinstance(inner, ast.Assert)]
+        for inner in asserts:
+            what = "an assertion of the test itself is expected to fail, so it can't"
+            yield inner.lineno, "swallowed", what
+
+
+def always_true(source: Source) -> Iterator[Told]:
+    """Find assertions that can't fail, or never run."""
+    defined = {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Assert):
+            named = isinstance(node.test, ast.Name) and node.test.id in defined
+            if truth(node.test) or named:
+                yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(last(target) == "AssertionError" for target in targets):
+                yield node.lineno, "swallowed", "AssertionError is made something else"
+    for statement in dead(source.tree):
+        yield statement.lineno, "never runs", "this line can't be reached"
+
+
+def weak_settings(source: Source, least: int) -> Iterator[Told]:
+    """Find properties that are tried on next to nothing."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and last(node.func) in ("settings", "register_profile"):
+            for keyword in node.keywords:
+                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+                if keyword.arg == "max_examples" and isinstance(value, int) and value < least:
+                    what = f"a property that is tried on {value} examples proves little"
+                    yield node.lineno, "weak", what
+                if keyword.arg == "phases" and "generate" not in ast.dump(keyword.value):
+                    yield node.lineno, "weak", "a property that generates nothing proves nothing"

@@ -1,0 +1,154 @@
+"""Read the tests without running them: whether each is collected, and can fail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from emel_tools.findings import Finding
+from emel_tools.suites import swallowed
+from emel_tools.suites.checks import Checks, Source
+from emel_tools.suites.parts import Part
+from emel_tools.suites.record import Record
+from emel_tools.suites.swallowed import Told
+from emel_tools.suites.syntax import FUNCTIONS, Function, last
+from emel_tools.workspace import shards
+
+_LEAST: Final = 20
+"""Examples that a property is tried on, at least."""
+_FIXES: Final = {
+    "swallowed": "let the assertion reach pytest; a check that has to fail is called under"
+    " pytest.raises(AssertionError)",
+    "always true": "assert what would be false if the promise were broken",
+    "never runs": "remove it, or let it be reached",
+    "weak": f"let it draw {_LEAST} examples or more",
+    "no check": "assert what it promises",
+    "uncollected": "give it a name, and a place, where pytest collects it",
+    "shadowed": "give each a name of its own",
+    "unused": "call it, name it test_..., or remove it",
+}
+_AWAY: Final = frozenset({".nox", ".git", ".venv", "build", "dist", "__pycache__"})
+
+
+def check(root: Path) -> tuple[list[Finding], str]:
+    """Read all tests, and look for tests anywhere else."""
+    folders = [package.folder / "tests" for package in shards(root)]
+    tests = [Source.read(root, path) for folder in folders for path in _python(folder)]
+    helping = [
+        Source.read(root, path)
+        for package in shards(root)
+        for path in _python(package.source)
+        if "testing" in path.relative_to(package.source).with_suffix("").parts
+    ]
+    checks = Checks([*tests, *helping])
+    found = [finding for source in tests for finding in _findings(source, checks)]
+    found += _strays(root, folders)
+    count = sum(len(tests_of(source)) for source in tests)
+    return found, f"{count} test functions in {len(tests)} files"
+
+
+def _python(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.rglob("*.py") if not _AWAY & {*path.relative_to(folder).parts[:-1]}
+    )
+
+
+def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
+    """Find files of tests that belong to no suite."""
+    known = (*folders, root / "tools" / "parity")  # needs the real models, and has its session
+    for path in _python(root):
+        named = path.name.startswith("test_") or path.name.endswith("_test.py")
+        if named and not any(path.is_relative_to(folder) for folder in known):
+            source = Source.read(root, path)
+            if tests_of(source):
+                what = "its tests belong to no suite, so no shard runs them"
+                yield Finding(source.path, 0, 0, "uncollected", what, _FIXES["uncollected"])
+
+
+def _findings(source: Source, checks: Checks) -> Iterator[Finding]:
+    looks: tuple[Callable[[], Iterator[Told]], ...] = (
+        lambda: swallowed.swallowing(source, checks),
+        lambda: swallowed.always_true(source),
+        lambda: swallowed.weak_settings(source, _LEAST),
+        lambda: _unchecking(source, checks),
+        lambda: _hidden(source),
+        lambda: _shadowed(source.tree),
+    )
+    for look in looks:
+        for line, rule, what in look():
+            yield Finding(source.path, line, 0, rule, what, _FIXES[rule])
+
+
+def tests_of(source: Source) -> dict[str, Function]:
+    """List the tests that pytest should collect from a file, as `Class::function`."""
+    found: dict[str, Function] = {}
+
+    def look(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, FUNCTIONS) and node.name.startswith("test"):
+                found[f"{prefix}{node.name}"] = node
+            elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+                look(node.body, f"{prefix}{node.name}::")
+            elif isinstance(node, (ast.If, ast.Try, ast.With)):
+                look(node.body, prefix)
+                look(getattr(node, "orelse", []), prefix)
+
+    look(source.tree.body, "")
+    return found
+
+
+def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
+    """Find tests that stand in a suite's files and that pytest doesn't know."""
+    known = {*record.functions}
+    for path in _python(part.package.folder / "tests") if part.number == 1 else ():
+        source = Source.read(root, path)
+        if not source.is_test:
+            continue
+        for name, function in tests_of(source).items():
+            node_id = f"{source.path}::{name}"
+            if node_id in known:
+                continue
+            what = f"{name} is a test by its name, and pytest doesn't collect it"
+            fix = _FIXES["uncollected"]
+            yield Finding(source.path, function.lineno, 0, "uncollected", what, fix)
+
+
+def _unchecking(source: Source, checks: Checks) -> Iterator[Told]:
+    for name, function in tests_of(source).items() if source.is_test else ():
+        if not (checks.checks(function) or checks.asked_for(function)):
+            yield function.lineno, "no check", f"{name} checks nothing, so it can't fail"
+
+
+def _hidden(source: Source) -> Iterator[Told]:
+    """Find tests where pytest doesn't look for any."""
+    collected = {*tests_of(source).values()} if source.is_test else set[Function]()
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            made = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
+            if made & {"__init__", "__new__"}:
+                what = f"pytest collects no class that has a constructor: {node.name}"
+                yield node.lineno, "uncollected", what
+        elif isinstance(node, ast.Assign) and any(last(t) == "__test__" for t in node.targets):
+            yield node.lineno, "uncollected", "`__test__` hides tests from pytest"
+        elif (
+            isinstance(node, FUNCTIONS) and node not in collected and node.name.startswith("test_")
+        ):
+            what = f"{node.name} is a test by its name, and pytest doesn't collect it here"
+            yield node.lineno, "uncollected", what
+
+
+def _shadowed(tree: ast.Module) -> Iterator[Told]:
+    """Find tests that another definition of the same name hides."""
+    for scope in (tree, *(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef))):
+        bound: dict[str, int] = {}
+        for node in scope.body:
+            names: list[str] = [getattr(node, "name", "")]
+            if isinstance(node, (ast.Assign, ast.Delete)):
+                names = [last(target) for target in node.targets]
+            for name in names:
+                if name.lower().startswith("test") and name in bound:
+                    what = f"{name} of line {bound[name]} is hidden by this one"
+                    yield node.lineno, "shadowed", what
+                bound[name] = node.lineno

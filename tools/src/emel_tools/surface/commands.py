@@ -1,0 +1,85 @@
+"""The `emel` command as its own parser knows it: commands, arguments and options."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import distribution
+from typing import Any, Final, NamedTuple
+
+import typer.main
+
+_KINDS: Final[dict[type, str]] = {int: "INTEGER", float: "NUMBER"}
+
+
+class Parameter(NamedTuple):
+    """One argument or option of a command."""
+
+    spelled: str
+    """`FILE`, or the options that mean the same: `--memory-limit`."""
+    takes: str
+    """What follows an option: `SIZE`, `TEXT`; empty for a flag and an argument."""
+    default: str
+    """Empty where there is none."""
+    required: bool
+    help: str
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it begins with dashes."""
+        return self.spelled.startswith("-")
+
+
+class Command(NamedTuple):
+    """One command."""
+
+    name: str
+    """`emel load`; the program itself is `emel`."""
+    help: str
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def usage(self) -> str:
+        """How it is written, on one line."""
+        words = [
+            f"[{p.spelled} {p.takes}".rstrip() + "]" if p.is_option else p.spelled
+            for p in self.parameters
+        ]
+        return " ".join((self.name, *words))
+
+
+def parser() -> Any:  # noqa: ANN401 - typer's own types are its library's private ones
+    """Find the parser of `emel`, in the module that the command of the distribution names."""
+    (entry,) = distribution("emel").entry_points.select(group="console_scripts", name="emel")
+    return typer.main.get_command(import_module(entry.module).app)
+
+
+def commands() -> tuple[Command, ...]:
+    """Ask the parser of `emel` for all that it takes."""
+    program = parser()
+    context = program.make_context("emel", [], resilient_parsing=True)
+    found = [Command("emel", _text(program.help), ())]
+    for name in program.list_commands(context):
+        command: Any = program.get_command(context, name)
+        inner = command.make_context(name, [], resilient_parsing=True)
+        parameters = tuple(_parameter(each, inner) for each in command.params)
+        found.append(Command(f"emel {name}", _text(command.help), parameters))
+    return tuple(found)
+
+
+def _parameter(parameter: Any, context: Any) -> Parameter:  # noqa: ANN401 - typer's own types
+    is_option = parameter.param_type_name == "option"
+    is_flag = is_option and parameter.is_flag
+    metavar = parameter.metavar or _KINDS.get(parameter.type_descriptor.annotation, "TEXT")
+    spelled = ", ".join((*parameter.opts, *parameter.secondary_opts))
+    default = parameter.get_default(context, call=False)
+    return Parameter(
+        spelled if is_option else parameter.name.upper(),
+        "" if is_flag or not is_option else metavar,
+        "" if default is None or is_flag else str(default),
+        parameter.required,
+        _text(getattr(parameter, "help", None)),
+    )
+
+
+def _text(text: str | None) -> str:
+    return "\n".join(line.strip() for line in (text or "").strip().splitlines())

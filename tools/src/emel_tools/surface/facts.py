@@ -1,0 +1,66 @@
+"""What is held to `snapshots/api/<package>.txt`: one line for each thing others may rely upon."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from emel_tools.surface.names import Name
+from emel_tools.workspace import Package
+
+
+def facts(package: Package, names: Sequence[Name]) -> dict[str, str]:
+    """List what can be relied upon, by key."""
+    found = {name.key: _spell(name) for name in names if name.kind != "module"}
+    found |= _declared(package)
+    if package.module == "emel":
+        found |= _commands()
+    return found
+
+
+def _spell(name: Name) -> str:
+    undocumented = name.kind in ("attribute", "value") and not name.doc
+    mark = " (undocumented)" if undocumented else ""
+    match name.kind:
+        case "function" | "method" | "call":
+            return name.what
+        case "elsewhere":
+            return f"is {name.what.rstrip('.')}"
+        case "attribute" | "value":
+            return f"{name.kind} {name.what}".rstrip() + mark
+        case _:
+            return name.what
+
+
+def _declared(package: Package) -> dict[str, str]:
+    """List what installing the package brings: commands, extras, entry points, its Pythons."""
+    project = tomllib.loads((package.folder / "pyproject.toml").read_text("utf-8"))["project"]
+    found = {"[python]": project.get("requires-python", "any")}
+    found |= {f"[command {k}]": v for k, v in project.get("scripts", {}).items()}
+    for extra, needs in project.get("optional-dependencies", {}).items():
+        bare = sorted(re.split(r"[=<>~!; ]", need)[0] for need in needs)
+        found[f"[extra {extra}]"] = ", ".join(bare)
+    points: dict[str, dict[str, Any]] = project.get("entry-points", {})
+    for group, entries in points.items():
+        found |= {f"[{group} {k}]": v for k, v in entries.items()}
+    return found
+
+
+def _commands() -> dict[str, str]:
+    return dict(_options())
+
+
+def _options() -> Iterator[tuple[str, str]]:
+    from emel_tools.surface.commands import commands  # noqa: PLC0415 - it imports the face
+
+    for command in commands():
+        arguments = [p.spelled for p in command.parameters if not p.is_option]
+        yield f"$ {command.name}", " ".join(("command", *arguments))
+        for parameter in command.parameters:
+            if parameter.is_option:
+                default = f" = {parameter.default}" if parameter.default else ""
+                must = ", required" if parameter.required else ""
+                takes = parameter.takes or "flag"
+                yield f"$ {command.name} {parameter.spelled}", f"{takes}{default}{must}"

@@ -1,0 +1,125 @@
+"""Where a name that a module offers is defined, followed through the imports of its package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from emel_tools.workspace import Package
+
+Definition: TypeAlias = (
+    ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+)
+
+
+class Module:
+    """One module of a package."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        self.statements = [*_statements(self.tree)]
+        self.imports: dict[str, tuple[str, str]] = {}
+        """For each imported name, the module that it comes from and what it is called there."""
+        self.definitions: dict[str, list[Definition]] = {}
+        """For each name, its statements: several where it is overloaded."""
+        for node in self.statements:
+            if isinstance(node, Definition):
+                for name in _names(node):
+                    self.definitions.setdefault(name, []).append(node)
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                self.imports |= {a.asname or a.name: (node.module, a.name) for a in node.names}
+            elif isinstance(node, ast.Import):
+                self.imports |= {a.asname or a.name: (a.name, "") for a in node.names}
+
+    @property
+    def exported(self) -> ast.List | ast.Tuple | None:
+        """What stands to the right of `__all__ =`."""
+        for node in self.definitions.get("__all__", []):
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.List | ast.Tuple):
+                return value
+        return None
+
+
+class Found(NamedTuple):
+    """A definition, and the module that it stands in."""
+
+    module: Module
+    nodes: list[Definition]
+
+
+class Elsewhere(NamedTuple):
+    """A name of another package, or of a library."""
+
+    module: str
+    name: str
+    """Empty for the module itself."""
+
+
+class Modules:
+    """The modules of one package, each read when it is asked for."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        self._read: dict[str, Module | None] = {}
+
+    def module(self, name: str) -> Module | None:
+        """Find a module by its full name; None if the package has none of that name."""
+        if name not in self._read:
+            inner = name.split(".")[1:]
+            stem = self._package.source.joinpath(*inner)
+            files = (
+                (stem / "__init__.py", stem.with_suffix(".py"))
+                if inner
+                else (stem / "__init__.py",)
+            )
+            path = next((file for file in files if file.exists()), None)
+            self._read[name] = None if path is None else Module(path)
+        return self._read[name]
+
+    def find(self, module: str, name: str) -> Found | Elsewhere | None:
+        """Find what `name` means in a module; None if nothing does."""
+        here = self.module(module)
+        for _ in range(20):  # imports that lead in a circle end somewhere
+            if here is None:
+                return None
+            if name in here.definitions:
+                return Found(here, here.definitions[name])
+            if name not in here.imports:
+                return None
+            module, name = here.imports[name]
+            if module.partition(".")[0] != self._package.module or not name:
+                return Elsewhere(module, name)
+            if self.module(f"{module}.{name}") is not None:
+                return Elsewhere(f"{module}.{name}", "")
+            here = self.module(module)
+        return None
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """List the statements of a module, those below `if` and `try` too."""
+    todo = [*tree.body]
+    while todo:
+        node = todo.pop(0)
+        if isinstance(node, ast.If):
+            todo = [*node.body, *node.orelse, *todo]
+        elif isinstance(node, ast.Try):
+            handlers = [statement for each in node.handlers for statement in each.body]
+            todo = [*node.body, *handlers, *node.orelse, *todo]
+        else:
+            yield node
+
+
+def _names(node: Definition) -> list[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [node.name]
+        case ast.Assign():
+            return [target.id for target in node.targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []

@@ -1,0 +1,85 @@
+"""What is wrong with the front door of a package by itself, whatever is recorded."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from emel_tools.findings import Finding
+from emel_tools.surface.modules import Module, Modules
+from emel_tools.surface.names import Name
+from emel_tools.workspace import Package
+
+_DESCRIBED = ("module", "function", "class", "method", "property")
+
+
+def undocumented(package: Package, names: Sequence[Name]) -> Iterator[Finding]:
+    """Find modules, classes, functions, methods and properties without a docstring."""
+    folder = package.folder.parent.name
+    base = f"{folder}/{package.name}" if folder == "packages" else package.name
+    for name in names:
+        is_magic = name.key.rpartition(".")[2].startswith("__")
+        if name.kind in _DESCRIBED and not is_magic and not (name.doc or "").strip():
+            told = f"{package.module}.{name.key}".rstrip(".")
+            yield Finding(
+                f"{base}/{name.file}",
+                name.line,
+                0,
+                "docstring",
+                f"the public {name.kind} {told} has no docstring",
+                "say in one below it what it does, what it takes and what comes of it",
+            )
+
+
+def offered(package: Package, modules: Modules) -> Iterator[Finding]:
+    """Find an `__all__` that is missing, unsorted or untrue."""
+    module = modules.module(package.module)
+    where = f"packages/{package.name}/src/{package.module}/__init__.py"
+    if module is None or module.exported is None:
+        yield Finding(
+            where, 0, 0, "all", "it has no __all__ that is a list of strings", "write one, sorted"
+        )
+        return
+    line = module.exported.lineno
+    names = [_text(element) for element in module.exported.elts]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Finding(where, line, 0, "all", f"__all__ lists {name} twice", "list it once")
+    for first, second in zip(names, sorted(names, key=_rank), strict=True):
+        if first != second:
+            what = f"__all__ isn't sorted: {first} stands where {second} belongs"
+            yield Finding(where, line, 0, "all", what, "sort it: nox -s lint -- --fix")
+            break
+    for name in names:
+        if modules.find(package.module, name) is None:
+            what = f"__all__ lists {name}, which nothing defines"
+            yield Finding(where, line, 0, "all", what, f"define or import {name}, or leave it out")
+    for name in sorted(_visible(module) - {*names}):
+        what = f"{name} can be had from the front door, and __all__ doesn't list it"
+        yield Finding(where, line, 0, "all", what, f"list {name}, or begin its name with _")
+
+
+def _visible(module: Module) -> set[str]:
+    """List what others can reach and the module itself doesn't need."""
+    futures = {n for n, (origin, _) in module.imports.items() if origin == "__future__"}
+    used = {
+        node.id
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    names = {*module.definitions, *module.imports} - futures - used
+    return {name for name in names if not name.startswith("_")}
+
+
+def _text(node: ast.expr) -> str:
+    return (
+        node.value
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        else ast.unparse(node)
+    )
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Sort as ruff does: constants, classes, functions."""
+    if name.isupper():
+        return 0, name
+    return (1 if name[:1].isupper() else 2), name

@@ -1,0 +1,421 @@
+"""A shard runs when a changed file can affect it, in real git repositories."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from emel_tools import scope
+from emel_tools.running import Lane, Outcome, Reads, Shard
+from emel_tools.running.results import Result
+from emel_tools.scope import observed
+from emel_tools.scope.affected import matches
+from emel_tools.scope.changes import changes
+from emel_tools.scope.choice import PASSED, folder
+from emel_tools.scope.closure import closures
+from emel_tools.scope.explanation import explain
+from emel_tools.scope.noting import remember_passed
+
+NAMES = ("disk", "tape", "reel")
+FILES = {
+    ".gitignore": ".nox/\n",
+    "noxfile.py": "",
+    "pyproject.toml": "",
+    "README.md": "",
+    "tools/pyproject.toml": '[project]\nname = "emel-tools"\n',
+    "tools/src/emel_tools/gate.py": "import emel_reel\n",
+    "packages/disk/pyproject.toml": '[project]\nname = "emel-disk"\n',
+    "packages/tape/pyproject.toml": (
+        '[project]\nname = "emel-tape"\ndependencies = ["Emel.Disk>=0.1", "numpy"]\n'
+    ),
+    "packages/reel/pyproject.toml": '[project]\nname = "emel-reel"\n',
+    "packages/reel/src/emel_reel/code.py": "def f():\n    import emel_tape.code\n",
+    **{f"packages/{name}/src/emel_{name}/__init__.py": "" for name in NAMES},
+    **{f"packages/{name}/tests/test_{name}.py": "" for name in NAMES},
+    **{f"packages/{name}/README.md": "" for name in NAMES},
+}
+
+
+class Repository:
+    def __init__(self, root):
+        self.root = root
+        for path, text in FILES.items():
+            self.write(path, text)
+        self.git("init", "-q", "-b", "main")
+        self.commit()
+
+    def git(self, *words):
+        who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        done = subprocess.run(
+            ("git", *who, *words), cwd=self.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def write(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+    def commit(self):
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "a step")
+        return self.git("rev-parse", "HEAD")
+
+    def branch(self, name="work"):
+        self.git("checkout", "-q", "-b", name)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    for name in [*os.environ]:
+        if name.startswith("GIT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("CI", raising=False)
+    return Repository(tmp_path)
+
+
+def lane(name, *shards):
+    def run(job):
+        return (Outcome(shard, "nothing") for shard in job.shards)
+
+    return Lane(name, "", lambda _root: [Shard(name, *shard) for shard in shards], run)
+
+
+TESTS = lane("tests", *((name, Reads(own=(name,), runs=(name,)), 9) for name in NAMES))
+LINT = lane("lint", *((name, Reads(own=(name,)), 9) for name in NAMES))
+DOCS = lane("docs", ("pages", Reads(paths=("docs/**", "**/README.md")), 9))
+LANES = (TESTS, LINT, DOCS)
+
+
+def know(repository, lanes=LANES, **seen):
+    """Let every shard have run, and have been green."""
+    for each in lanes:
+        for shard in each.shards(repository.root):
+            found = seen.get(shard.key.replace("/", "_"), observed.Seen(green=True))
+            observed.write(folder(repository.root), shard.key, found)
+
+
+def chosen(repository, lanes=LANES, **asked):
+    found = scope.choose(repository.root, lanes, scope.Asked(**asked))
+    return {choice.shard.key: choice.why for choice in found.choices if choice.runs}
+
+
+EVERYTHING = {shard.key for each in LANES for shard in each.shards(None)}
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_committed_uncommitted_and_untracked_changes_count_from_the_merge_base(repository):
+    base = repository.git("rev-parse", "HEAD")
+    repository.branch()
+    repository.write("packages/disk/src/emel_disk/__init__.py", "x = 1\n")
+    repository.commit()
+    repository.git("checkout", "-q", "main")
+    repository.write("packages/tape/README.md", "main went on\n")
+    repository.commit()
+    repository.git("checkout", "-q", "work")
+    repository.write("packages/tape/src/emel_tape/new file é.py", "")
+    repository.git("mv", "packages/reel/README.md", "packages/reel/READ.md")
+    (repository.root / "README.md").unlink()
+    found = changes(repository.root)
+    assert found.base == base
+    assert found.files == (
+        "README.md",
+        "packages/disk/src/emel_disk/__init__.py",
+        "packages/reel/READ.md",
+        "packages/reel/README.md",
+        "packages/tape/src/emel_tape/new file é.py",
+    )
+    assert found.moved == {*found.files} - {"packages/disk/src/emel_disk/__init__.py"}
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_main_is_compared_with_the_remote_it_was_cloned_from(repository, tmp_path_factory):
+    there = tmp_path_factory.mktemp("there") / "clone"
+    repository.git("clone", "-q", str(repository.root), str(there))
+    clone = Repository.__new__(Repository)
+    clone.root = there
+    base = clone.git("rev-parse", "HEAD")
+    clone.write("packages/disk/README.md", "new\n")
+    clone.commit()
+    found = changes(there)
+    assert (found.base, found.files) == (base, ("packages/disk/README.md",))
+    assert "origin/main" in found.because
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_main_without_a_remote_is_compared_with_what_last_passed_here(repository):
+    assert changes(repository.root).base == ""
+    know(repository)
+    assert chosen(repository).keys() == EVERYTHING
+    found = scope.choose(repository.root, LANES, scope.Asked())
+    remember_passed(repository.root, found, green=False, whole=True)
+    remember_passed(repository.root, found, green=True, whole=False)
+    repository.write("README.md", "not committed\n")
+    remember_passed(repository.root, found, green=True, whole=True)
+    assert not (repository.root / PASSED).exists()
+    repository.git("checkout", "-q", "README.md")
+    remember_passed(repository.root, found, green=True, whole=True)
+    assert chosen(repository) == {}
+    repository.write("packages/disk/README.md", "new\n")
+    repository.commit()
+    assert chosen(repository).keys() == {"tests/disk", "lint/disk", "docs/pages"}
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_a_base_may_be_named_and_must_exist(repository):
+    first = repository.git("rev-parse", "HEAD")
+    repository.write("packages/disk/README.md", "new\n")
+    repository.commit()
+    assert changes(repository.root, first).files == ("packages/disk/README.md",)
+    for name in ("nothing", "--all", ""):
+        if name:
+            with pytest.raises(scope.UnknownBaseError, match=name):
+                changes(repository.root, name)
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_without_git_or_a_commit_everything_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for path, text in FILES.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.delenv("CI", raising=False)
+    assert changes(tmp_path).base == ""
+    found = scope.choose(tmp_path, LANES, scope.Asked())
+    assert {choice.shard.key for choice in found.choices if choice.runs} == EVERYTHING
+
+
+@pytest.mark.behaviour("GATE-96")
+def test_packages_run_what_they_declare_and_what_they_import_at_any_depth(repository):
+    assert closures(repository.root) == {
+        "disk": {"disk"},
+        "tape": {"tape", "disk"},
+        "reel": {"reel", "tape", "disk"},
+        "tools": {"tools", "reel", "tape", "disk"},
+    }
+
+
+@pytest.mark.behaviour("GATE-96")
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("packages/disk/src/emel_disk/new.py", "tests/disk tests/tape tests/reel lint/disk"),
+        ("packages/tape/src/emel_tape/__init__.py", "tests/tape tests/reel lint/tape"),
+        ("packages/disk/tests/test_disk.py", "tests/disk lint/disk"),
+        ("packages/disk/src/emel_disk/data.bin", "tests/disk tests/tape tests/reel lint/disk"),
+        ("packages/tape/README.md", "tests/tape lint/tape docs/pages"),
+        ("docs/deep/in/page.md", "docs/pages"),
+        ("snapshots/lint/reel.txt", "lint/reel"),
+    ],
+)
+def test_a_change_runs_the_reverse_closure_of_its_package_and_no_more(repository, path, expected):
+    repository.branch()
+    know(repository)
+    assert chosen(repository) == {}
+    repository.write(path, "changed = 1\n")
+    assert chosen(repository).keys() == {*expected.split()}
+    assert all(why.startswith(f"{path} ") for why in chosen(repository).values())
+
+
+@pytest.mark.behaviour("GATE-97")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "noxfile.py",
+        "pyproject.toml",
+        ".importlinter",
+        ".ci/run",
+        "tools/constraints.txt",
+        "tools/src/emel_tools/gate.py",
+        "packages/disk/pyproject.toml",
+        "packages/reel/tests/conftest.py",
+        "snapshots/lint/gone.txt",
+        "nobody.knows",
+    ],
+)
+def test_configuration_conftests_the_gate_and_what_nobody_owns_run_everything(repository, path):
+    repository.branch()
+    know(repository)
+    repository.write(path, "changed = 1\n")
+    assert chosen(repository).keys() == EVERYTHING
+    assert all(path in why for why in chosen(repository).values())
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_what_a_shard_was_seen_to_open_or_list_affects_it(repository):
+    repository.branch()
+    seen = observed.Seen(
+        green=True,
+        files=frozenset({"packages/disk/README.md"}),
+        folders=frozenset({"packages/tape/src/emel_tape"}),
+    )
+    know(repository, lint_reel=seen)
+    repository.write("packages/disk/README.md", "new\n")
+    assert "lint/reel" in chosen(repository)
+    repository.git("checkout", "-q", ".")
+    repository.write("packages/tape/src/emel_tape/__init__.py", "changed = 1\n")
+    assert "lint/reel" not in chosen(repository)  # it lists the folder, and doesn't look inside
+    repository.write("packages/tape/src/emel_tape/more.py", "")
+    assert chosen(repository)["lint/reel"].endswith("a folder that it lists")
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_a_shard_that_never_ran_here_or_was_red_runs(repository):
+    repository.branch()
+    know(repository, lint_tape=observed.Seen(green=False))
+    observed.forget(folder(repository.root), "tests/reel")
+    assert chosen(repository) == {
+        "lint/tape": "it was red when it last ran",
+        "tests/reel": "it never ran here",
+    }
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
+    notes = tmp_path / ".nox" / "notes"
+    (tmp_path / "packages" / "disk").mkdir(parents=True)
+    (tmp_path / "read.txt").write_text("")
+    (tmp_path / "loaded.py").write_text("")
+    program = (
+        "import os, pathlib, sys; from emel_tools.scope.observed import take_notes;"
+        "root = pathlib.Path.cwd(); take_notes(root); open('read.txt'); os.listdir('packages');"
+        "list((root / 'packages').glob('*/x')); open(os.devnull); open(0, closefd=False);"
+        "sys.path.insert(0, ''); import loaded; list(os.scandir())"
+    )
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            env={**os.environ, observed.NOTES: str(notes)},
+            check=True,
+        )
+    assert len(list(notes.iterdir())) == 2
+    seen = observed.collect(notes, green=False)
+    assert seen.files == {"read.txt", "loaded.py"}
+    assert {".", "packages"} <= seen.folders <= {".", "packages", "packages/disk"}
+    assert not seen.green
+    assert list(notes.iterdir()) == []
+
+
+@pytest.mark.behaviour("GATE-99")
+def test_ci_runs_everything_on_main_and_what_has_changed_on_a_branch(repository, monkeypatch):
+    know(repository)
+    monkeypatch.setenv("CI", "true")
+    assert chosen(repository).keys() == EVERYTHING
+    repository.git("checkout", "-q", "--detach")
+    assert chosen(repository).keys() == EVERYTHING
+    repository.branch()
+    repository.write("packages/reel/README.md", "new\n")
+    assert chosen(repository).keys() == {"tests/reel", "lint/reel", "docs/pages"}
+    assert chosen(repository, full=True).keys() == EVERYTHING
+
+
+@pytest.mark.behaviour("GATE-99")
+def test_what_takes_long_runs_only_in_full_or_when_it_is_named(repository):
+    long = lane("real", ("models", Reads(runs=("disk",)), 9, (), (), True))
+    repository.branch()
+    repository.write("noxfile.py", "changed = 1\n")
+    assert chosen(repository, (long,)) == {}
+    assert chosen(repository, (long,), only=("real",)) == {}
+    assert chosen(repository, (long,), only=("real/models",)).keys() == {"real/models"}
+    assert chosen(repository, (long,), full=True).keys() == {"real/models"}
+
+
+@pytest.mark.behaviour("GATE-99")
+def test_what_is_asked_for_brings_what_it_needs_and_not_what_only_goes_before(repository):
+    coverage = lane("coverage", ("disk", Reads(), 9, ("tests/disk",), ("lint/disk",)))
+    lanes = (TESTS, LINT, coverage)
+    know(repository, lanes)
+    assert chosen(repository, lanes, only=("coverage",)) == {
+        "coverage/disk": "it was asked for",
+        "tests/disk": "coverage/disk needs it",
+    }
+    assert chosen(repository, lanes, only=("tests", "lint/reel")).keys() == {
+        *(f"tests/{name}" for name in NAMES),
+        "lint/reel",
+    }
+
+
+@pytest.mark.behaviour("GATE-78", "GATE-99")
+def test_what_judges_others_brings_them_if_nothing_else_is_asked_for(repository):
+    timing = lane("timing", ("lint", Reads(), 9, (), ("lint/disk", "lint/reel")))
+    timing = timing._replace(judges=True)
+    lanes = (TESTS, LINT, timing)
+    know(repository, lanes)
+    assert chosen(repository, lanes, only=("timing",)) == {
+        "timing/lint": "it was asked for",
+        "lint/disk": "timing/lint judges it",
+        "lint/reel": "timing/lint judges it",
+    }
+    assert chosen(repository, lanes, only=("timing", "lint/disk")).keys() == {
+        "timing/lint",
+        "lint/disk",
+    }
+
+
+@pytest.mark.behaviour("GATE-99")
+def test_a_lane_that_does_not_exist_is_named_with_what_comes_near(repository):
+    with pytest.raises(scope.UnknownShardError, match="lint/disk"):
+        chosen(repository, only=("lint/disc",))
+
+
+@pytest.mark.behaviour("GATE-100")
+def test_a_full_run_names_the_failures_that_the_changed_scope_would_have_missed(repository):
+    repository.branch()
+    repository.write("packages/reel/README.md", "new\n")
+    full = scope.choose(repository.root, LANES, scope.Asked(full=True))
+    results = [
+        Result("tests", "disk", "failed", ""),
+        Result("tests", "reel", "failed", ""),
+        Result("lint", "tape", "ok", ""),
+    ]
+    missed = scope.misses(repository.root, full, results)
+    assert [finding.file for finding in missed] == ["tests/disk"]
+    assert "left it out" in missed[0].what
+    # Seen just now to depend on what has changed: then it would have run.
+    seen = observed.Seen(green=False, files=frozenset({"packages/reel/README.md"}))
+    know(repository, tests_disk=seen)
+    assert scope.misses(repository.root, full, results) == []
+
+
+@pytest.mark.behaviour("GATE-100")
+def test_on_main_the_last_commit_is_what_the_changed_scope_would_have_seen(repository):
+    repository.write("packages/reel/src/emel_reel/code.py", "")
+    repository.commit()
+    repository.branch("work")
+    full = scope.choose(repository.root, LANES, scope.Asked(full=True, base="main"))
+    assert full.changed.files == ()
+    results = [Result("tests", "disk", "failed", ""), Result("tests", "reel", "failed", "")]
+    missed = scope.misses(repository.root, full, results)
+    assert [finding.file for finding in missed] == ["tests/disk"]
+
+
+@pytest.mark.behaviour("GATE-101")
+def test_explain_says_for_each_shard_why_it_runs_or_not(repository):
+    repository.branch()
+    know(repository)
+    repository.write("packages/tape/src/emel_tape/__init__.py", "changed = 1\n")
+    text = "\n".join(explain(scope.choose(repository.root, LANES, scope.Asked())))
+    assert "the merge base with main" in text
+    path = "packages/tape/src/emel_tape/__init__.py"
+    assert f"runs  tests/reel  {path} is run by reel" in text
+    assert "-     tests/disk  no changed file can affect it" in text
+    assert text.endswith("3 of 7 shards run")
+
+
+@pytest.mark.behaviour("GATE-96")
+@pytest.mark.parametrize(
+    ("path", "glob", "expected"),
+    [
+        ("README.md", "**/README.md", True),
+        ("packages/a/README.md", "**/README.md", True),
+        ("packages/a/NOREADME.md", "**/README.md", False),
+        ("docs/a/b.md", "docs/*.md", False),
+        ("docs/b.md", "docs/*.md", True),
+        ("docs/a/b.md", "docs/**", True),
+        ("packages/a/tests/b/c.py", "packages/*/tests/**", True),
+        ("packages/a/b/tests/c.py", "packages/*/tests/**", False),
+    ],
+)
+def test_globs_cross_folders_only_by_two_stars(path, glob, expected):
+    assert matches(path, glob) is expected

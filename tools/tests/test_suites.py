@@ -1,0 +1,452 @@
+"""One suite is run as the gate runs it: in a small repository, in a process of its own."""
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+
+import pytest
+
+from emel_tools.gates import boundaries, coverage, tests
+from emel_tools.running import Job
+from emel_tools.suites import collection, command, missing, parts, record, verdict
+from emel_tools.suites.changed import changed
+from emel_tools.suites.parts import Part
+from emel_tools.suites.record import Record, Trouble
+from emel_tools.suites.skips import Skip
+from emel_tools.workspace import packages
+
+SOURCE = '''\
+"""Sums."""
+
+
+def total(numbers):
+    """Add."""
+    if not numbers:  # pragma: no branch
+        return 0  # pragma: no cover
+    return sum(numbers)
+
+
+class Mean:
+    """A mean."""
+
+    def of(self, numbers):
+        """Divide."""
+        for number in numbers:
+            if number:
+                return total(numbers) / len(numbers)
+        return 0
+'''
+GOOD = """\
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emel_disk import Mean, total
+
+
+@pytest.mark.parametrize("numbers", [[1], [1, 2]])
+def test_total(numbers):
+    assert total(numbers) == sum(numbers)
+
+
+class TestMean:
+    def test_of(self):
+        assert Mean().of([1, 2]) == 1.5
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 9))
+def test_one(number):
+    assert total([number]) == number
+"""
+MIXED = """\
+import os
+import threading
+
+import pytest
+
+SEEN = []
+
+
+def quietly(check, *what):
+    try:
+        check(*what)
+    except Exception:
+        SEEN.append(what)
+
+
+def same(left, right):
+    assert left == right
+
+
+def test_red():
+    assert sum([1, 2]) == 4
+
+
+def test_quiet():
+    quietly(same, 1, 2)
+
+
+def test_aside():
+    thread = threading.Thread(target=quietly, args=(same, 1, 3))
+    thread.start()
+    thread.join()
+
+
+def test_of_a_check():
+    with pytest.raises(AssertionError):
+        same(1, 2)
+
+
+@pytest.mark.skipif(True, reason="not today")
+def test_left_out():
+    assert same
+
+
+@pytest.mark.xfail(strict=True)
+def test_hopeless():
+    same(1, 2)
+
+
+@pytest.fixture
+def broken():
+    raise OSError("gone")
+
+
+def test_without(broken):
+    same(1, 1)
+"""
+
+
+FILES = {
+    ".importlinter": "[importlinter]\nroot_packages = emel_disk\n",
+    ".gitignore": ".nox/\n__pycache__/\n.hypothesis/\n",
+    ".coveragerc": "[run]\nomit = *\n[report]\nexclude_also = .*\n",
+    "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\npythonpath = packages/disk/src\n"
+    "testpaths = packages tools/tests\n",
+    "pyproject.toml": "[tool.uv.workspace]\nmembers = []\n",
+    "packages/disk/src/emel_disk/__init__.py": SOURCE,
+    "packages/disk/src/emel_disk/never.py": "def f():\n    return 1\n",
+    "packages/disk/tests/test_disk.py": GOOD,
+    "tools/src/emel_tools/__init__.py": "",
+    "tools/tests/test_tool.py": "def test_tool():\n    assert len('a')\n",
+}
+CHANGED = SOURCE.replace("return 0  #", "return (\n            0 + 0\n        )  #", 1)
+GOES = "no test of the package goes from here to"
+RUNS = "no test of the package runs this line of"
+PATH = "packages/disk/tests/test_disk.py"
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path, text in FILES.items():
+        write(tmp_path, path, text)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A green suite, run in two parts, with the change of one function; and what the parts say."""
+    root = tmp_path_factory.mktemp("green")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr(parts, "_PARTS", {"disk": 2})
+        for path, text in FILES.items():
+            write(root, path, text)
+        git(root, "init", "-q")
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "begin")
+        source = "packages/disk/src/emel_disk"
+        write(root, f"{source}/__init__.py", CHANGED.replace("if number:", "if number > 0:"))
+        write(root, f"{source}/more.py", "ONE = 1\n")
+        return root, {n: outcome(root, n) for n in ("disk-1-of-2", "disk-2-of-2", "tools")}
+
+
+@pytest.fixture
+def green(once, monkeypatch):
+    monkeypatch.chdir(once[0])
+    monkeypatch.setattr(parts, "_PARTS", {"disk": 2})
+    return once
+
+
+def write(root, path, text):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+def job(root, *shards, base=""):
+    return Job(root, shards, full=False, base=base, seed=7)
+
+
+def outcome(root, *shards, lane=tests.LANE, base=""):
+    (found,) = lane.run(job(root, *shards, base=base))
+    return found
+
+
+def told(found):
+    return sorted((each.rule, each.where, each.what.splitlines()[0]) for each in found.findings)
+
+
+@pytest.mark.behaviour("GATE-20", "GATE-24")
+def test_a_green_suite_says_what_it_ran(green):
+    _, ran = green
+    seen = [ran["disk-1-of-2"], ran["disk-2-of-2"]]
+    assert [told(each) for each in seen] == [[], []]
+    assert all(re.fullmatch(r"\d passed in \d+\.\ds, seed 7", each.checked) for each in seen)
+    assert sum(int(each.checked[0]) for each in seen) == 4
+    counted = Counter()
+    for each in seen:
+        counted.update({name: int(cases.split()[0]) for name, cases in each.measured.items()})
+    assert counted == {
+        "test_disk.py::TestMean::test_of": 1,
+        "test_disk.py::test_one": 1,
+        "test_disk.py::test_total": 2,
+    }
+    assert "1 of 30 examples" in {cases for each in seen for cases in each.measured.values()}
+
+
+@pytest.mark.behaviour("GATE-28")
+def test_what_a_suite_left_out_is_counted_by_function_and_no_comment_hides_it(green):
+    found = outcome(green[0], "disk", lane=coverage.LANE)
+    assert told(found) == []
+    assert found.measured == {
+        "__init__.py Mean.of branches": "2",
+        "__init__.py Mean.of lines": "1",
+        "__init__.py total branches": "1",
+        "__init__.py total lines": "1",
+        "more.py (module) lines": "1",
+        "never.py (module) lines": "1",
+        "never.py f lines": "1",
+    }
+    source = "packages/disk/src/emel_disk/__init__.py"
+    branches = [(place.where, place.what) for place in found.places["__init__.py Mean.of branches"]]
+    assert branches == [
+        (f"{source}:18", f"{GOES} line 21 in Mean.of"),
+        (f"{source}:19", f"{GOES} line 18 in Mean.of"),
+    ]
+    assert found.checked == "3 modules; 5 lines and 3 branches are left out"
+
+
+@pytest.mark.behaviour("GATE-29")
+def test_a_changed_line_or_branch_that_no_test_runs_is_found_whatever_is_recorded(green):
+    source = "packages/disk/src/emel_disk"
+    found = outcome(green[0], "disk", lane=coverage.LANE, base="HEAD")
+    assert told(found) == [
+        (
+            *("untested change", f"{source}/__init__.py:19"),
+            f"{GOES} line 18 in Mean.of",
+        ),
+        ("untested change", f"{source}/__init__.py:7", f"{RUNS} total"),
+        ("untested change", f"{source}/more.py:1", f"{RUNS} (module)"),
+    ]
+
+
+@pytest.mark.behaviour("GATE-22")
+def test_all_parts_together_run_what_pytest_collects(green, monkeypatch):
+    root, _ = green
+    found = outcome(root, "collection")
+    assert told(found) == []
+    assert found.checked == "5 tests in 3 shards"
+    known = collection.collected(root)
+    monkeypatch.setattr(collection, "collected", lambda _: {*known, "packages/test_lost.py::test"})
+    (lost,) = outcome(root, "collection").findings
+    assert (lost.rule, lost.where) == ("lost", "packages/test_lost.py")
+
+
+@pytest.mark.behaviour("GATE-21", "GATE-23", "GATE-26")
+def test_a_red_suite_says_what_failed_and_how_to_run_it_again(repo):
+    path = PATH
+    write(repo, path, MIXED)
+    found = outcome(repo, "disk")
+    again = f"nox -s tests -- '{path}::test_red' --randomly-seed=7"
+    assert told(found) == [
+        ("error", f"{path}:51", f"{path}::test_without: OSError: gone"),
+        ("failed", f"{path}:21", f"{path}::test_red: assert 3 == 4"),
+        (
+            *("skipped", f"{path}:39"),
+            f"{path}::test_left_out is skipped: Skipped: not today",
+        ),
+        (
+            *("swallowed", f"{path}:17"),
+            f"{path}::test_aside passes although an assertion failed here: assert 1 == 3",
+        ),
+        (
+            *("swallowed", f"{path}:17"),
+            f"{path}::test_quiet passes although an assertion failed here: assert 1 == 2",
+        ),
+        ("xfailed", f"{path}:44", f"{path}::test_hopeless is xfailed: "),
+    ]
+    assert next(each.fix for each in found.findings if each.rule == "failed") == again
+    judged = outcome(repo, "disk", lane=coverage.LANE)
+    assert judged.findings == ()
+    assert judged.measured is None
+    assert judged.checked == "nothing: its tests are red"
+
+
+@pytest.mark.behaviour("GATE-21")
+def test_a_test_that_ends_the_process_is_named(repo):
+    write(repo, PATH, "import os\n\n\ndef test_leave():\n    assert not os._exit(0)\n")
+    how = "ended with exit code 0 before all tests had run"
+    assert told(outcome(repo, "disk")) == [
+        ("crash", PATH, f"the process {how}, in {PATH}::test_leave")
+    ]
+
+
+@pytest.mark.behaviour("GATE-21")
+@pytest.mark.parametrize(
+    ("ends", "too_long", "rule", "how"),
+    [
+        ("os.abort()", False, "crash", "was ended by SIGABRT; where stands in the log"),
+        ("time.sleep(99)", True, "budget", "took longer than its budget and was ended;"),
+    ],
+)
+def test_a_process_that_is_ended_says_where_it_was(
+    repo, monkeypatch, capfd, ends, too_long, rule, how
+):
+    """Instead of pytest a process runs that has begun a test and says nothing more."""
+    part = Part(packages(repo)[0])
+    running = part.record(repo).with_suffix(".running")
+    code = f"import os, time\nopen({str(running)!r}, 'w').write('a::b')\n{ends}\n"
+    running.parent.mkdir()
+    words = [sys.executable, "-X", "faulthandler", "-c", code]
+    monkeypatch.setattr(command, "words", lambda *_: words)
+    ran = command.run(repo, part, 7, repo, 3.0 if too_long else 60.0)
+    assert (ran.too_long, ran.running) == (too_long, "a::b")
+    assert 'File "<string>", line 3' in capfd.readouterr().err
+    (found,) = verdict.findings(repo, part, ran, 7)
+    assert (found.file, found.rule) == ("a", rule)
+    assert how in found.what
+
+
+@pytest.mark.behaviour("GATE-22", "GATE-25")
+def test_tests_that_pytest_leaves_out_are_found(repo):
+    path = "packages/disk/tests"
+    write(repo, f"{path}/test_more.py", "def test_more():\n    assert len('a')\n")
+    write(repo, f"{path}/build/test_deep.py", "def test_deep():\n    assert len('a')\n")
+    write(repo, f"{path}/test_torn.py", "import nothing\n")
+    hides = "def pytest_collection_modifyitems(config, items):\n"
+    hides += "    config.hook.pytest_deselected(items=items[:1])\n    del items[:1]\n"
+    write(repo, f"{path}/conftest.py", f'collect_ignore = ["test_more.py"]\n\n\n{hides}')
+    found = told(outcome(repo, "disk"))
+    assert {(rule, where.partition(":")[0]) for rule, where, _ in found} == {
+        ("deselected", f"{path}/test_disk.py"),
+        ("uncollectable", f"{path}/test_torn.py"),
+        ("uncollected", f"{path}/test_more.py"),
+        ("ended", "packages/disk"),
+        ("not run", f"{path}/test_disk.py"),
+    }
+
+
+@pytest.mark.behaviour("GATE-22")
+def test_every_part_of_the_gate_is_a_shard_and_coverage_waits_for_all_of_them(repo, monkeypatch):
+    monkeypatch.setattr(parts, "_PARTS", {"disk": 2})
+    shards = {shard.name: shard for shard in tests.LANE.shards(repo)}
+    assert list(shards) == ["disk-1-of-2", "disk-2-of-2", "tools", "written", "collection"]
+    assert shards["collection"].only_full
+    counted = {shard.name: shard.after for shard in coverage.LANE.shards(repo)}
+    assert counted == {
+        "disk": ("tests/disk-1-of-2", "tests/disk-2-of-2"),
+        "tools": ("tests/tools",),
+    }
+
+
+@pytest.mark.behaviour("GATE-23")
+@pytest.mark.parametrize(
+    ("function", "reason", "allowed"),
+    [("a.py::test_a", "no tmpfs", True), ("a.py::test_a", "", False), ("a.py::b", ".*", False)],
+)
+def test_a_skip_is_allowed_by_test_and_reason(function, reason, allowed):
+    trouble = Trouble("skipped", "a.py::test_a[1]", "a.py", 1, "no tmpfs")
+    assert verdict.is_allowed(trouble, [Skip(function, reason)]) is allowed
+
+
+@pytest.mark.behaviour("GATE-20")
+def test_a_run_that_left_tests_out_is_not_green(tmp_path):
+    path = tmp_path / "run.json"
+    assert not record.is_green(path)
+    cases = [record.Case("a", "a"), record.Case("b", "b")]
+    run = Record(7, 0, "", cases, ["a", "b"], ["a", "b"], [], [])
+    record.write(path, run)
+    assert record.is_green(path)
+    record.write(path, Record(7, 0, "", cases, ["a", "b"], ["a"], [], []))
+    assert not record.is_green(path)
+    path.write_text(json.dumps({"seed": 7}))
+    assert record.read(path) is None
+
+
+def git(root, *words):
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    subprocess.run(("git", *who, *words), cwd=root, check=True, capture_output=True)
+
+
+@pytest.mark.behaviour("GATE-29")
+def test_the_lines_that_changed_are_those_that_git_names_and_untracked_files(repo):
+    write(repo, "packages/disk/a b.py", "1\n2\n3\n4\n")
+    git(repo, "init", "-q")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "begin")
+    write(repo, "packages/disk/a b.py", "0\n1\n3\n4\n5\n6\n")
+    write(repo, "packages/disk/ü.py", "1\n")
+    write(repo, "packages/disk/ü.txt", "1\n")
+    assert changed(repo, "HEAD", "packages/disk") == {
+        "packages/disk/a b.py": {1, 5, 6},
+        "packages/disk/ü.py": {1, 2},
+    }
+    assert changed(repo, "", "packages/disk") == {}
+
+
+@pytest.mark.behaviour("GATE-28")
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n", {4}),
+        ("if sys.version_info < (3, 0):\n    a\n    c\n", {2, 3}),
+        ("if sys.platform == 'nothing':\n    a\nelse:\n    b\n", {2}),
+        ("if sys.platform != 'nothing':\n    a\nelse:\n    b\n", {4}),
+        ("if sys.platform in ('a', 'b'):\n    a\n", set()),
+        ("if sys.version_info >= LEAST:\n    a\n", set()),
+        ("if version == 1 == 2:\n    a\n", set()),
+        ("if version == 1:\n    a\n", set()),
+    ],
+)
+def test_what_this_python_never_runs_is_not_missing(tmp_path, code, expected):
+    (tmp_path / "a.py").write_text(code)
+    assert missing.Module(tmp_path / "a.py").unreachable == expected
+
+
+@pytest.mark.behaviour("GATE-30")
+def test_the_boundaries_are_a_lane_of_three_kinds_of_shards(green):
+    root, _ = green
+    shards = {shard.name: shard for shard in boundaries.LANE.shards(root)}
+    assert list(shards) == ["table", "witness", "isolation-disk"]
+    assert shards["witness"].behind == ("tests/disk-1-of-2", "tests/disk-2-of-2", "tests/tools")
+    table, witness, alone = boundaries.LANE.run(job(root, *shards))
+    assert "new-package" in {finding.rule for finding in table.findings}
+    assert re.fullmatch(r"\d+ rules and 0 contracts over 6 files", table.checked)
+    assert "no contract says who owns files" in {finding.what for finding in witness.findings}
+    assert witness.measured == {}
+    assert "in 2 of 2 shards" in witness.checked
+    assert [finding.what for finding in alone.findings] == [
+        "it doesn't declare what its tests need"
+    ]
+
+
+@pytest.mark.behaviour("GATE-30")
+def test_in_a_full_run_a_green_suite_that_was_not_witnessed_is_found(green):
+    root, _ = green
+    (kept,) = root.glob(".nox/witness/tools.json")
+    text = kept.read_text()
+    kept.unlink()
+    whole = job(root, "witness")._replace(full=True)
+    try:
+        (partly,) = boundaries.LANE.run(whole._replace(full=False))
+        (missed,) = boundaries.LANE.run(whole)
+    finally:
+        kept.write_text(text)
+    assert "in 1 of 2 shards" in partly.checked
+    assert {finding.file for finding in missed.findings} - {".importlinter"} == {"tools"}
+    assert {finding.file for finding in partly.findings} == {".importlinter"}

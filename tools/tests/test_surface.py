@@ -1,0 +1,305 @@
+"""What a package shows is read from its sources: of a package that is written here, and of ours."""
+
+import ast
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from emel_tools.surface import public
+from emel_tools.surface.causes import causes
+from emel_tools.surface.facts import facts
+from emel_tools.surface.modules import Modules
+from emel_tools.surface.rules import offered, undocumented
+from emel_tools.workspace import Package, packages
+
+ROOT = Path(__file__).resolve().parents[2]
+FRONT = '''\
+"""A disk."""
+
+from emel_disk._arm import Arm, Head, Platter, Reaction, spin
+from emel_io_loader import Spans
+
+TABLES = ()
+"""Its machines."""
+
+__all__ = ["TABLES", "Arm", "Head", "Platter", "Reaction", "Spans", "spin"]
+'''
+ARM = '''\
+"""The arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class _Moving:
+    """What moves."""
+
+    def move(self, track: "int", /, *, fast: bool = False) -> None:
+        """Move to a track."""
+
+    @property
+    def track(self) -> int:
+        """Where it is."""
+        return 0
+
+
+class Arm(_Moving):
+    """An arm.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    """
+
+    def __init__(self, name: str, *sides: int, **facts: object) -> None:
+        self.name = name
+        self._hidden = sides
+
+    @classmethod
+    def of(cls, head: Head) -> Arm:
+        """Make one."""
+
+    @staticmethod
+    def known() -> list[str]:
+        """List them."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Head(NamedTuple):
+    """A head."""
+
+    side: int
+    """Which side."""
+    width: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platter(_Moving):
+    """A platter."""
+
+    sides: int = 2
+    heads: list[Head] = field(default_factory=list)
+
+
+class Reaction(IntEnum):
+    """What can be done."""
+
+    WAIT = 0
+    STOP = 1
+
+
+def spin(rate: int = 5400, unit: str = "rpm") -> float:
+    """Spin."""
+'''
+PROJECT = """\
+[project]
+name = "emel-disk"
+requires-python = ">=3.11"
+dependencies = []
+[project.scripts]
+disk = "emel_disk:main"
+[project.optional-dependencies]
+fast = ["numpy>=1.26", "ml_dtypes[x]==0.5"]
+[project.entry-points."emel.strategies"]
+disk = "emel_disk:Arm"
+"""
+
+
+@pytest.fixture
+def disk(tmp_path):
+    package = Package(tmp_path / "packages" / "disk", "emel_disk")
+    package.source.mkdir(parents=True)
+    (package.folder / "pyproject.toml").write_text(PROJECT)
+    (package.source / "__init__.py").write_text(FRONT)
+    (package.source / "_arm.py").write_text(ARM)
+    return package
+
+
+def measured(package):
+    return facts(package, public(package))
+
+
+def edit(package, old, new, file="_arm.py"):
+    path = package.source / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def heard(package):
+    modules = Modules(package)
+    found = [*offered(package, modules), *undocumented(package, public(package, modules))]
+    return [(finding.where, finding.what) for finding in found]
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_every_kind_of_public_name_is_a_fact(disk):
+    assert measured(disk) == {
+        "[python]": ">=3.11",
+        "[command disk]": "emel_disk:main",
+        "[extra fast]": "ml_dtypes[x], numpy",
+        "[emel.strategies disk]": "emel_disk:Arm",
+        "TABLES": "value = ()",
+        "Spans": "is emel_io_loader.Spans",
+        "spin": "(rate: int = 5400, unit: str = 'rpm') -> float",
+        "Arm": "class(_Moving)",
+        "Arm()": "(name: str, *sides: int, **facts: object)",
+        "Arm.name": "attribute str",
+        "Arm.of": "classmethod (head: Head) -> Arm",
+        "Arm.known": "staticmethod () -> list[str]",
+        "Arm.__len__": "() -> int",
+        "Arm.move": "(track: int, /, *, fast: bool = False) -> None",
+        "Arm.track": "property -> int",
+        "Head": "class(NamedTuple)",
+        "Head()": "(side: int, width: float = 0.5)",
+        "Head.side": "attribute int",
+        "Head.width": "attribute float = 0.5 (undocumented)",
+        "Platter": "@dataclass(frozen=True, kw_only=True) class(_Moving)",
+        "Platter()": "(*, sides: int = 2, heads: list[Head] = field(default_factory=list))",
+        "Platter.sides": "attribute int = 2 (undocumented)",
+        "Platter.heads": "attribute list[Head] = field(default_factory=list) (undocumented)",
+        "Platter.move": "(track: int, /, *, fast: bool = False) -> None",
+        "Platter.track": "property -> int",
+        "Reaction": "class(IntEnum)",
+        "Reaction.WAIT": "attribute = 0 (undocumented)",
+        "Reaction.STOP": "attribute = 1 (undocumented)",
+    }
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_the_testing_module_is_public_too_and_so_are_overloads(disk):
+    (disk.source / "testing.py").write_text(
+        '"""Fakes."""\nfrom typing import overload\n@overload\ndef fake(a: int) -> int: ...\n'
+        "@overload\ndef fake(a: str) -> str: ...\ndef fake(a): ...\n"
+    )
+    assert measured(disk)["testing.fake"] == "(a: int) -> int; (a: str) -> str"
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_the_command_of_the_face_is_read_from_its_parser():
+    (face,) = (package for package in packages(ROOT) if package.module == "emel")
+    found = measured(face)
+    assert found["$ emel load"] == "command FILE"
+    assert found["$ emel load --strategy"] == "TEXT = auto"
+    assert found["$ emel load --touch"] == "flag"
+
+
+@pytest.mark.behaviour("GATE-68")
+@pytest.mark.parametrize(
+    ("old", "new", "key", "cause"),
+    [
+        (
+            "rate: int = 5400",
+            "rate: int = 7200",
+            "spin",
+            "the default of rate was 5400 and is 7200",
+        ),
+        ("rate: int = 5400", "speed: int = 5400", "spin", "parameter rate renamed to speed?"),
+        (
+            "fast: bool = False",
+            "fast: bool",
+            "Arm.move",
+            "the default of fast was False and is none",
+        ),
+        ("/, *, fast", "/, fast", "Arm.move", "parameter fast was keyword-only and is positional"),
+        ("-> float:", "-> int:", "spin", "it answers with something else"),
+        (', unit: str = "rpm"', "", "spin", "parameter unit is gone"),
+        ("def spin(", "def spin(at: int, ", "spin", "parameter at is new, and must be given"),
+        ("rate: int", "rate: float", "spin", "rate was int and is float"),
+        ("    def move(", "    def shift(", "Arm.move", "renamed to Arm.shift?"),
+        ('    """Which side."""\n', "", "Head.side", "its docstring went"),
+    ],
+)
+def test_a_change_is_seen_with_what_seems_to_have_happened(disk, old, new, key, cause):
+    before = measured(disk)
+    edit(disk, old, new)
+    after = measured(disk)
+    assert before.get(key) != after.get(key)
+    assert causes(before, after)[key] == cause
+
+
+@pytest.mark.behaviour("GATE-68")
+def test_a_function_that_is_renamed_is_gone_and_new(disk):
+    before = measured(disk)
+    edit(disk, "def spin(", "def turn(")
+    edit(disk, "spin", "turn", "__init__.py")
+    after = measured(disk)
+    assert {*before} - {*after} == {"spin"}
+    assert {*after} - {*before} == {"turn"}
+    assert causes(before, after) == {"spin": "renamed to turn?", "turn": "was spin?"}
+
+
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ('    """Spin."""\n', "    return 1.0\n", "function emel_disk.spin"),
+        ('    """A head."""\n\n', "", "class emel_disk.Head"),
+        ('        """Move to a track."""\n', "        return\n", "method emel_disk.Arm.move"),
+        ('        """Where it is."""\n', "", "property emel_disk.Arm.track"),
+    ],
+)
+def test_a_docstring_that_is_missing_is_found_at_its_line(disk, old, new, what):
+    assert heard(disk) == []
+    edit(disk, old, new)
+    found = [(where, said) for where, said in heard(disk) if what in said]
+    ((where, said),) = found
+    assert said == f"the public {what} has no docstring"
+    line = int(where.rpartition(":")[2])
+    text = (disk.source / "_arm.py").read_text().splitlines()[line - 1]
+    assert what.rpartition(".")[2] in text
+
+
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (
+            '"TABLES", "Arm"',
+            '"Arm", "TABLES"',
+            "__all__ isn't sorted: Arm stands where TABLES belongs",
+        ),
+        ('"spin"]', '"spin", "twist"]', "__all__ lists twist, which nothing defines"),
+        ('"Spans", ', "", "Spans can be had from the front door, and __all__ doesn't list it"),
+        ('"spin"]', '"spin", "spin"]', "__all__ lists spin twice"),
+        ("__all__ = ", "names = ", "it has no __all__ that is a list of strings"),
+    ],
+)
+def test_a_list_that_is_untrue_is_found(disk, old, new, what):
+    edit(disk, old, new, "__init__.py")
+    assert what in [said for _, said in heard(disk)]
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_is_spelled_differently_is_the_same_fact(disk):
+    """Line breaks, quotes and annotations as strings are no news."""
+    before = measured(disk)
+    edit(
+        disk,
+        'rate: int = 5400, unit: str = "rpm"',
+        "\n    rate: 'int' = 5400,\n    unit: str = 'rpm',\n",
+    )
+    assert measured(disk) == before
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_reading_imports_nothing_of_the_package(disk):
+    edit(disk, '"""The arm."""', '"""The arm."""\nraise RuntimeError("imported")')
+    assert "Arm" in measured(disk)  # or the error would have been heard
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_every_fact_of_ours_can_be_read_back_and_every_signature_is_python():
+    for package in packages(ROOT):
+        for name in public(package):
+            assert "  " not in f"{name.key}|{name.what}"
+            if name.kind in ("function", "call"):
+                for told in name.what.removeprefix("async ").split("; "):
+                    ast.parse(textwrap.dedent(f"def f{told}: ..."))

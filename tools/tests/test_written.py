@@ -1,0 +1,307 @@
+"""Tests that can't fail, or that pytest doesn't collect, are found without running them."""
+
+import ast
+import textwrap
+
+import pytest
+
+from emel_tools.suites import swallowed, written
+from emel_tools.suites.checks import Checks, Source
+from emel_tools.suites.syntax import dead, truth
+
+FACE = "packages/disk/tests/test_face.py"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write one test file (or other files), and read all tests of the repository."""
+    for folder in ("tools/tests", "packages/disk"):
+        (tmp_path / folder).mkdir(parents=True)
+
+    def look(code, path=FACE, **others):
+        for name, text in {path: code, **others}.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(textwrap.dedent(text))
+        return [
+            (finding.rule, finding.where.removeprefix("packages/disk/tests/test_face.py:"))
+            for finding in written.check(tmp_path)[0]
+        ]
+
+    return look
+
+
+SWALLOWED = {
+    "by name": "try:\n    assert f()\nexcept AssertionError:\n    pass",
+    "by a wider name": "try:\n    assert f()\nexcept Exception:\n    pass",
+    "all": "try:\n    assert f()\nexcept:\n    pass",
+    "in a tuple": "try:\n    assert f()\nexcept (ValueError, AssertionError):\n    pass",
+    "by another name": "try:\n    assert f()\nexcept OOPS:\n    pass",
+    "printed": "try:\n    assert f()\nexcept AssertionError as error:\n    print(error)",
+    "kept": "try:\n    assert f()\nexcept AssertionError as error:\n    seen = str(error)",
+    "returned": "try:\n    assert f()\nexcept AssertionError:\n    return",
+    "through a call": "try:\n    holds(f())\nexcept Exception:\n    pass",
+    "of numpy": "try:\n    np.testing.assert_array_equal(f(), 1)\nexcept Exception:\n    pass",
+    "in a group": "try:\n    assert f()\nexcept* AssertionError:\n    pass",
+    "a check of pytest": "try:\n    pytest.fail('x')\nexcept BaseException:\n    pass",
+    "what doesn't raise": "try:\n    with pytest.raises(OSError):\n        f()\nexcept:\n    pass",
+    "deep": "for a in f():\n    try:\n        assert a\n    except Exception:\n        continue",
+    "suppressed": "with contextlib.suppress(AssertionError):\n    assert f()",
+    "suppressed too": "with suppress(Exception):\n    assert f()",
+    "suppressed with more": "with f(), suppress(ValueError, AssertionError):\n    assert f()",
+    "expected": "with pytest.raises(AssertionError):\n    assert f()",
+    "expected as anything": "with pytest.raises(Exception):\n    assert f()",
+    "left by return": "try:\n    assert f()\nfinally:\n    return",
+    "left by break": "while True:\n    try:\n        assert f()\n    finally:\n        break",
+}
+HEAD = "OOPS = (ValueError, AssertionError)\n\n\ndef holds(x):\n    assert x\n\n\n"
+
+
+@pytest.mark.behaviour("GATE-26")
+@pytest.mark.parametrize("body", SWALLOWED.values(), ids=SWALLOWED)
+def test_a_test_that_catches_its_own_assertion_is_found(read, body):
+    found = read(f"{HEAD}def test_a():\n{textwrap.indent(body, '    ')}\n")
+    assert {rule for rule, _ in found} == {"swallowed"}
+
+
+INNOCENT = {
+    "another exception": "try:\n    f()\nexcept ValueError:\n    pass\nassert f()",
+    "raised again": "try:\n    assert f()\nexcept AssertionError:\n    g()\n    raise",
+    "another assertion": "try:\n    f()\nexcept Exception as error:\n    assert error.args == ()",
+    "no check inside": "try:\n    f()\nexcept Exception:\n    g()\nassert f()",
+    "a check that has to fail": "with pytest.raises(AssertionError):\n    holds(f())",
+    "closed at the end": "try:\n    assert f()\nfinally:\n    g()",
+    "a return of another function": "try:\n    assert f()\nfinally:\n    g(lambda: 1)\n",
+    "suppressed while closing": "with suppress(OSError):\n    f()\nassert f()",
+    "a loop of its own": "try:\n    assert f()\nexcept ValueError:\n    return",
+}
+
+
+@pytest.mark.behaviour("GATE-26")
+@pytest.mark.parametrize("body", INNOCENT.values(), ids=INNOCENT)
+def test_what_only_looks_like_it_is_not_found(read, body):
+    assert read(f"{HEAD}def test_a():\n{textwrap.indent(body, '    ')}\n") == []
+
+
+@pytest.mark.behaviour("GATE-26")
+def test_a_helper_that_hands_out_what_a_check_says_is_not_found(read):
+    code = """\
+        def said(check):
+            try:
+                check()
+            except AssertionError as error:
+                return str(error)
+
+        def test_a():
+            assert said(f) == "no"
+    """
+    assert read(code) == []
+
+
+@pytest.mark.behaviour("GATE-26")
+def test_what_a_function_is_handed_is_not_taken_for_a_check_of_that_name(read):
+    code = """\
+        def progress():
+            assert f()
+
+        def tell(progress):
+            with suppress(Exception):
+                progress()
+
+        def test_a():
+            progress()
+    """
+    assert read(code) == []
+
+
+TRUE = [
+    "(f() == 1, 'it is one')",
+    "True",
+    "'text'",
+    "1",
+    "f() or True",
+    "True or f()",
+    "f() or (1, 2)",
+    "not False",
+    "not ()",
+    "[f()]",
+    "{'a': f()}",
+    "(x for x in f())",
+    "lambda: f()",
+    "f'is {f()}'",
+    "1 == 1",
+    "1 != 2",
+    "x == x",
+    "a.b is a.b",
+    "len(f()) >= 0",
+    "bool('x')",
+    "isinstance(f(), object)",
+    "(y := 1)",
+    "1 if f() else 2",
+    "f() if False else 1",
+    "1 and 2",
+]
+UNSURE = ["f()", "x == y", "x", "[*f()]", "{**f()}", "f() or x", "f() and True", "x != x", "f'{x}'"]
+UNSURE += ["len(f()) > 0", "isinstance(x, int)", "1 if f() else x", "not f()", "1 < f()"]
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("expression", TRUE)
+def test_an_assertion_that_is_always_true_is_found(read, expression):
+    assert read(f"def test_a():\n    assert {expression}\n") == [("always true", "2")]
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("expression", UNSURE)
+def test_what_depends_is_not_taken_to_be_always_true(expression):
+    assert truth(ast.parse(expression, mode="eval").body) is None
+
+
+@pytest.mark.behaviour("GATE-27")
+def test_an_assertion_of_a_function_that_isnt_called_is_found(read):
+    assert read("def f(): ...\n\n\ndef test_a():\n    assert f\n") == [("always true", "5")]
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return\nassert f()",
+        "raise ValueError\nassert f()",
+        "if False:\n    assert f()",
+        "if True:\n    pass\nelse:\n    assert f()",
+        "while 0:\n    assert f()",
+        "for x in ():\n    assert f()",
+    ],
+)
+def test_an_assertion_that_is_never_reached_is_found(body):
+    assert len(list(dead(ast.parse(f"def g():\n{textwrap.indent(body, '    ')}")))) == 1
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "pass",
+        "'just words'",
+        "f()",
+        "x = f() == 1",
+        "f() == 1",
+        "for x in f():\n    x.y",
+        "with open('a') as file:\n    file.read()",
+    ],
+)
+def test_a_test_without_a_check_is_found(read, body):
+    found = read(f"def test_a():\n{textwrap.indent(body, '    ')}\n")
+    assert found == [("no check", "1")]
+
+
+HOLDS = "def holds(x):\n    assert x\n\n\n"
+MORE = "def more(x):\n    holds(x)\n\n\n"
+CLOSED = "@pytest.fixture\ndef closed():\n    yield 1\n    assert f()\n\n\n"
+CHECKING = {
+    "raises": "def test_a():\n    with pytest.raises(OSError):\n        f()\n",
+    "warns": "def test_a():\n    with pytest.warns(UserWarning):\n        f()\n",
+    "numpy": "def test_a():\n    np.testing.assert_allclose(f(), 1)\n",
+    "a raise": "def test_a():\n    if f():\n        raise AssertionError\n",
+    "a call": f"{HOLDS}{MORE}def test_a():\n    more(1)\n",
+    "a fixture": f"{CLOSED}def test_a(closed):\n    g()\n",
+    "a fixture by name": f"{CLOSED}@mark.usefixtures('closed')\ndef test_a():\n    f()\n",
+    "a method": f"{HOLDS}class TestA:\n    x = holds\n\n    def test_a(self):\n        self.x()\n",
+    "a machine": "class A(M):\n    def x(self):\n        assert f()\n\n\nTestA = A.TestCase\n",
+    "an example": "def test_a():\n    exec(README)\n",
+}
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("code", CHECKING.values(), ids=CHECKING)
+def test_a_check_is_seen_however_far_it_is(read, code):
+    assert read(code) == []
+
+
+@pytest.mark.behaviour("GATE-27")
+def test_a_check_may_lie_in_a_conftest_or_a_testing_module(read):
+    code = "def test_a(whole):\n    f()\n\n\ndef test_b():\n    consistent(f())\n"
+    conftest = "@pytest.fixture\ndef whole():\n    yield\n    assert g()\n"
+    testing = "def consistent(x):\n    assert x\n"
+    others = {
+        "packages/disk/tests/conftest.py": conftest,
+        "packages/disk/src/emel_disk/testing.py": testing,
+    }
+    assert read(code, **others) == []
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ("max_examples=1", 1),
+        ("max_examples=50", 0),
+        ("phases=[Phase.explicit]", 1),
+        ("phases=[Phase.generate]", 0),
+        ("deadline=None", 0),
+    ],
+)
+def test_a_property_that_is_hardly_tried_is_found(settings, found):
+    source = Source(FACE, ast.parse(f"@settings({settings})\ndef test_a(): ..."))
+    assert len(list(swallowed.weak_settings(source, 20))) == found
+
+
+CHECKED = "    assert f()\n"
+
+
+@pytest.mark.behaviour("GATE-25")
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (f"class TestA:\n    def __init__(self): ...\n\n    def test_a(self):\n    {CHECKED}", "1"),
+        (f"class Rules:\n    def test_a(self):\n    {CHECKED}", "2"),
+        (f"def f():\n    def test_a():\n    {CHECKED}", "2"),
+        (f"class TestA:\n    __test__ = False\n\n    def test_a(self):\n    {CHECKED}", "2"),
+    ],
+)
+def test_a_test_where_pytest_finds_none_is_found(read, code, expected):
+    assert ("uncollected", expected) in read(code)
+
+
+@pytest.mark.behaviour("GATE-25")
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"def test_a():\n{CHECKED}\n\ndef test_a():\n{CHECKED}",
+        f"class TestA:\n    def test_a(self):\n    {CHECKED}\n    def test_a(self):\n    {CHECKED}",
+        f"def test_a():\n{CHECKED}\n\ntest_a = None\n",
+        f"class TestA:\n    def test_a(self):\n    {CHECKED}\n\nclass TestA: ...\n",
+        f"def test_a():\n{CHECKED}\n\ndel test_a\n",
+    ],
+)
+def test_a_test_that_another_hides_is_found(read, code):
+    assert "shadowed" in {rule for rule, _ in read(code)}
+
+
+@pytest.mark.behaviour("GATE-25")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "packages/disk/test_face.py",
+        "packages/disk/src/emel_disk/test_face.py",
+        "tests/test_face.py",
+        "tools/test_face.py",
+        "packages/face_test.py",
+    ],
+)
+def test_a_test_file_that_belongs_to_no_suite_is_found(read, path):
+    assert read(f"def test_a():\n{CHECKED}", path) == [("uncollected", path)]
+
+
+@pytest.mark.behaviour("GATE-25")
+def test_tests_in_a_file_that_is_not_named_as_one_are_found(read):
+    found = read(f"def test_a():\n{CHECKED}", "packages/disk/tests/faces.py")
+    assert found == [("uncollected", "packages/disk/tests/faces.py:1")]
+
+
+@pytest.mark.behaviour("GATE-26")
+def test_a_file_that_is_no_python_is_left_to_pytest(tmp_path):
+    (tmp_path / "test_a.py").write_text("def (")
+    source = Source.read(tmp_path, tmp_path / "test_a.py")
+    assert not Checks([source]).names
+    assert written.tests_of(source) == {}

@@ -18,7 +18,7 @@ from emel_tools.costs import growth, measure, watch
 from emel_tools.costs import steps as steps_room
 from emel_tools.costs.causes import causes
 from emel_tools.costs.measure import Figure, Trouble, lines
-from emel_tools.costs.memory import allocated
+from emel_tools.costs.memory import Memory, allocated
 from emel_tools.costs.rounding import CALLS, LINES, PAYLOAD_KIB, rounded
 from emel_tools.costs.site import Site
 from emel_tools.costs.steps import is_ours, stepped
@@ -299,6 +299,16 @@ def test_a_figure_that_is_near_what_is_recorded_stays_that():
     assert PAYLOAD_KIB.held(32_835 - 25, "32896") == 32_896
 
 
+@pytest.mark.behaviour("GATE-40")
+def test_what_the_interpreter_takes_once_is_nobodys_cost(tmp_path, monkeypatch):
+    runs = iter([Memory(MIB, MIB), Memory(100 << 10, 0), Memory(100 << 10, 0)])
+    monkeypatch.setattr(measure, "allocated", lambda _: next(runs))
+    work = Workload("quiet", lambda _: lambda: None)
+    taken = list(measure.take([work], Site(tmp_path), str(tmp_path), {"quiet peak-kib": "128"}))
+    found = {figure.key: figure.value for figure in taken if isinstance(figure, Figure)}
+    assert (found["quiet peak-kib"], found["quiet left-kib"]) == (100, 0)
+
+
 WORK = Workload("map", lambda _: lambda: None, items=64, files=4, nbytes=64 * MIB)
 GROWING = Scaled("bind", lambda _, __: lambda: None, sizes=(16, 64))
 
@@ -385,7 +395,7 @@ def test_a_workload_that_breaks_hides_no_other(tmp_path):
         raise ValueError("no such file")
 
     fine = Scaled("fine", lambda _, __: lambda: None, growth=None)
-    taken = list(measure.take([Workload("bad", broken), fine], Site(tmp_path), str(tmp_path)))
+    taken = list(measure.take([Workload("bad", broken), fine], Site(tmp_path), str(tmp_path), {}))
     trouble = taken[0]
     assert isinstance(trouble, Trouble)
     assert (trouble.rule, trouble.what) == ("broken", "bad broke: ValueError: no such file")
@@ -403,7 +413,7 @@ def test_a_figure_that_is_not_the_same_twice_is_found(tmp_path, monkeypatch):
 
     monkeypatch.setattr(measure, "counted", counted)
     work = Workload("race", lambda _: lambda: None)
-    taken = list(measure.take([work], Site(tmp_path), str(tmp_path)))
+    taken = list(measure.take([work], Site(tmp_path), str(tmp_path), {}))
     (trouble,) = (each for each in taken if isinstance(each, Trouble))
     assert (trouble.key, trouble.rule) == ("race opens", "unsteady")
     assert lines(taken, {"race opens": "7"})["race opens"] == "7"

@@ -53,7 +53,8 @@ def _held(package: str, recorded: Mapping[str, str]) -> Outcome:
         here = Path.cwd()
         os.chdir(folder)
         try:
-            taken = list(take(workloads, Site(Path(folder)), os.path.realpath(folder)))
+            site, real = Site(Path(folder)), os.path.realpath(folder)
+            taken = list(take(workloads, site, real, recorded))
         finally:
             os.chdir(here)
     figures = [each for each in taken if isinstance(each, Figure)]

@@ -63,6 +63,11 @@ _GAMES: Final[Mapping[str, Callable[[], tuple[Game, ...]]]] = {
 }
 
 
+def games_of(shard: str) -> tuple[Game, ...]:
+    """What is played in a shard that has games."""
+    return _GAMES[shard]()
+
+
 def check(root: Path, folder: Path, shard: str, seed: int, *, full: bool) -> Found:
     """Judge one package.
 
@@ -87,4 +92,4 @@ def check(root: Path, folder: Path, shard: str, seed: int, *, full: bool) -> Fou
         from emel_tools.fuzzing import folders
 
         return folders.check(root, folder, seed, full=full)
-    return play(root, folder, shard, _GAMES[shard](), seed, full=full)
+    return play(root, folder, shard, games_of(shard), seed, full=full)

@@ -35,7 +35,7 @@ OPENINGS: Final = (
 )
 _SLICES: Final = (
     0, -1, slice(1, None), slice(None, None, 2), slice(None, None, -1), slice(0, 0), slice(1, -1),
-    (slice(None), 1), (0, slice(1, 3)), (..., slice(-2, None)), 
+    (slice(None), 1), (0, slice(1, 3)), (..., slice(-2, None)),
     (slice(1, None, 2), slice(None, None, -2)), ...,
 )  # fmt: skip
 

@@ -97,6 +97,9 @@ def ggufs(folder: Path) -> Iterator[Checkpoint]:
     path = folder / "all.gguf"
     _write_gguf(path, _add_all)
     yield of_gguf("every type", path, [path])
+    path = folder / "large.gguf"
+    _write_gguf(path, _add_large_ones)
+    yield of_gguf("large tensors", path, [path])
     path = folder / "big.gguf"
     _write_gguf(path, _add_plain, order=_BIG)
     yield of_gguf("big endian", path, [path], big=True)
@@ -109,9 +112,6 @@ def ggufs(folder: Path) -> Iterator[Checkpoint]:
     files = sorted(split.parent.iterdir())
     yield of_gguf("a split", split.parent, files)
     yield of_gguf("a split, by its last file", files[-1], files)
-    path = folder / "large.gguf"
-    _write_gguf(path, _add_large_ones)
-    yield of_gguf("large tensors", path, [path])
 
 
 def _add_large_ones(writer: gguf.GGUFWriter) -> None:
@@ -178,10 +178,17 @@ def _with_true_bools(data: bytes) -> bytes:
 
 def all_safetensors(folder: Path) -> Iterator[Checkpoint]:
     """safetensors: every type, odd alignments, an index, numbered shards."""
-    for padding in (1, 4):
-        path = folder / f"odd-{padding}.safetensors"
-        path.write_bytes(_odd(padding))
-        yield of_safetensors(f"every type, data at {padding} of 8", path, [path])
+    path = folder / "odd-1.safetensors"
+    path.write_bytes(_odd(1))
+    yield of_safetensors("every type, data at 1 of 8", path, [path])
+    large: dict[str, NDArray[Any]] = {}
+    _add_large(large.__setitem__)
+    path = folder / "large.safetensors"
+    _save(large, path)
+    yield of_safetensors("large tensors", path, [path])
+    path = folder / "odd-4.safetensors"
+    path.write_bytes(_odd(4))
+    yield of_safetensors("every type, data at 4 of 8", path, [path])
     path = folder / "plain.safetensors"
     _save(_arrays(), path, {"made by": "safetensors", "é": "Ω"})
     yield of_safetensors("safetensors' own", path, [path])
@@ -202,8 +209,3 @@ def all_safetensors(folder: Path) -> Iterator[Checkpoint]:
             index.write_text(json.dumps({"metadata": said, "weight_map": names}), encoding="utf-8")
             yield of_safetensors("an index", index, files, index)
         yield of_safetensors(f"shards, {kind}", place, files, index if kind == "indexed" else None)
-    large: dict[str, NDArray[Any]] = {}
-    _add_large(large.__setitem__)
-    path = folder / "large.safetensors"
-    _save(large, path)
-    yield of_safetensors("large tensors", path, [path])

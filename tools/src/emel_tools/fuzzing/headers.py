@@ -180,7 +180,7 @@ def _fails_alike(data: bytes, wrong: Wrong) -> bool:
 def _parse(data: bytes, file_nbytes: int) -> Header | NeedMore | Refusal | Exception:
     try:
         return parse(data, file_nbytes)
-    except Exception as error:  # noqa: BLE001 - `judge` has told of it
+    except Exception as error:  # `judge` has told of it
         return error
 
 

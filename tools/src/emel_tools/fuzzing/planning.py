@@ -136,7 +136,8 @@ def _play_shape(moves: list[Move], reached: set[str]) -> str:
             works.append(_work(offset, np.full(n, size, np.int64), (hole, share, most)))
         reached.add("counted" if works[0] else "blind")
         if works[1] > 10 * works[0]:
-            return f"work that grows as the spans do expected: 512 take {works[0]} steps, 4096 take {works[1]}"
+            grew = f"512 take {works[0]} steps, and 4096 take {works[1]}"
+            return f"work that grows as the spans do expected: {grew}"
     return ""
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from emel_tools.fuzzing.games import Found, Game, check as play
+from emel_tools.fuzzing.games import Found, Game
+from emel_tools.fuzzing.games import check as play
 
 
 def _io_loader() -> tuple[Game, ...]:
@@ -16,9 +17,9 @@ def _io_loader() -> tuple[Game, ...]:
 
 
 def _machine() -> tuple[Game, ...]:
-    from emel_tools.fuzzing import machines
+    from emel_tools.fuzzing import columns, machines
 
-    return (machines.ROWS, machines.COLUMNS, machines.REAL)
+    return (machines.ROWS, columns.COLUMNS, machines.REAL)
 
 
 def _model_tensor() -> tuple[Game, ...]:

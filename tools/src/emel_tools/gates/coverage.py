@@ -52,9 +52,14 @@ def _judged(job: Job, package: Package) -> Outcome:
     counted = list(missing.counts(source, found))
     lines, branches = (sum(len(each[n]) for each in found) for n in (2, 3))
     checked = f"{modules} modules; {lines} lines and {branches} branches are left out"
-    measured = {key: value for key, value, _ in counted}
-    causes = {key: where for key, _, where in counted}
-    return Outcome(package.name, checked, findings, measured, causes)
+    measured = {count.key: count.value for count in counted}
+    places = {
+        count.key: [
+            Finding(count.path, line, 0, "untested", what, _FIX) for line, what in count.places
+        ]
+        for count in counted
+    }
+    return Outcome(package.name, checked, findings, measured, places=places)
 
 
 LANE = Lane(

@@ -58,9 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _turns(names: Sequence[str], end: float) -> Iterator[tuple[int, str]]:
     turn = 0
     while time.monotonic() < end:
-        for name in names:
-            turn += 1
-            yield turn, name
+        yield turn, names[turn % len(names)]
+        turn += 1
 
 
 def _judged(root: Path, copy: Path, name: str, turn: int, slower: float) -> list[Verdict]:

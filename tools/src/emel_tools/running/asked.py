@@ -17,6 +17,9 @@ def parser() -> argparse.ArgumentParser:
         "--only", nargs="+", action="extend", default=[], metavar="LANE[/SHARD]", help="just these"
     )
     made.add_argument("--full", action="store_true", help="everything, whatever has changed")
+    made.add_argument(
+        "--real-models", action="store_true", help="download them first, for parity/real in full"
+    )
     made.add_argument("--base", default="", metavar="REF", help="what to compare with")
     made.add_argument(
         "--explain", action="store_true", help="say what would run, and why; run none"

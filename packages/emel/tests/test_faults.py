@@ -34,7 +34,7 @@ ARRAYS = {
 
 def descriptors():
     """How many this process has; a mapping has one of its own."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - asked for thousands of times
 
 
 class Ports:

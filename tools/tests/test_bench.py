@@ -94,6 +94,7 @@ def test_what_is_accepted_is_green_from_then_on_against_the_same_code(ratio):
     assert changes(again, accepted) == {}
     undone = judge(Blocks(by_reference=1.0), accepted, RECORDED).outcome()
     assert "work" in changes(undone, accepted)
+    assert "than the record says, which was 1000 at c0ffee0ff" in undone.causes["work"]
 
 
 @pytest.mark.behaviour("GATE-46")

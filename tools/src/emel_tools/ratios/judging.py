@@ -107,8 +107,8 @@ class Judge:
             self._checked(blocks),
             self._noisy(),
             self._measured(),
-            self._causes(),
-            {"cases": [_details(line) for line in self.lines]},
+            causes=self._causes(),
+            details={"cases": [_details(line) for line in self.lines]},
         )
 
     def _block(self, left: Sequence[Line], number: int) -> None:
@@ -152,15 +152,18 @@ class Judge:
     def _said(self, line: Line, grown: Sequence[Growth]) -> str:
         seen = line.seen()
         share = math.exp(abs(seen.middle)) - 1
-        said = f"{share:.0%} {line.verdict} than {self._than(compared=line.compared)}"
+        said = f"{share:.0%} {line.verdict} than {self._than(line)}"
         said += f": {seen.spelled()} times as long"
         where = ", ".join(each.spelled() for each in grown)
         return said + (f"; per call, most in {where}" if where else "")
 
-    def _than(self, *, compared: bool) -> str:
-        if compared and self._reference:
-            return f"at {self._reference.commit[:9]}, side by side"
-        return "recorded, by its control"
+    def _than(self, line: Line) -> str:
+        if not line.compared or self._reference is None:
+            return "recorded, by its control"
+        commit = self._reference.commit[:9]
+        if line.recorded == line.before:
+            return f"at {commit}, side by side"
+        return f"the record says, which was {line.before} at {commit}, by running both side by side"
 
     def _growth(self, lines: Sequence[Line]) -> dict[str, tuple[Growth, ...]]:
         if not lines:

@@ -37,6 +37,7 @@ def without_garbage() -> Generator[None]:
     """Collect nothing meanwhile: when it happens depends on all that was done before."""
     was = gc.isenabled()
     gc.collect()
+    gc.freeze()  # what is left then stays: the next collection needn't look at it again
     gc.disable()
     try:
         yield

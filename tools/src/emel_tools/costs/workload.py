@@ -52,7 +52,7 @@ Workloads: TypeAlias = tuple[Workload | Scaled, ...]
 
 def whole(name: str, make: Callable[[Site, int], Action]) -> Scaled:
     """Make a scaled workload of a whole model, which does more for each item than one step does."""
-    return Scaled(name, make, sizes=(64, 512), growth=(1024, 8192))
+    return Scaled(name, make, sizes=(32, 256), growth=(1024, 8192))
 
 
 def each(name: str, make: Callable[[Site, int], Action]) -> Scaled:

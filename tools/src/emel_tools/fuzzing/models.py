@@ -78,6 +78,9 @@ class _Round:
         limit = 1 << 20 if limited else None
         self.model = emel.open(self.place.name, strategy, memory_limit=limit)
         self.held: list[tuple[str, NDArray[Any]]] = []
+        """Arrays that the model lent."""
+        self.ours: list[tuple[str, NDArray[Any]]] = []
+        """Arrays over buffers of ours, which hold nothing up."""
         self.buffers: dict[str, Any] = {}
         """Names that were loaded into a buffer of ours, and not released since."""
         self.digest: str = ""
@@ -86,7 +89,7 @@ class _Round:
 
     def get(self, name: str) -> str:
         array = self.model[name]
-        self.held.append((name, array))
+        (self.ours if name in self.buffers else self.held).append((name, array))
         if name not in self.buffers and array.flags.writeable:
             return f"a read-only array of {name} expected"
         return ""
@@ -107,7 +110,7 @@ class _Round:
         return "" if done == sorted(done) else f"a progress that rises expected, got {done}"
 
     def into(self, names: list[str], how: str) -> str:
-        busy = {name for name, _ in self.held if name not in self.buffers} & {*names}
+        busy = {name for name, _ in self.held} & {*names}
         try:
             if how == "one":
                 memory: Any = np.full(self.model.buffer_nbytes(names), 0xA5, np.uint8)
@@ -127,7 +130,7 @@ class _Round:
     def release(self, names: list[str] | None) -> str:
         loaded = self.loaded()
         wanted = loaded if names is None else {*names}
-        busy = {name for name, _ in self.held if name not in self.buffers}
+        busy = {name for name, _ in self.held}
         try:
             self.model.release(names)
         except emel.ClosedError:
@@ -190,11 +193,12 @@ class _Round:
         return "" if np.array_equal(got, whole) else f"the numbers of {name} expected"
 
     def close(self) -> str:
-        busy = {name for name, _ in self.held if name not in self.buffers}
+        busy = {name for name, _ in self.held}
         try:
             self.model.close()
         except emel.BusyError as error:
             self.reached.add("busy")
+            self.buffers.clear()  # everything but what is lent is released
             return "" if {*error.tensors} <= busy else f"{sorted(busy)} refused expected"
         self.closed = True
         stuck = [name for name in sorted(busy) if self.contents[name]]

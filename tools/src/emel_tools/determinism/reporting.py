@@ -35,7 +35,7 @@ def main() -> None:
     said["findings"] = "\n".join(map(str, ordered))
     said["snapshot"] = lines.text_of({f"key {p}": "1" for p in {*places}})
     known = lanes(root)
-    said["lanes"] = repr([(each.name, [s for s in each.shards(root)]) for each in known])
+    said["lanes"] = repr([(each.name, list(each.shards(root))) for each in known])
     scope = choose(root, known, Asked(("behaviours",), full=False, base=""))
     results = [Result("behaviours", "promises", "failed", "asked for", "all", tuple(ordered))]
     run = Run.of(scope, results, seed=1, seconds=1.0, stopped="")

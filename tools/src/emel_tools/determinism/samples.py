@@ -12,7 +12,7 @@ from emel_tools.fuzzing.json_files import JSONFile, item, metadata
 COUNT: Final = 24
 SHARDS: Final = 4
 NBYTES: Final = 3000
-NAMES: Final = tuple(f"{'αbγ'[i % 3]}.{i * 7 % COUNT}.weight" for i in range(COUNT))
+NAMES: Final = tuple(f"{'öbß'[i % 3]}.{i * 7 % COUNT}.weight" for i in range(COUNT))
 
 
 def write(folder: Path) -> None:

@@ -8,6 +8,7 @@ ORDER (0: as they come). It prints one JSON object, in which the folder is spell
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Self, cast
 
 import numpy as np
 
@@ -140,8 +141,6 @@ def _residency(scribe: _Scribe, key: str, model: emel.Model) -> None:
 
 def hash_of(data: bytes) -> str:
     """Name bytes."""
-    import hashlib
-
     return hashlib.sha256(data).hexdigest()[:16]
 
 
@@ -185,7 +184,8 @@ def _plans(scribe: _Scribe) -> None:
     rng = Random(5)
     for number in range(20):
         rows = [(rng.randrange(3), rng.randrange(4000), rng.randrange(90)) for _ in range(30)]
-        spans = Spans(["a", "b", "c"], *([row[k] for row in rows] for k in range(3)))
+        file, offset, nbytes = zip(*rows, strict=True)
+        spans = Spans(["a", "b", "c"], file, offset, nbytes)
         runs = plan(spans, gap_nbytes=40, over_read=0.5, run_nbytes=600)
         told = (runs.file.tolist(), runs.start.tolist(), runs.stop.tolist(), runs.order.tolist())
         scribe.say(f"plan {number}", told)
@@ -203,7 +203,7 @@ class _Entries:
     def __next__(self) -> os.DirEntry[str]:
         return next(self._entries)
 
-    def __enter__(self) -> _Entries:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -218,7 +218,7 @@ def shuffle_listings(order: int) -> None:
     listdir, scandir = os.listdir, os.scandir
 
     def names(path: Any = ".") -> list[str]:  # noqa: ANN401 - os.listdir's
-        found = sorted(listdir(path))
+        found = [str(name) for name in sorted(cast("list[str]", listdir(path)))]
         Random(order).shuffle(found)
         return found
 

@@ -73,7 +73,7 @@ def run(root: Path, folder: Path, module: str, variant: Variant) -> Said:
     temporary = place / "tmp"
     temporary.mkdir(parents=True)
     environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("LC_", "PYTHON"))},
+        **{name: value for name, value in os.environ.items() if not _changes(name)},
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": str(temporary),
@@ -93,6 +93,11 @@ def run(root: Path, folder: Path, module: str, variant: Variant) -> Said:
     if done.returncode:
         return Said({}, f"exit code {done.returncode}: {done.stderr[-800:]}")
     return Said(json.loads(done.stdout), "")
+
+
+def _changes(name: str) -> bool:
+    """Whether a variable may change what is said; where modules lie may not."""
+    return name.startswith(("LC_", "PYTHON")) and name != "PYTHONPATH"
 
 
 def compare(

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import emel_io_read
-import emel_io_staged
 import numpy as np
 from numpy.typing import NDArray
 
+import emel_io_read
+import emel_io_staged
 from emel_io_loader import BatchOutcome, Spans, Targets
 from emel_io_read import ReadStrategy
 from emel_io_staged import Conversion, Identity, StagedStrategy
@@ -59,10 +59,10 @@ def _spans(rng: Random, most: int) -> list[list[int]]:
 def _draw(kind: str) -> Callable[[Random], list[Move]]:
     def draw(rng: Random) -> list[Move]:
         if kind == "read":
-            how = [rng.choice((None, 1, 2, 4)), rng.random() < 0.4]
+            how: list[Any] = [rng.choice((None, 1, 2, 4)), rng.random() < 0.4]
         else:
             how = [rng.choice((8, 64, 4096, 65536)), rng.choice((2, 3, 4))]
-        most = _NBYTES if kind == "read" else 30 * how[0]  # so that there are few chunks
+        most: int = _NBYTES if kind == "read" else 30 * how[0]  # so that there are few chunks
         moves: list[Move] = [["make", *how]]
         for _ in range(rng.randrange(1, 7)):
             spans = _spans(rng, most)
@@ -102,7 +102,8 @@ class _Round:
         return self.contents[file][offset : offset + nbytes]
 
     def columns(self, spans: list[list[int]]) -> Spans:
-        return Spans(self.paths, *([span[k] for span in spans] for k in range(3)))
+        file, offset, nbytes = ([span[k] for span in spans] for k in range(3))
+        return Spans(self.paths, file, offset, nbytes)
 
     def load(self, spans: list[list[int]], threads: int | None) -> str:
         memory = [np.full(span[2] + 2 * _GUARD, 0xA5, np.uint8) for span in spans]
@@ -151,9 +152,9 @@ class _Round:
     def judge(self, answer: BatchOutcome, spans: list[list[int]], told: list[int] | None) -> str:
         """Hold an answer to what may have happened."""
         self.reached.add(answer.code)
-        beyond = [i for i, (_, o, n) in enumerate(spans) if o + n > _NBYTES]
         if self.books.opened or threading.active_count() > 1:
             return f"nothing left open or running expected, got {len(self.books.opened)} open"
+        beyond = [i for i, (_, o, n) in enumerate(spans) if o + n > _NBYTES]
         expected = bool(beyond) or self.closed
         struck = self.fatal and bool(self.books.struck)
         if answer.ok and expected:
@@ -161,13 +162,18 @@ class _Round:
         if not answer.ok and not expected and not struck:
             return f"ok expected, got {answer.code}: {answer.message}"
         if answer.ok:
-            total = sum(span[2] for span in spans)
-            if answer.nbytes != total or answer.nspans != len(spans):
-                return f"{total} bytes and {len(spans)} spans told of expected, got {answer}"
-            if told is not None and (told != sorted(told) or (total and told[-1:] != [total])):
-                return f"a progress that rises to {total} expected, got {told}"
-        elif beyond and not struck and not self.closed and answer.index not in beyond:
+            return self.told(answer, spans, told)
+        if beyond and not struck and not self.closed and answer.index not in beyond:
             return f"one of the spans {beyond} blamed expected, got {answer.index}"
+        return ""
+
+    def told(self, answer: BatchOutcome, spans: list[list[int]], told: list[int] | None) -> str:
+        """Hold what is said of the bytes that were moved to how many there are."""
+        total = sum(span[2] for span in spans)
+        if answer.nbytes != total or answer.nspans != len(spans):
+            return f"{total} bytes and {len(spans)} spans told of expected, got {answer}"
+        if told is not None and (told != sorted(told) or (total and told[-1:] != [total])):
+            return f"a progress that rises to {total} expected, got {told}"
         return ""
 
     def filled(
@@ -195,9 +201,9 @@ class _Round:
 
 def _play(kind: str) -> Callable[[list[Move], set[str]], str]:
     def play(moves: list[Move], reached: set[str]) -> str:
-        how = next(
+        how: list[Any] = next(
             (m[1:] for m in moves if m[0] == "make"),
-            [2, kind != "staged"] if kind == "read" else [64, 2],
+            [2, False] if kind == "read" else [64, 2],
         )
         round_ = _Round(kind, how, reached)
         calls: dict[str, Callable[..., str]] = {

@@ -1,4 +1,4 @@
-"""Which lines of a package ran: the feedback of mutation, and what says that nothing was left out."""
+"""Which lines of a package ran: what mutations go by, and what says that nothing is left out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 _T = TypeVar("_T")
 
@@ -27,7 +27,7 @@ class Steps:
     def watch(self, call: Callable[..., _T], *words: object) -> tuple[_T, bool]:
         """Make a call; the answer, and whether it took a step that no call took before."""
         before, known = sys.gettrace(), len(self.seen)
-        sys.settrace(self._enter)
+        sys.settrace(cast("Any", self._enter))
         try:
             answer = call(*words)
         finally:

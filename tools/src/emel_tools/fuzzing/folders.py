@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import emel
 from emel_tools.findings import Finding
@@ -88,7 +88,7 @@ def indexed() -> Iterator[FolderCase]:
     for name in outside:
         lying = {**_GOOD, INDEX: _index({**_MAP, "x": name})}
         yield FolderCase("name-escapes", f"an index that names {name!r}", lying)
-    for weights, code in (
+    lies: tuple[tuple[Any, str], ...] = (
         ({**_MAP, "d": A}, "tensors-missing"),
         ({"a": A, "c": B}, "tensors-unindexed"),
         ({**_MAP, "b": B}, "tensors-misplaced"),
@@ -98,7 +98,8 @@ def indexed() -> Iterator[FolderCase]:
         ([], "index-invalid"),
         ({"a": 1}, "index-invalid"),
         (None, "index-invalid"),
-    ):
+    )
+    for weights, code in lies:
         yield FolderCase(code, f"an index of {weights!r:.60}", {**_GOOD, INDEX: _index(weights)})
     yield FolderCase(
         "",
@@ -263,7 +264,9 @@ def check(root: Path, folder: Path, seed: int, *, full: bool) -> Found:  # noqa:
             continue
         if site.rule == "index-over-limit":
             continue  # takes a file of 256 MiB; the package's own tests have one, sparse
-        what = f"no folder reaches {site.rule or 'a refusal'} here, so nobody would notice if it were gone"
+        what = (
+            f"no folder reaches {site.rule or 'a refusal'} here: nobody would notice were it gone"
+        )
         where = site.file.relative_to(root).as_posix()
         fix = "add a folder that breaks just this rule (emel_tools.fuzzing.folders)"
         findings.append(Finding(where, site.first, 0, "unexercised", what, fix))

@@ -1,4 +1,4 @@
-"""Sequences of moves, drawn from a seed, played against a model that is simple enough to believe."""
+"""Sequences of moves, drawn from a seed, and played against a model that one can believe."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def check(
 def _played(game: Game, moves: list[Move], reached: set[str]) -> str:
     try:
         return game.play(moves, reached)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+    except Exception as error:  # whatever it is, it is a finding
         return f"an answer expected, and {type(error).__name__}: {error}"
 
 
-def _lost(  # noqa: PLR0913, PLR0917 - a finding has many words
+def _lost(
     root: Path, folder: Path, package: str, game: Game, moves: list[Move], seed: str
 ) -> Finding:
     small = smallest(moves, lambda some: bool(_played(game, some, set())))

@@ -9,7 +9,7 @@ and so does this.
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import gguf
 
@@ -131,7 +131,7 @@ def read_gguf(data: bytes) -> Facts:
         value = metadata[key] = file.value(kind)
         if key == "general.alignment":
             demand(kind == 4, "an alignment that isn't uint32")
-            alignment = value[1] if isinstance(value, tuple) else 0
+            alignment = int(cast("tuple[str, int]", value)[1])
             demand(alignment.bit_count() == 1, "an alignment that is no power of two")
     entries = [_entry(file) for _ in range(tensors)]
     names = {name for name, *_ in entries}

@@ -29,6 +29,8 @@ from emel_tools.fuzzing.shrinking import smallest
 
 SOURCES: Final = Path("packages/model_format/src/emel_model_format")
 MUTATIONS: Final = 2500
+POOL: Final = 80
+"""Files that mutations begin with."""
 FULL: Final = 12
 """So many times as much in full scope."""
 SHOWN: Final = 12
@@ -156,7 +158,7 @@ class _Run:
 
     def mutate(self) -> None:
         """Mutate files; those that take new steps are mutated further."""
-        pool = self.rng.sample(self.files, 80)
+        pool = self.rng.sample(self.files, POOL)
         for _ in range(MUTATIONS * (FULL if self.full else 1)):
             data = mutated(self.rng, self.rng.choice(pool), pool)
             self.counts["mutations"] += 1
@@ -180,7 +182,7 @@ def _fails_alike(data: bytes, wrong: Wrong) -> bool:
 def _parse(data: bytes, file_nbytes: int) -> Header | NeedMore | Refusal | Exception:
     try:
         return parse(data, file_nbytes)
-    except Exception as error:  # noqa: BLE001 - `judge` has told of it
+    except Exception as error:  # `judge` has told of it
         return error
 
 

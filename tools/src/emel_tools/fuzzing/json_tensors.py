@@ -66,7 +66,8 @@ def shapes(base: JSONFile) -> Iterator[Case]:
     for count in (0, 1, 31, 32):
         yield accepted(f"{count} axes", _alone(item("t", "U8", [1] * count, 0)))
     big: list[Sequence[int]] = [
-        (2**32, 2**31), (2**32, 2**32), (0, 2**32, 2**32), (2**63 - 1, 2), (2**62, 2, 1), (3, 2**62),
+        (2**32, 2**31), (2**32, 2**32), (0, 2**32, 2**32), (2**63 - 1, 2), (2**62, 2, 1),
+        (3, 2**62),
         [2**8] * 8, [4] * 32,
     ]  # fmt: skip
     for shape in big:
@@ -119,7 +120,7 @@ def offsets(base: JSONFile) -> Iterator[Case]:
     yield accepted("one tensor without bytes", _alone(item("t", "F32", (0,), 0)))
 
 
-def spans(base: JSONFile) -> Iterator[Case]:  # noqa: ARG001 - the signature of a family
+def spans(_: JSONFile) -> Iterator[Case]:
     """Each byte is one tensor's, and each byte is some tensor's."""
     shared = {
         "the same bytes": [(0, 8), (0, 8)],
@@ -158,7 +159,7 @@ def spans(base: JSONFile) -> Iterator[Case]:  # noqa: ARG001 - the signature of 
                     yield accepted(label, data)
 
 
-def many(base: JSONFile) -> Iterator[Case]:
+def many(_: JSONFile) -> Iterator[Case]:
     """Hundreds of tensors, one of which lies."""
     items = [item(f"t{i}", "U8", (3,), 3 * i) for i in range(200)]
     texts = [each.text() for each in items]

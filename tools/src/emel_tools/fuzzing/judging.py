@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import safetensors
@@ -68,7 +68,7 @@ def judge(data: bytes) -> tuple[Wrong | None, str]:
     expected = expected_of(data)
     try:
         answer = parse(data, len(data))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+    except Exception as error:  # whatever it is, it is a finding
         return Wrong("raised", "an answer", f"{type(error).__name__}: {error}"), "raised"
     if isinstance(answer, NeedMore):
         return Wrong("answer", "a header or a refusal", f"{answer} of a whole file"), ""
@@ -161,12 +161,18 @@ def _spelled(value: object) -> object:
 
 def _difference(expected: Facts, got: Facts) -> Wrong | None:
     for field, wanted, found in zip(Facts._fields, expected, got, strict=True):
-        if wanted == found:
-            continue
-        if isinstance(wanted, tuple) and isinstance(found, tuple) and len(wanted) == len(found):
-            wanted, found = next((a, b) for a, b in zip(wanted, found, strict=True) if a != b)
-        return Wrong("differs", f"{field} {wanted!r:.300}", f"{found!r:.300}")
+        if wanted != found:
+            first = _first_apart(wanted, found)
+            return Wrong("differs", f"{field} {first[0]!r:.300}", f"{first[1]!r:.300}")
     return None
+
+
+def _first_apart(wanted: object, found: object) -> tuple[object, object]:
+    if not isinstance(wanted, tuple):
+        return wanted, found
+    ours, theirs = cast("tuple[object, ...]", wanted), cast("tuple[object, ...]", found)
+    pairs = zip(ours, theirs, strict=False)
+    return next((pair for pair in pairs if pair[0] != pair[1]), (len(ours), len(theirs)))
 
 
 def _unpeered(data: bytes, expected: Facts) -> Wrong | None:
@@ -174,8 +180,8 @@ def _unpeered(data: bytes, expected: Facts) -> Wrong | None:
     if expected.format != "safetensors":
         return None
     try:
-        theirs = safetensors.deserialize(data)
-    except Exception as error:  # noqa: BLE001 - a SafetensorError, or a panic that isn't one
+        theirs: list[tuple[str, Any]] = cast("Any", safetensors).deserialize(data)
+    except Exception as error:  # a SafetensorError, of whatever kind
         if any(words in str(error) for words in _THEIR_OWN):
             return None
         return Wrong("accepted", f"a refusal, as by safetensors ({error})", "a header")

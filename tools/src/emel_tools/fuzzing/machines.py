@@ -11,42 +11,34 @@ from enum import IntEnum
 from random import Random
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-import emel_io_file
-import emel_io_loader
-import emel_io_mmap
-import emel_io_read
-import emel_io_staged
-import emel_model_loader
-import emel_model_tensor
+from emel_io_file import TABLES as FILE
+from emel_io_loader import TABLES as LOADER
+from emel_io_mmap import TABLES as MMAP
+from emel_io_read import TABLES as READ
+from emel_io_staged import TABLES as STAGED
 from emel_machine import (
-    ILLEGAL,
-    ColumnRow,
-    ColumnTable,
     Row,
     Table,
     UnexpectedEventError,
     always,
-    always_column,
     prove,
 )
+from emel_model_loader import TABLES as CHECKPOINT
+from emel_model_tensor import TABLES as TENSOR
 from emel_tools.fuzzing.games import Game, Move
 
-_HOUSES: Final = (
-    emel_io_file,
-    emel_io_loader,
-    emel_io_mmap,
-    emel_io_read,
-    emel_io_staged,
-    emel_model_loader,
-    emel_model_tensor,
-)
 _TABLES: Final[dict[str, Table[Any, Any, Any, Any, Any]]] = {
-    f"{house.__name__} {table.name}": table
-    for house in _HOUSES
-    for table in house.TABLES
+    f"{house} {table.name}": table
+    for house, tables in (
+        ("io_file", FILE),
+        ("io_loader", LOADER),
+        ("io_mmap", MMAP),
+        ("io_read", READ),
+        ("io_staged", STAGED),
+        ("model_loader", CHECKPOINT),
+        ("model_tensor", TENSOR),
+    )
+    for table in tables
     if isinstance(table, Table)
 }
 _STEPS: Final = 60
@@ -89,8 +81,13 @@ def _effect(number: int, bits: int) -> Callable[[_Heard, None], None]:
     return effect_number
 
 
-def _enum(name: str, count: int) -> Any:  # noqa: ANN401 - an enum made on the spot
+def enum_of(name: str, count: int) -> Any:  # noqa: ANN401 - an enum made on the spot
+    """Make an enum of so many members."""
     return IntEnum(name, [f"{name}{i}" for i in range(count)], start=0)
+
+
+def _count(members: Any) -> int:  # noqa: ANN401 - an enum
+    return len(members)
 
 
 def _plain_rows(table: Table[Any, Any, Any, Any, Any]) -> list[_Plain]:
@@ -131,10 +128,11 @@ def _draw_rows(rng: Random) -> list[Move]:
             low = source + 1 if event == events - 1 else 0
             if low >= states:
                 continue
-            for guard in [*(rng.randrange(5) for _ in range(rng.randrange(3))), -1]:
-                rows.append(
-                    ["row", source, event, guard, rng.randrange(low, states), rng.randrange(3)]
-                )
+            guards = [*(rng.randrange(5) for _ in range(rng.randrange(3))), -1]
+            rows += (
+                ["row", source, event, guard, rng.randrange(low, states), rng.randrange(3)]
+                for guard in guards
+            )
     runs = [
         ["run", rng.randrange(states), rng.randrange(events), rng.randrange(32)] for _ in range(6)
     ]
@@ -150,7 +148,7 @@ def _play_rows(moves: list[Move], reached: set[str]) -> str:
     groups = {(r.source, r.event): r.guard for r in rows}
     if any(guard >= 0 for guard in groups.values()):
         return ""  # a group that shrinking left without its last row
-    table = _table(rows, (_enum("S", states), _enum("E", events), _enum("O", 3)), events - 1)
+    table = _table(rows, (enum_of("S", states), enum_of("E", events), enum_of("O", 3)), events - 1)
     return _run_all(table, rows, events - 1, [m[1:] for m in moves if m[0] == "run"], reached)
 
 
@@ -204,7 +202,7 @@ def _run_all(
         told = got and (int(got[0]), int(got[1]))
         if told != expected or ours != theirs:
             return (
-                f"state {state}, event {event}: (state, outcome) {expected} by the effects {[*ours]} "
+                f"state {state}, event {event}: (state, outcome) {expected} by effects {[*ours]} "
                 f"expected, got {told} by {[*theirs]}"
             )
     return ""
@@ -216,8 +214,8 @@ def _draw_real(rng: Random) -> list[Move]:
     runs = [
         [
             "run",
-            rng.randrange(len(table.states)),
-            rng.randrange(len(table.events)),
+            rng.randrange(_count(table.states)),
+            rng.randrange(_count(table.events)),
             rng.randrange(1 << 24),
         ]
         for _ in range(8)
@@ -238,77 +236,6 @@ def _play_real(moves: list[Move], reached: set[str]) -> str:
     return _run_all(table, rows, int(real.completion), [m[1:] for m in moves[1:]], reached)
 
 
-def _draw_columns(rng: Random) -> list[Move]:
-    states, events = rng.randrange(1, 6), rng.randrange(1, 4)
-    rows: list[Move] = []
-    for source in range(states):
-        for event in range(events):
-            if rng.random() < 0.15:
-                continue
-            for guard in [*(rng.randrange(4) for _ in range(rng.randrange(3))), -1]:
-                rows.append(["row", source, event, guard, rng.randrange(states), rng.randrange(3)])
-    size = rng.choice((0, 1, 5, 20))
-    facts = [[rng.randrange(states), rng.randrange(16)] for _ in range(size)]
-    moves: list[Move] = [["table", states, events], *rows, ["tensors", facts]]
-    for _ in range(4):
-        index = [rng.randrange(size) for _ in range(rng.randrange(size + 1))] if size else []
-        moves.append(["step", rng.randrange(events), index])
-    return moves
-
-
-def _mask(bit: int) -> Callable[[NDArray[np.int64], NDArray[np.intp]], NDArray[np.bool_]]:
-    def guard_bit(facts: NDArray[np.int64], index: NDArray[np.intp]) -> NDArray[np.bool_]:
-        return (facts[index] >> bit & 1).astype(np.bool_)
-
-    return guard_bit
-
-
-def _play_columns(moves: list[Move], reached: set[str]) -> str:
-    count, events = next((m[1:] for m in moves if m[0] == "table"), (6, 5))
-    facts = next((m[1] for m in moves if m[0] == "tensors"), [])
-    rows = [m[1:] for m in moves if m[0] == "row"]
-    last = {(r[0], r[1]): r[2] for r in rows}
-    if not rows or any(guard >= 0 for guard in last.values()) or any(s >= count for s, _ in facts):
-        return ""
-    states, outcomes = _enum("S", count), _enum("O", 3)
-    event_enum = _enum("E", events)
-    made = tuple(
-        ColumnRow(
-            states(s), event_enum(e), always_column if g < 0 else _mask(g), states(t), outcomes(o)
-        )
-        for s, e, g, t, o in rows
-    )
-    table: ColumnTable[Any, Any, Any, Any] = ColumnTable(
-        "made", states=states, events=event_enum, outcomes=outcomes, initial=states(0), rows=made
-    )
-    column = np.array([s for s, _ in facts], np.uint8)
-    answers = np.array([a for _, a in facts], np.int64)
-    for event, index in (m[1:] for m in moves if m[0] == "step"):
-        before = column.copy()
-        chosen = [_column_row(rows, facts[i], event) for i in index]
-        try:
-            target, outcome = table.step(
-                column, event_enum(event), answers, np.array(index, np.intp)
-            )
-            got = list(zip(target.tolist(), outcome.tolist(), strict=True))
-        except UnexpectedEventError:
-            got = None
-        reached.add("illegal" if got is None else "legal")
-        expected = None if None in chosen else chosen
-        if got != expected or (column != before).any():
-            return f"event {event}: {expected} expected, and the column as it was; got {got}"
-        if got and ILLEGAL in {t for t, _ in got}:
-            return "no illegal target expected"
-    return ""
-
-
-def _column_row(rows: list[list[int]], fact: list[int], event: int) -> tuple[int, int] | None:
-    group = [row for row in rows if row[0] == fact[0] and row[1] == event]
-    held = (row for row in group if row[2] < 0 or fact[1] >> row[2] & 1)
-    return next(((row[3], row[4]) for row in held), None)
-
-
 BOTH: Final = frozenset({"legal", "illegal"})
 ROWS: Final = Game("rows", _draw_rows, _play_rows, 500, BOTH)
-COLUMNS: Final = Game("columns", _draw_columns, _play_columns, 500, BOTH)
 REAL: Final = Game("tables", _draw_real, _play_real, 400, BOTH | _TABLES.keys())

@@ -89,9 +89,9 @@ class _Round:
         return known[number % len(known)] if known else None
 
     def load(self, spans: list[list[int]]) -> str:
-        columns = ([span[k] for span in spans] for k in range(3))
+        file, offset, nbytes = ([span[k] for span in spans] for k in range(3))
         before = self.strategy.usage()
-        answer = self.strategy.load(Spans(self.paths, *columns))
+        answer = self.strategy.load(Spans(self.paths, file, offset, nbytes))
         self.reached.add(answer.code)
         beyond = any(o + n > _NBYTES for _, o, n in spans)
         if not answer.ok:

@@ -156,9 +156,9 @@ class _Round:
             return f"the bytes of {name} expected"
         return "" if self.loaded() == before else "nothing more loaded expected"
 
-    def part(self, name: str, words: list[int | None]) -> str:
+    def part(self, name: str, words: tuple[int | None, int | None, int | None]) -> str:
         before = self.loaded()
-        chosen = slice(*words)
+        chosen = slice(words[0], words[1], words[2])
         got = self.model.part(name)[chosen]
         whole = np.frombuffer(self.contents[name], np.uint8)
         if not np.array_equal(got, whole[chosen]) or not got.flags.writeable:
@@ -214,8 +214,9 @@ class _Round:
 
 
 def _play(moves: list[Move], reached: set[str]) -> str:
-    how = next((m[1:] for m in moves if m[0] == "open"), ["mmap", False])
-    round_ = _Round(*how, reached)
+    fallback: list[Any] = ["mmap", False]
+    how = next((m[1:] for m in moves if m[0] == "open"), fallback)
+    round_ = _Round(how[0], how[1], reached)
     calls: dict[str, Any] = {
         name: getattr(round_, name)
         for name in (

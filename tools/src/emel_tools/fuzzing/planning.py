@@ -123,22 +123,25 @@ def _draw_shape(rng: Random) -> list[Move]:
             rng.choice((0, 4, 8)),
             rng.choice((0.0, 0.25, 1.0)),
             rng.choice((8, 64, 512, 1 << 40)),
+            rng.choice((1, 1, 3, 20, 50)),
         ]
     ]
 
 
 def _play_shape(moves: list[Move], reached: set[str]) -> str:
     """Eight times the spans may take no more than ten times the work, whatever their layout."""
-    for _, size, hole, share, most in moves:
+    for _, size, hole, share, most, period in moves:
         works: list[int] = []
         for n in (512, 4096):
-            offset = np.arange(n, dtype=np.int64) * (size + hole)
+            number = np.arange(n, dtype=np.int64)
+            offset = number * size + number // period * hole  # a hole after each period
             works.append(_work(offset, np.full(n, size, np.int64), (hole, share, most)))
         reached.add("counted" if works[0] else "blind")
         if works[1] > 10 * works[0]:
-            return f"work that grows as the spans do expected: 512 take {works[0]} steps, 4096 take {works[1]}"
+            grew = f"512 take {works[0]} steps, and 4096 take {works[1]}"
+            return f"work that grows as the spans do expected: {grew}"
     return ""
 
 
 PLAN: Final = Game("plan", _draw, _play, 2000, frozenset({"joined", "single"}))
-GROWTH: Final = Game("plan_growth", _draw_shape, _play_shape, 24, frozenset({"counted"}))
+GROWTH: Final = Game("plan_growth", _draw_shape, _play_shape, 60, frozenset({"counted"}))

@@ -7,59 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from emel_io_loader import BatchOutcome, Leases, Mode, Reaction, RouteOutcome, Spans, Targets
+from emel_io_loader import Leases, Mode, Spans, Targets
 from emel_model_tensor import LoadPlan, Report, SetOutcome, TensorOutcome, TensorSet
+from emel_tools.fuzzing.books import Memory
 from emel_tools.fuzzing.games import Game, Move
 
 _SIZES: Final = (3, 0, 5, 1, 4, 2)
 _COUNT: Final = len(_SIZES)
 _HELD: Final = frozenset({"resident", "mmap-resident"})
-
-
-class _Memory:
-    """A strategy whose leases are numbers; it may be told to fail."""
-
-    def __init__(self, mode: Mode) -> None:
-        self.mode, self.given = mode, 0
-        self.held: dict[tuple[int, int], int] = {}
-        """Bytes by lease."""
-        self.fails: list[bool] | None = None
-        self.calls = 0
-
-    def load(self, spans: Spans, targets: Targets | None = None, **_: object) -> BatchOutcome:
-        """Give a lease to each span of more than zero bytes, or count a copy."""
-        self.calls += 1
-        if self.fails is not None:
-            return _answer(Reaction.SOURCE)
-        leases = Leases.vacant(len(spans))
-        for i in range(len(spans) if self.mode is Mode.MAPS else 0):
-            if spans.nbytes[i]:
-                lease = (i % 3, self.given)
-                leases.slot[i], leases.generation[i] = lease
-                self.held[lease] = int(spans.nbytes[i])
-                self.given += 1
-        if self.mode is Mode.COPIES and (targets is None or len(targets) != len(spans)):
-            return _answer(Reaction.INVALID)
-        return _answer(Reaction.NONE, leases=leases if self.mode is Mode.MAPS else Leases.vacant())
-
-    def release(self, leases: Leases) -> BatchOutcome:
-        """Take leases back; each at most once."""
-        self.calls += 1
-        mine = [tuple(leases[i]) for i in range(len(leases))]
-        if any(lease != (-1, -1) and lease not in self.held for lease in mine):
-            return _answer(Reaction.CLOSED, done=np.zeros(len(mine), np.bool_))
-        fails = self.fails or []
-        done = [not (i < len(fails) and fails[i]) for i in range(len(mine))]
-        for lease, gone in zip(mine, done, strict=True):
-            if gone:
-                self.held.pop(lease, None)
-        reaction = Reaction.NONE if all(done) else Reaction.BUSY
-        return _answer(reaction, done=np.array(done, np.bool_))
-
-
-def _answer(reaction: Reaction, **facts: Any) -> BatchOutcome:  # noqa: ANN401 - BatchOutcome's
-    ok = RouteOutcome.OK if reaction is Reaction.NONE else RouteOutcome.STRATEGY_FAILED
-    return BatchOutcome(outcome=ok, reaction=reaction, **facts)
 
 
 def _draw(rng: Random) -> list[Move]:
@@ -99,7 +54,7 @@ class _Round:
     """One set, and what it should be."""
 
     def __init__(self, reached: set[str]) -> None:
-        self.maps, self.copies = _Memory(Mode.MAPS), _Memory(Mode.COPIES)
+        self.maps, self.copies = Memory(Mode.MAPS), Memory(Mode.COPIES)
         self.tensors = TensorSet()
         self.state: list[str] = []
         self.pins: list[int] = []
@@ -279,7 +234,7 @@ class _Round:
             self.reached.add(SetOutcome(expected).name)
             if got is not expected:
                 return f"{move[0]}: {expected.name} expected, got {got.name}"
-            if expected is SetOutcome.TENSOR_REFUSED:
+            if expected is SetOutcome.TENSOR_REFUSED and report is not None:
                 told = report.tensor.name, report.tensors.tolist()
                 wanted = self.why[0][1], [i for i, _ in self.why]
                 self.reached.add(told[0])

@@ -101,7 +101,7 @@ class _World:
 def _expected(move: Move) -> tuple[str, str, str]:
     """Outcome, strategy and reason."""
     _, requested, path, limit, kind, state = move
-    has = dict(zip(_NAMES, state, strict=True))
+    has: dict[str, str] = dict(zip(_NAMES, state, strict=True))
     if not requested:
         return "strategy-missing", "", ""
     if requested != "auto":

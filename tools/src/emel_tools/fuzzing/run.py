@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from emel_tools.fuzzing.games import Found, Game, check as play
+from emel_tools.fuzzing.games import Found, Game
+from emel_tools.fuzzing.games import check as play
 
 
 def _io_loader() -> tuple[Game, ...]:
@@ -16,9 +17,9 @@ def _io_loader() -> tuple[Game, ...]:
 
 
 def _machine() -> tuple[Game, ...]:
-    from emel_tools.fuzzing import machines
+    from emel_tools.fuzzing import columns, machines
 
-    return (machines.ROWS, machines.COLUMNS, machines.REAL)
+    return (machines.ROWS, columns.COLUMNS, machines.REAL)
 
 
 def _model_tensor() -> tuple[Game, ...]:
@@ -62,6 +63,11 @@ _GAMES: Final[Mapping[str, Callable[[], tuple[Game, ...]]]] = {
 }
 
 
+def games_of(shard: str) -> tuple[Game, ...]:
+    """What is played in a shard that has games."""
+    return _GAMES[shard]()
+
+
 def check(root: Path, folder: Path, shard: str, seed: int, *, full: bool) -> Found:
     """Judge one package.
 
@@ -86,4 +92,4 @@ def check(root: Path, folder: Path, shard: str, seed: int, *, full: bool) -> Fou
         from emel_tools.fuzzing import folders
 
         return folders.check(root, folder, seed, full=full)
-    return play(root, folder, shard, _GAMES[shard](), seed, full=full)
+    return play(root, folder, shard, games_of(shard), seed, full=full)

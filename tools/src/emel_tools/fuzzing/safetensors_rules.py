@@ -7,7 +7,7 @@ nesting), README of model_format says so, and so does this.
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from emel_tools.fuzzing.facts import (
     INT64_MAX,
@@ -128,19 +128,17 @@ def _metadata(value: object) -> dict[str, str]:
 
 
 def _is_text(value: object) -> bool:
-    try:
-        return isinstance(value, str) and value.encode("utf-8") is not None
-    except UnicodeEncodeError:  # half a surrogate pair
-        return False
+    # Half a surrogate pair is no text.
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _integers(value: object) -> list[int]:
     demand(isinstance(value, list) and not isinstance(value, _Object), "no array")
-    assert isinstance(value, list)  # noqa: S101 - for the checker
-    for number in value:  # pyright: ignore[reportUnknownVariableType]
+    numbers = cast("list[int]", value)
+    for number in numbers:
         demand(type(number) is int, "no integer")
         demand(0 <= number <= INT64_MAX, "a number below zero, or of 2**63 or more")
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return numbers
 
 
 def _entry(name: str, value: object, begins: int) -> Tensor:
@@ -178,10 +176,13 @@ def _skipped(value: object, depth: int) -> None:
     """Look into a value that means nothing: it has to be JSON, and not too deep."""
     if isinstance(value, str):
         demand(_is_text(value), "a string that is no text")
-    if isinstance(value, _Float | str) or not isinstance(value, list):
+    if not isinstance(value, list):
         return
     demand(depth < _DEEPEST, "nested too deep")
-    for each in value:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(value, _Object):
-            demand(_is_text(each[0]), "a key that is no text")  # pyright: ignore[reportUnknownArgumentType]
-        _skipped(each[1] if isinstance(value, _Object) else each, depth + 1)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, _Object):
+        for key, inner in value:
+            demand(_is_text(key), "a key that is no text")
+            _skipped(inner, depth + 1)
+        return
+    for inner in cast("list[object]", value):
+        _skipped(inner, depth + 1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-_S = TypeVar("_S", bytes, list)  # pyright: ignore[reportMissingTypeArgument] - of anything
+_S = TypeVar("_S", bytes, list[Any])
 
 TRIES = 400
 """A finding that is larger than need be is better than a lane that takes too long."""

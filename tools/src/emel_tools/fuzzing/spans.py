@@ -55,7 +55,7 @@ def _draw_spans(rng: Random) -> list[Move]:
 
 def _broken(move: Move, paths: list[str]) -> str:
     """The first rule that one span breaks, as io_loader's README has them in order."""
-    _, file, offset, nbytes = move
+    file, offset, nbytes = (int(word) for word in move[1:])
     if not 0 <= file < len(paths):
         return "file-unknown"
     path = paths[file].encode("utf-8", "surrogateescape")
@@ -90,7 +90,7 @@ def _play_spans(moves: list[Move], reached: set[str]) -> str:
     known = [FileIdentity(1, 1, 1, 1)] * identities
     refusal = validate(Spans(paths, columns["file"], columns["offset"], columns["nbytes"], known))
     got = "" if refusal is None else f"{code_of(refusal.outcome)} at {refusal.span}"
-    reached.add(got.split(" ")[0] or "ok")
+    reached.add(got.partition(" ")[0] or "ok")
     if (missing and spans) or identities not in (0, len(paths)):
         return "" if got.startswith("lengths-differ") else f"lengths-differ expected, got {got!r}"
     flaws = [(_broken(move, paths), i) for i, move in enumerate(spans)]
@@ -197,7 +197,7 @@ def _first_flaw(
         if not 0 <= buffer < len(kinds):
             return [f"targets-differ at {i}"]
     for i, (_, buffer, offset, nbytes) in enumerate(wanted):
-        kind = kinds[buffer]
+        kind = kinds[int(buffer)]
         if not nbytes:
             continue
         if kind in _WHY:

@@ -1,4 +1,4 @@
-"""Every tensor equals gguf-py's and safetensors', through every strategy and every way of reading."""
+"""Every tensor equals gguf-py's and safetensors', through every strategy and way of reading."""
 
 from __future__ import annotations
 

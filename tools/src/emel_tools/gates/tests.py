@@ -17,14 +17,14 @@ WRITTEN: Final = "written"
 """The shard that reads the tests without running them."""
 COLLECTION: Final = "collection"
 """The shard that compares what all parts ran with what one run of everything would."""
-_SECONDS: Final = {"emel": 240.0, "tools": 300.0}
+_SECONDS: Final = {"emel": 400.0, "tools": 400.0}
 _GRACE: Final = 20.0
 
 
 def _shards(root: Path) -> Sequence[Shard]:
     everything = Reads(paths=("**/*.py",))
     found = [
-        Shard("tests", part.name, _reads(part), _SECONDS.get(part.package.name, 120.0) + _GRACE)
+        Shard("tests", part.name, _reads(part), _SECONDS.get(part.package.name, 200.0) + _GRACE)
         for part in parts(root)
     ]
     after = tuple(shard.key for shard in found)
@@ -52,7 +52,7 @@ def _run(job: Job) -> Iterator[Outcome]:
 def _suite(job: Job, part: Part) -> Outcome:
     from emel_tools.suites import command, verdict, written
 
-    seconds = _SECONDS.get(part.package.name, 120.0)
+    seconds = _SECONDS.get(part.package.name, 200.0)
     ran = command.run(job.root, part, job.seed, job.folder, seconds)
     found = list(verdict.findings(job.root, part, ran, job.seed))
     if ran.record is None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import gguf
 import ml_dtypes
@@ -132,17 +132,17 @@ def of_safetensors(
     tensors: list[Tensor] = []
     metadata: dict[str, Any] = {}
     for number, file in enumerate(files):
-        with safetensors.safe_open(file, "np") as reader:
-            order = list(reader.offset_keys())
+        with cast("Any", safetensors).safe_open(file, "np") as reader:
+            order: list[str] = list(reader.offset_keys())
             said: dict[str, str] = reader.metadata() or {}
         data = file.read_bytes()
-        found = dict(safetensors.deserialize(data))
+        found: dict[str, Any] = dict(cast("Any", safetensors).deserialize(data))
         names = _in_header_order(data) if len(order) == len(found) else order
         tensors += (_of_safetensors(name, found[name]) for name in names)
         if number == 0:
             metadata |= said
     if words is not None:
-        more = json.loads(words.read_bytes()).get("metadata", {})
+        more: dict[str, Any] = json.loads(words.read_bytes()).get("metadata", {})
         metadata = {k: v for k, v in more.items() if isinstance(v, str)} | metadata
     return Checkpoint(
         label, opened, tuple(files), "safetensors", tuple(tensors), tuple(metadata.items())

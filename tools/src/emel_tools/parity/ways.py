@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,7 @@ OPENINGS: Final = (
     Opening("read", "read", {}, 1),
     Opening("read, 3 threads", "read", {}, 3),
     Opening("read, direct", "read", {"direct": True}),
-    Opening(
-        "read, direct, small calls, 2 threads", "read", {"direct": True, "memory_limit": 8 << 20}, 2
-    ),
+    Opening("read, direct, 8 MiB, 2 threads", "read", {"direct": True, "memory_limit": 8 << 20}, 2),
     Opening("staged", "staged", {}),
     Opening("staged, 256 KiB", "staged", {"memory_limit": 256 << 10}),
     Opening("auto", "auto", {}),
@@ -37,7 +35,8 @@ OPENINGS: Final = (
 )
 _SLICES: Final = (
     0, -1, slice(1, None), slice(None, None, 2), slice(None, None, -1), slice(0, 0), slice(1, -1),
-    (slice(None), 1), (0, slice(1, 3)), (..., slice(-2, None)), (slice(1, None, 2), slice(None, None, -2)), ...,
+    (slice(None), 1), (0, slice(1, 3)), (..., slice(-2, None)),
+    (slice(1, None, 2), slice(None, None, -2)), ...,
 )  # fmt: skip
 
 
@@ -99,7 +98,7 @@ def _described(
         return
     for key, value in checkpoint.metadata:
         ours = model.metadata[key]
-        plain = list(ours) if isinstance(value, list) else ours  # pyright: ignore[reportCallIssue, reportArgumentType]
+        plain = [*cast("Iterable[object]", ours)] if isinstance(value, list) else ours
         if plain != value or (isinstance(value, bool) != isinstance(ours, bool)):
             yield Difference("", f"metadata {key!r}", f"{value!r:.100}", f"{ours!r:.100}")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import gguf
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
+from safetensors import numpy as safetensors_numpy
 
 from emel_tools.fuzzing.json_files import JSONFile, item, metadata
 from emel_tools.fuzzing.safetensors_rules import BITS
@@ -19,6 +19,7 @@ from emel_tools.parity.expected import Checkpoint, of_gguf, of_safetensors
 
 _LITTLE, _BIG = gguf.GGUFEndian.LITTLE, gguf.GGUFEndian.BIG
 _PLAIN: Final = (np.float32, np.float16, np.float64, np.int8, np.int16, np.int32, np.int64)
+_save: Final = cast("Any", safetensors_numpy).save_file
 _INDEX: Final = "model.safetensors.index.json"
 
 
@@ -31,8 +32,13 @@ def _random(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...]) -> NDA
 
 
 def _write_gguf(
-    path: Path, fill: Any, *, order: Any = _LITTLE, split: int = 0, alignment: int = 0
-) -> None:  # noqa: ANN401
+    path: Path,
+    fill: Callable[[gguf.GGUFWriter], None],
+    *,
+    order: gguf.GGUFEndian = _LITTLE,
+    split: int = 0,
+    alignment: int = 0,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, "parity", endianess=order, split_max_tensors=split)
     if alignment:
@@ -91,6 +97,9 @@ def ggufs(folder: Path) -> Iterator[Checkpoint]:
     path = folder / "all.gguf"
     _write_gguf(path, _add_all)
     yield of_gguf("every type", path, [path])
+    path = folder / "large.gguf"
+    _write_gguf(path, _add_large_ones)
+    yield of_gguf("large tensors", path, [path])
     path = folder / "big.gguf"
     _write_gguf(path, _add_plain, order=_BIG)
     yield of_gguf("big endian", path, [path], big=True)
@@ -103,9 +112,10 @@ def ggufs(folder: Path) -> Iterator[Checkpoint]:
     files = sorted(split.parent.iterdir())
     yield of_gguf("a split", split.parent, files)
     yield of_gguf("a split, by its last file", files[-1], files)
-    path = folder / "large.gguf"
-    _write_gguf(path, lambda writer: _add_large(writer.add_tensor))
-    yield of_gguf("large tensors", path, [path])
+
+
+def _add_large_ones(writer: gguf.GGUFWriter) -> None:
+    _add_large(writer.add_tensor)
 
 
 def _add_large(add: Any) -> None:  # noqa: ANN401 - a writer's
@@ -168,12 +178,19 @@ def _with_true_bools(data: bytes) -> bytes:
 
 def all_safetensors(folder: Path) -> Iterator[Checkpoint]:
     """safetensors: every type, odd alignments, an index, numbered shards."""
-    for padding in (1, 4):
-        path = folder / f"odd-{padding}.safetensors"
-        path.write_bytes(_odd(padding))
-        yield of_safetensors(f"every type, data at {padding} of 8", path, [path])
+    path = folder / "odd-1.safetensors"
+    path.write_bytes(_odd(1))
+    yield of_safetensors("every type, data at 1 of 8", path, [path])
+    large: dict[str, NDArray[Any]] = {}
+    _add_large(large.__setitem__)
+    path = folder / "large.safetensors"
+    _save(large, path)
+    yield of_safetensors("large tensors", path, [path])
+    path = folder / "odd-4.safetensors"
+    path.write_bytes(_odd(4))
+    yield of_safetensors("every type, data at 4 of 8", path, [path])
     path = folder / "plain.safetensors"
-    safetensors.numpy.save_file(_arrays(), path, {"made by": "safetensors", "é": "Ω"})
+    _save(_arrays(), path, {"made by": "safetensors", "é": "Ω"})
     yield of_safetensors("safetensors' own", path, [path])
     arrays = _arrays()
     for kind in ("indexed", "numbered"):
@@ -183,7 +200,7 @@ def all_safetensors(folder: Path) -> Iterator[Checkpoint]:
         for i in range(3):
             name = f"model-{i + 1:05}-of-00003.safetensors"
             part = {key: arrays[key] for key in list(arrays)[i::3]}
-            safetensors.numpy.save_file(part, place / name, {"shard": str(i)})
+            _save(part, place / name, {"shard": str(i)})
             names |= dict.fromkeys(part, name)
         files = sorted(place.glob("*.safetensors"))
         index = place / _INDEX
@@ -192,8 +209,3 @@ def all_safetensors(folder: Path) -> Iterator[Checkpoint]:
             index.write_text(json.dumps({"metadata": said, "weight_map": names}), encoding="utf-8")
             yield of_safetensors("an index", index, files, index)
         yield of_safetensors(f"shards, {kind}", place, files, index if kind == "indexed" else None)
-    large: dict[str, NDArray[Any]] = {}
-    _add_large(large.__setitem__)
-    path = folder / "large.safetensors"
-    safetensors.numpy.save_file(large, path)
-    yield of_safetensors("large tensors", path, [path])

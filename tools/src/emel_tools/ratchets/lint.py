@@ -10,7 +10,7 @@ from emel_tools.findings import Finding
 from emel_tools.ratchets import comments, ruff
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.scopes import Source
-from emel_tools.ratchets.settings import scattered, settings
+from emel_tools.ratchets.settings import scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, python_files
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
@@ -39,5 +39,11 @@ def _outcome(
         places += comments.suppressing(read(path), comments.FORMAT)
     found = tally(root, home(root, shard), places, read)
     wrong = [*loose, *scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))]
-    measured = found.measured | (settings(root, "ruff") if shard == ROOT else {})
-    return Outcome(shard, f"{len(files)} files", wrong, measured, places=found.places)
+    facts = settings(root, "ruff") if shard == ROOT else {}
+    return Outcome(
+        shard,
+        f"{len(files)} files",
+        wrong,
+        found.measured | facts,
+        places=found.places | where(facts),
+    )

@@ -12,7 +12,7 @@ from emel_tools.ratchets import pyright
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.holes import holes
 from emel_tools.ratchets.scopes import Source
-from emel_tools.ratchets.settings import scattered, settings
+from emel_tools.ratchets.settings import scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
@@ -48,9 +48,13 @@ def _outcome(
     elsewhere = scattered(
         root, shard, ("basedpyright", "pyright"), ("pyrightconfig.json", "baseline.json")
     )
-    measured = found.measured | (settings(root, "basedpyright") if shard == ROOT else {})
+    facts = settings(root, "basedpyright") if shard == ROOT else {}
     return Outcome(
-        shard, f"{len(files)} files", [*missed, *elsewhere], measured, places=found.places
+        shard,
+        f"{len(files)} files",
+        [*missed, *elsewhere],
+        found.measured | facts,
+        places=found.places | where(facts),
     )
 
 

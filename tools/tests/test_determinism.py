@@ -1,0 +1,119 @@
+"""The lane determinism: what one process says otherwise than another is found."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from emel_tools.determinism import samples, saying, variants
+from emel_tools.gates.determinism import LANE
+from emel_tools.running import Job
+
+SAID = """
+import json, os, sys, time
+folder, threads, order = sys.argv[1:]
+names = [f"name {{i}}" for i in range(20)]
+print(json.dumps({{"fine": "the same", "line": str({line})}}))
+"""
+
+
+def compared(tmp_path, line, *more):
+    (tmp_path / "said.py").write_text(SAID.format(line=line))
+    return variants.compare(tmp_path, tmp_path / "kept", "said", more or variants.VARIANTS)[0]
+
+
+@pytest.mark.behaviour("GATE-62")
+def test_the_same_is_green_and_leaves_nothing(tmp_path):
+    assert compared(tmp_path, "sorted({*names})") == []
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.behaviour("GATE-62", "GATE-63")
+@pytest.mark.parametrize(
+    ("line", "variant"),
+    [
+        ("list({*names})", "another hash seed"),
+        ("threads", "1 thread"),
+        ("order", "another order"),
+        ("time.tzname", "time zone"),
+        ("os.environ['TMPDIR']", "another folder"),
+        ("folder", "another folder"),
+        ("os.environ['LC_ALL']", "locale"),
+    ],
+)
+def test_what_differs_is_found_with_both_texts_and_the_variant(tmp_path, line, variant):
+    findings = compared(tmp_path, line)
+    assert any(variant in finding.what for finding in findings)
+    for finding in findings:
+        assert finding.what.startswith("line: with ")
+        first, second = finding.what.split("expected, got")
+        assert first != second
+
+
+@pytest.mark.behaviour("GATE-62")
+def test_a_line_that_is_missing_and_a_process_that_fails_are_found(tmp_path):
+    base, other = {"a": "1", "b": "2"}, {"a": "1"}
+    (finding,) = variants._differences("m.saying", variants.VARIANTS[0], base, other)
+    assert "got 'nothing'" in finding.what
+    (failed,) = compared(tmp_path, "1 // 0")
+    assert failed.rule == "transcript"
+    assert "ZeroDivisionError" in failed.what
+
+
+@pytest.mark.behaviour("GATE-63")
+def test_listings_come_in_another_order_and_are_the_same(tmp_path, monkeypatch):
+    for name in "abcdefgh":
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.setattr(os, "listdir", os.listdir)
+    monkeypatch.setattr(os, "scandir", os.scandir)
+    listed = lambda: [path.name for path in tmp_path.iterdir()]  # noqa: E731
+    before = sorted(listed())
+    saying.shuffle_listings(3)
+    assert listed() != before
+    assert sorted(listed()) == before
+    with os.scandir(tmp_path) as entries:
+        found = [entry.name for entry in entries]
+    assert found != before
+    assert sorted(found) == before
+    assert [place for place, _, _ in os.walk(tmp_path)] == [str(tmp_path)]
+
+
+@pytest.mark.behaviour("GATE-63")
+def test_the_transcript_speaks_of_digests_plans_residency_errors_and_commands(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["saying", str(tmp_path / "s"), "2", "0"])
+    saying.main()
+    text = capsys.readouterr().out
+    for words in (
+        "digest",
+        "plan 3",
+        "all loaded",
+        "refusal of twice",
+        "$ emel verify",
+        "files cut short, read",
+    ):
+        assert words in text
+    assert str(tmp_path) not in text
+    assert len(samples.NAMES) == len({*samples.NAMES}) == samples.COUNT
+
+
+@pytest.mark.behaviour("GATE-63")
+def test_a_full_run_looks_at_more_variants(monkeypatch):
+    asked = []
+
+    def compare(_root, _folder, module, more):
+        asked.append((module.rpartition(".")[2], len(more)))
+        return [], "all"
+
+    monkeypatch.setattr(variants, "compare", compare)
+    for full in (False, True):
+        [*LANE.run(Job(Path(), ("emel", "tools"), full, "", 1))]
+    few, many = len(variants.VARIANTS), len(variants.VARIANTS) + len(variants.MORE)
+    assert asked == [
+        ("saying", few),
+        ("reporting", 1),
+        ("saying", many),
+        ("reporting", many - few + 1),
+    ]

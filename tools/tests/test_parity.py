@@ -1,0 +1,118 @@
+"""The lane parity: what comes out otherwise than independent readers have it is found."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import emel
+from emel_tools.gates.parity import LANE
+from emel_tools.parity import run, ways, written
+from emel_tools.parity.expected import PLAIN
+from emel_tools.running import Job
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Every type of safetensors, at odd places; the first that the lane compares."""
+    return next(written.all_safetensors(tmp_path_factory.mktemp("parity")))
+
+
+def compared(checkpoint, *names):
+    return run.compare(ROOT, [checkpoint], names).findings
+
+
+@pytest.mark.behaviour("GATE-60")
+def test_what_is_compared_has_every_type_and_odd_places(checkpoint):
+    assert {tensor.dtype for tensor in checkpoint.tensors} >= {*PLAIN, "F4", "F6_E2M3", "F6_E3M2"}
+    assert any(not tensor.nbytes for tensor in checkpoint.tensors)
+    with emel.open(checkpoint.opened) as model:
+        assert any(model.info(name).offset % 2 for name in model)
+    assert compared(checkpoint, "described") == []
+
+
+@pytest.mark.behaviour("GATE-60")
+@pytest.mark.parametrize("way", [name for name in ways.WAYS if name != "described"])
+def test_a_byte_that_differs_is_found_in_every_way(checkpoint, way):
+    number = next(i for i, t in enumerate(checkpoint.tensors) if t.dtype == "I32" and t.nbytes)
+    tensors = list(checkpoint.tensors)
+    array = tensors[number].array.copy()
+    array.reshape(-1).view(np.uint8)[:] ^= 1
+    tensors[number] = tensors[number]._replace(array=array, numbers=array.astype(np.float32))
+    findings = compared(checkpoint._replace(tensors=tuple(tensors)), way)
+    # Half of the tensors go into one buffer, as far as names are even.
+    assert findings or (way == "loaded into one buffer" and number % 2)
+    for finding in findings:
+        assert tensors[number].name in finding.what
+        assert finding.rule == way.replace(" ", "-")
+
+
+@pytest.mark.behaviour("GATE-60")
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda t: t._replace(array=t.array.view(np.uint32)), "dtype"),
+        (lambda t: t._replace(array=t.array.reshape(-1)), "shape"),
+    ],
+)
+def test_another_dtype_or_shape_is_found(checkpoint, change, what):
+    tensors = [change(t) if t.dtype == "I32" else t for t in checkpoint.tensors]
+    findings = compared(checkpoint._replace(tensors=tuple(tensors)), "asked for one by one")
+    assert findings
+    assert all(f", {what}: expected" in finding.what for finding in findings)
+
+
+@pytest.mark.behaviour("GATE-60")
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda c: c._replace(tensors=c.tensors[::-1]), "names, in order"),
+        (lambda c: c._replace(tensors=c.tensors[1:]), "names, in order"),
+        (lambda c: c._replace(metadata=(("format", "tf"), *c.metadata[1:])), "metadata"),
+        (lambda c: c._replace(metadata=c.metadata[1:]), "metadata keys"),
+        (lambda c: c._replace(format="gguf"), "format"),
+    ],
+)
+def test_other_names_metadata_and_order_are_found(checkpoint, change, what):
+    findings = compared(change(checkpoint), "described")
+    assert findings
+    assert all(what in finding.what for finding in findings)
+
+
+@pytest.mark.behaviour("GATE-60")
+def test_what_is_raised_is_found_but_for_a_limit_that_is_kept(checkpoint, monkeypatch):
+    def raising(error):
+        def way(*_):
+            raise error
+            yield
+
+        monkeypatch.setitem(ways.WAYS, "streamed", way)
+        return compared(checkpoint, "streamed")
+
+    assert len(raising(ValueError("oh"))) == len(ways.OPENINGS)
+    limit = emel.BusyError("too much", code="memory-limit")
+    # The whole checkpoint fits each of the limits: there is nothing to refuse.
+    assert len(raising(limit)) == len(ways.OPENINGS)
+
+
+@pytest.mark.behaviour("GATE-60")
+def test_by_default_each_pair_of_opening_and_way_meets_a_checkpoint(monkeypatch, checkpoint):
+    seen = []
+    monkeypatch.setattr(run, "_differences", lambda _, o, w: seen.append((o.label, w)) or [])
+    run.compare(ROOT, [checkpoint] * 7, full=False)
+    pairs = len(ways.OPENINGS) * len(ways.WAYS)
+    assert len(seen) == 3 * pairs
+    assert len({*seen[2 * pairs :]}) == pairs
+
+
+@pytest.mark.behaviour("GATE-61")
+def test_real_models_that_are_not_there_are_a_warning_that_says_how_to_get_them(tmp_path):
+    real = next(shard for shard in LANE.shards(ROOT) if shard.name == "real")
+    assert real.only_full
+    (outcome,) = LANE.run(Job(tmp_path, ("real",), full=True, base="", seed=1))
+    (finding,) = outcome.findings
+    assert (finding.severity, outcome.checked) == ("warning", "nothing")
+    assert "--real-models" in finding.fix
+    assert [*tmp_path.iterdir()] == []

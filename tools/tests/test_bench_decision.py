@@ -24,7 +24,7 @@ def decided(draw):
 
 def many(true, noise, seed, count=1500):
     """Decide often about blocks that err by `noise`, a tenth of them ten times as much."""
-    rng = random.Random(seed)  # noqa: S311 - the same for each run
+    rng = random.Random(seed)
 
     def draw():
         return math.log(true) + rng.gauss(0, noise * (10 if rng.random() < 0.1 else 1))

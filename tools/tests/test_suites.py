@@ -313,7 +313,7 @@ def test_a_process_that_is_ended_says_where_it_was(
     code = f"import os, time\nopen({str(running)!r}, 'w').write('a::b')\n{ends}\n"
     running.parent.mkdir()
     words = [sys.executable, "-X", "faulthandler", "-c", code]
-    monkeypatch.setattr(command, "words", lambda *_: words)
+    monkeypatch.setattr(command, "words", lambda *_, **__: words)
     ran = command.run(repo, part, 7, repo, 3.0 if too_long else 60.0)
     assert (ran.too_long, ran.running) == (too_long, "a::b")
     assert 'File "<string>", line 3' in capfd.readouterr().err

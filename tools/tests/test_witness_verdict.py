@@ -133,10 +133,14 @@ def test_a_difference_from_the_snapshot_is_found_in_either_direction(repo, judge
     judge("--update")
     shards.write(repo, "disk", {OPEN._replace(operation="os.listdir"): "a", MAP: "a", TEST: "a"})
     assert judge() == [
-        f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir: nothing recorded, {EVERY} now:"
-        " not recorded yet",
-        f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
-        " recorded, and no longer there",
+        (
+            f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir: nothing recorded, {EVERY} now:"
+            " not recorded yet"
+        ),
+        (
+            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
+            " recorded, and no longer there"
+        ),
     ]
 
 
@@ -149,8 +153,10 @@ def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judg
     monkeypatch.setattr(shards.calls, "SEEN", False)
     shards.write(repo, "disk", {MAP: "test_a", TEST: "test_a"})
     assert judge() == [
-        f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
-        " recorded, and no longer there"
+        (
+            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
+            " recorded, and no longer there"
+        )
     ]
     assert judge("--update") == []
     assert f"{FACT} os.stat  from 3.12" in (repo / verdict.SNAPSHOT).read_text()

@@ -134,12 +134,12 @@ def test_a_difference_from_the_snapshot_is_found_in_either_direction(repo, judge
     shards.write(repo, "disk", {OPEN._replace(operation="os.listdir"): "a", MAP: "a", TEST: "a"})
     assert judge() == [
         (
-            f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir: nothing recorded, {EVERY} now:"
-            " not recorded yet"
+            f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir:"
+            f" nothing recorded, {EVERY} now: not recorded yet"
         ),
         (
-            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
-            " recorded, and no longer there"
+            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open:"
+            f" {EVERY} recorded, nothing now: recorded, and no longer there"
         ),
     ]
 
@@ -154,8 +154,8 @@ def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judg
     shards.write(repo, "disk", {MAP: "test_a", TEST: "test_a"})
     assert judge() == [
         (
-            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
-            " recorded, and no longer there"
+            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open:"
+            f" {EVERY} recorded, nothing now: recorded, and no longer there"
         )
     ]
     assert judge("--update") == []

@@ -246,6 +246,7 @@ def test_under_github_what_is_printed_is_no_command_and_findings_are_annotations
 @pytest.mark.parametrize("columns", [20, 100])
 def test_a_terminal_sees_what_runs_and_keeps_what_is_red(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
     task = testing.task("ok")
     with Live(2, screen) as view:

@@ -135,6 +135,7 @@ FILES = {
     "tools/tests/test_tool.py": "def test_tool():\n    assert len('a')\n",
 }
 CHANGED = SOURCE.replace("return 0  #", "return (\n            0 + 0\n        )  #", 1)
+GOES = "no test of the package goes from here to"
 RUNS = "no test of the package runs this line of"
 PATH = "packages/disk/tests/test_disk.py"
 
@@ -221,8 +222,12 @@ def test_what_a_suite_left_out_is_counted_by_function_and_no_comment_hides_it(gr
         "never.py (module) lines": "1",
         "never.py f lines": "1",
     }
-    assert found.causes["__init__.py total lines"] == "lines 7"
-    assert found.causes["__init__.py Mean.of branches"] == "from 18 to 21, 19 to 18"
+    source = "packages/disk/src/emel_disk/__init__.py"
+    branches = [(place.where, place.what) for place in found.places["__init__.py Mean.of branches"]]
+    assert branches == [
+        (f"{source}:18", f"{GOES} line 21 in Mean.of"),
+        (f"{source}:19", f"{GOES} line 18 in Mean.of"),
+    ]
     assert found.checked == "3 modules; 5 lines and 3 branches are left out"
 
 
@@ -233,7 +238,7 @@ def test_a_changed_line_or_branch_that_no_test_runs_is_found_whatever_is_recorde
     assert told(found) == [
         (
             *("untested change", f"{source}/__init__.py:19"),
-            "no test of the package goes from here to line 18 in Mean.of",
+            f"{GOES} line 18 in Mean.of",
         ),
         ("untested change", f"{source}/__init__.py:7", f"{RUNS} total"),
         ("untested change", f"{source}/more.py:1", f"{RUNS} (module)"),
@@ -308,7 +313,7 @@ def test_a_process_that_is_ended_says_where_it_was(
     code = f"import os, time\nopen({str(running)!r}, 'w').write('a::b')\n{ends}\n"
     running.parent.mkdir()
     words = [sys.executable, "-X", "faulthandler", "-c", code]
-    monkeypatch.setattr(command, "words", lambda *_: words)
+    monkeypatch.setattr(command, "words", lambda *_, **__: words)
     ran = command.run(repo, part, 7, repo, 3.0 if too_long else 60.0)
     assert (ran.too_long, ran.running) == (too_long, "a::b")
     assert 'File "<string>", line 3' in capfd.readouterr().err

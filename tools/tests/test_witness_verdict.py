@@ -113,9 +113,10 @@ def test_a_change_makes_stale_whatever_runs_it_and_nothing_else(repo, judge):
 def test_a_shard_that_ran_in_parts_is_known_once_all_have_run(repo, judge):
     judge("--update")
     (repo / "tools/tests/test_new.py").write_text("")
-    shards.write(repo, "tools", {TEST: "test_a"}, "-1-of-2")
-    assert judge() == [f"tools: {STALE}"]
-    shards.write(repo, "tools", {TEST._replace(line=2): "test_b"}, "-2-of-2")
+    for part in (1, 2):
+        shards.write(repo, "tools", {TEST: "test_a"}, f"-{part}-of-3")
+        assert judge() == [f"tools: {STALE}"]
+    shards.write(repo, "tools", {TEST._replace(line=2): "test_b"}, "-3-of-3")
     assert judge() == []
     assert {use.line for use in shards.read_all(repo)[1].uses} == {1, 2}
 
@@ -132,10 +133,14 @@ def test_a_difference_from_the_snapshot_is_found_in_either_direction(repo, judge
     judge("--update")
     shards.write(repo, "disk", {OPEN._replace(operation="os.listdir"): "a", MAP: "a", TEST: "a"})
     assert judge() == [
-        f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir: nothing recorded, {EVERY} now:"
-        " not recorded yet",
-        f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
-        " recorded, and no longer there",
+        (
+            f"snapshots/boundaries/witness.txt: [new] {FACT} os.listdir:"
+            f" nothing recorded, {EVERY} now: not recorded yet"
+        ),
+        (
+            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open:"
+            f" {EVERY} recorded, nothing now: recorded, and no longer there"
+        ),
     ]
 
 
@@ -148,8 +153,10 @@ def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judg
     monkeypatch.setattr(shards.calls, "SEEN", False)
     shards.write(repo, "disk", {MAP: "test_a", TEST: "test_a"})
     assert judge() == [
-        f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open: {EVERY} recorded, nothing now:"
-        " recorded, and no longer there"
+        (
+            f"snapshots/boundaries/witness.txt:1: [gone] {FACT} open:"
+            f" {EVERY} recorded, nothing now: recorded, and no longer there"
+        )
     ]
     assert judge("--update") == []
     assert f"{FACT} os.stat  from 3.12" in (repo / verdict.SNAPSHOT).read_text()

@@ -167,11 +167,19 @@ def test_text_of_the_file_cannot_command_the_terminal(run, tmp_path):
 
 
 @pytest.mark.behaviour("CLI-04")
-def test_a_closed_pipe_is_no_traceback(gguf_file):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_no_traceback(gguf_file, unbuffered):
     reader, writer = os.pipe()
     os.close(reader)
     words = [sys.executable, "-m", "emel", "inspect", "--json", str(gguf_file)]
-    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        words,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == ""

@@ -34,7 +34,7 @@ ARRAYS = {
 
 def descriptors():
     """How many this process has; a mapping has one of its own."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - asked for thousands of times
 
 
 class Ports:
@@ -239,29 +239,37 @@ def test_opening(folder, ports, strategy, kind):
 def test_every_request(folder, ports, strategy, kind, action):
     request = ACTIONS[action]
     calls = 0
+    model = emel.open(folder, strategy)  # one for all faults: each leaves it as it was
     for fault in faults(kind):
-        with emel.open(folder, strategy) as model:
-            model.load(["t0"])
-            before = [state in RESIDENT for state in model.residency().state]
-            states, held = model.residency().state.tolist(), descriptors()
+        model.load(["t0"])
+        before = [state in RESIDENT for state in model.residency().state]
+        states, held = model.residency().state.tolist(), descriptors()
 
-            failed = attempt(partial(request, model), ports, fault, kind, folder)
+        failed = attempt(partial(request, model), ports, fault, kind, folder)
 
-            if failed and strategy == "mmap" and fault.met in ("unmap", "close"):
-                model.release()  # a mapping that couldn't be ended is there to be let go again
-            elif failed and not (fault.met == "size" and action in LOOKS):
-                after = model.residency().state.tolist()
-                if action == "load":
-                    assert after == states, fault.met
-                elif action == "load into":
-                    assert not RESIDENT & set(after), fault.met
-                else:
-                    assert [s in RESIDENT for s in after] == before, fault.met
-                assert descriptors() <= held, (fault.met, fault.nth)
-            assert ports.at_rest, fault.met
-            assert request(model), fault.met
-            calls += bool(fault.met)
+        endless = strategy == "mmap" and fault.met in ("unmap", "close")
+        if failed and endless:
+            model.release()  # a mapping that couldn't be ended is there to be let go again
+        elif failed and not (fault.met == "size" and action in LOOKS):
+            after = model.residency().state.tolist()
+            if action == "load":
+                assert after == states, fault.met
+            elif action == "load into":
+                assert not RESIDENT & set(after), fault.met
+            else:
+                assert [s in RESIDENT for s in after] == before, fault.met
+            assert descriptors() <= held, (fault.met, fault.nth)
+        assert ports.at_rest, fault.met
+        assert request(model), fault.met
+        calls += bool(fault.met)
+        model.release()
+        if endless:  # what is left of it goes when the model is closed, at the latest
+            model.close()
+            assert ports.hold_nothing, fault.met
+            model = emel.open(folder, strategy)
         assert ports.hold_nothing, fault.met
+    model.close()
+    assert ports.hold_nothing
     assert calls or never_read(strategy, kind)
 
 

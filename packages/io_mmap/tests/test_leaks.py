@@ -23,7 +23,7 @@ def counts():
 
 @linux
 @pytest.mark.behaviour("MAP-09", "MAP-10")
-def test_ten_thousand_cycles_leave_the_process_as_it_was(make, spans_of):
+def test_thousands_of_cycles_leave_the_process_as_it_was(make, spans_of):
     path = str(make())
     spans = spans_of((path, 100, 500))
 
@@ -34,17 +34,17 @@ def test_ten_thousand_cycles_leave_the_process_as_it_was(make, spans_of):
             assert strategy.release(leases).ok
 
     with MmapStrategy(slots=1) as strategy:
-        cycles(1000)
+        cycles(500)
         gc.collect()
         descriptors, maps, memory = counts()
         blocks = sys.getallocatedblocks()
-        cycles(10_000)
+        cycles(4000)
         gc.collect()
         after = counts()
         assert after[0] == descriptors
         assert after[1] <= maps + 3  # the allocator's arenas
-        assert after[2] <= memory + 2048
-        assert sys.getallocatedblocks() <= blocks + 500
+        assert after[2] <= memory + 800  # a lost 205 bytes a cycle
+        assert sys.getallocatedblocks() <= blocks + 200
 
 
 @pytest.mark.behaviour("MAP-09")
@@ -54,13 +54,13 @@ def test_leases_that_come_and_go_in_a_mapping_that_stays_leave_no_memory(make, s
     with MmapStrategy() as strategy:
         assert strategy.load(spans_of((path, 9000, 9))).ok
         blocks = []
-        for n in (300, 3000):
+        for n in (100, 1000):
             for _ in range(n):
                 leases = strategy.load(spans).leases
                 strategy.view(*leases[1])
                 assert strategy.release(leases).ok
             blocks.append(sys.getallocatedblocks())
-        assert blocks[1] <= blocks[0] + 500
+        assert blocks[1] <= blocks[0] + 160
         assert strategy.usage()[:3] == (1, 256, 1)
 
 
@@ -131,7 +131,6 @@ kept = [strategy.view(*leases[0]), strategy.view(*leases[1])[5:]]
         [sys.executable, "-X", "dev", "-W", "error", "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

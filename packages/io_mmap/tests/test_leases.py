@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -88,4 +88,5 @@ class LeasesMachine(RuleBasedStateMachine):
 
 
 TestLeases = LeasesMachine.TestCase
+TestLeases.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestLeases.pytestmark = [pytest.mark.behaviour("MAP-06")]

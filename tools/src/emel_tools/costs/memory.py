@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -33,10 +33,11 @@ def allocated(action: Callable[[], object]) -> Memory:
 
 
 @contextmanager
-def without_garbage() -> Iterator[None]:
+def without_garbage() -> Generator[None]:
     """Collect nothing meanwhile: when it happens depends on all that was done before."""
     was = gc.isenabled()
     gc.collect()
+    gc.freeze()  # what is left then stays: the next collection needn't look at it again
     gc.disable()
     try:
         yield

@@ -39,9 +39,9 @@ class Site:
         number = np.arange(count)
         return Spans(paths, number % files, number // files * step, np.full(count, nbytes))
 
-    def header(self, path: str, nbytes: int) -> NDArray[np.uint8]:
-        """Read the first bytes of a file."""
-        return np.fromfile(self._folder / path, np.uint8, nbytes)
+    def bytes_of(self, path: str) -> NDArray[np.uint8]:
+        """Read a whole file."""
+        return np.fromfile(self._folder / path, np.uint8)
 
     def gguf(self, count: int, nbytes: int, *, kind: int = _F32, tokens: int = 0) -> str:
         """Make a GGUF file of `count` tensors of `nbytes` each, with a vocabulary."""

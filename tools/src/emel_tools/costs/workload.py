@@ -46,9 +46,13 @@ class Scaled(NamedTuple):
     """None where so many items can't be had."""
 
 
+Workloads: TypeAlias = tuple[Workload | Scaled, ...]
+"""The table of a package: `WORKLOADS` of its module."""
+
+
 def whole(name: str, make: Callable[[Site, int], Action]) -> Scaled:
     """Make a scaled workload of a whole model, which does more for each item than one step does."""
-    return Scaled(name, make, sizes=(64, 512), growth=(512, 4096))
+    return Scaled(name, make, sizes=(32, 256), growth=(1024, 8192))
 
 
 def each(name: str, make: Callable[[Site, int], Action]) -> Scaled:

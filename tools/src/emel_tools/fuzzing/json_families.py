@@ -73,6 +73,7 @@ def texts(base: JSONFile) -> Iterator[Case]:
         "a single quote": text.replace(b'"', b"'", 1),
     }
     for label, broken in breaks.items():
+        # A bracket too early also ends the object before its last field: either may be heard first.
         yield refused("invalid-json wrong-type missing-field", label, base.data(broken))
     for space in (" ", "\t", "\n", "\r", " \n\t\r "):
         for mark in (",", ":", "{"):

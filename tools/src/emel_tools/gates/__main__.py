@@ -71,13 +71,14 @@ def _run(root: Path, options: Namespace, scope: Scope) -> int:
         return Run.of(scope, done, seed=seed, seconds=seconds, stopped=stopped)
 
     chosen = [each for each in scope.choices if each.runs]
+    beside = tuple(each.shard.key for each in chosen)
     print(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}", flush=True)
     last = record.read(root / record.LAST)
     on_terminal = is_terminal(os.environ.get("TERM", ""))
     view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
     with stoppable() as stop, view as seen:
         done = run_all(
-            tasks(chosen, Job(root, (), scope.full, scope.base, seed)),
+            tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside)),
             noting(root, progress(seen)),
             width=options.width,
             known={r.key: r.seconds for r in last.results if r.ran} if last else {},

@@ -37,6 +37,8 @@ def _run(job: Job) -> Iterator[Outcome]:
         path = lines.path_of(job.root, "bench", shard)
         recorded = {line.key: line.value for line in lines.read(path)}
         found = reference.find(job.root, folder, shard, _runs(shard), job.base)
+        if found:
+            reference.prune(folder, [found.root])
         order = Order(str(job.root), "", shard, (), job.seed)
         yield Judge(shard, cases, recorded, found, order).outcome()
 

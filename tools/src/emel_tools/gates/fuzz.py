@@ -36,8 +36,8 @@ def _shards(_root: Path) -> Sequence[Shard]:
 def _run(job: Job) -> Iterator[Outcome]:
     from emel_tools.fuzzing.run import check
 
-    # By default a function of the tree alone; whoever asks for everything looks further.
-    seed = job.seed if job.full else 0
+    # A function of the tree alone: the gate finds what a change has broken, and nothing by chance.
+    seed = 0
     for name in job.shards:
         findings, checked = check(job.root, job.folder / "fuzz" / name, name, seed, full=job.full)
         yield Outcome(name, f"{checked}; seed {seed}", findings)

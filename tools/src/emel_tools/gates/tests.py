@@ -17,14 +17,14 @@ WRITTEN: Final = "written"
 """The shard that reads the tests without running them."""
 COLLECTION: Final = "collection"
 """The shard that compares what all parts ran with what one run of everything would."""
-_SECONDS: Final = {"emel": 240.0, "tools": 300.0}
+_SECONDS: Final = {"emel": 400.0, "tools": 400.0}
 _GRACE: Final = 20.0
 
 
 def _shards(root: Path) -> Sequence[Shard]:
     everything = Reads(paths=("**/*.py",))
     found = [
-        Shard("tests", part.name, _reads(part), _SECONDS.get(part.package.name, 120.0) + _GRACE)
+        Shard("tests", part.name, _reads(part), _SECONDS.get(part.package.name, 200.0) + _GRACE)
         for part in parts(root)
     ]
     after = tuple(shard.key for shard in found)
@@ -34,8 +34,9 @@ def _shards(root: Path) -> Sequence[Shard]:
 
 
 def _reads(part: Part) -> Reads:
+    """Say what a part depends on; of the tools' tests, what packages they read is observed."""
     name = part.package.name
-    return Reads(own=(name,), runs=(name,))
+    return Reads(own=(name,), runs=() if name == "tools" else (name,))
 
 
 def _run(job: Job) -> Iterator[Outcome]:
@@ -52,8 +53,9 @@ def _run(job: Job) -> Iterator[Outcome]:
 def _suite(job: Job, part: Part) -> Outcome:
     from emel_tools.suites import command, verdict, written
 
-    seconds = _SECONDS.get(part.package.name, 120.0)
-    ran = command.run(job.root, part, job.seed, job.folder, seconds)
+    seconds = _SECONDS.get(part.package.name, 200.0)
+    traced = not job.beside or f"coverage/{part.package.name}" in job.beside
+    ran = command.run(job.root, part, job.seed, job.folder, seconds, traced=traced)
     found = list(verdict.findings(job.root, part, ran, job.seed))
     if ran.record is None:
         return Outcome(part.name, f"nothing to its end, seed {job.seed}", found)

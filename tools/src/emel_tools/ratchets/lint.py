@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from emel_tools.findings import Finding
 from emel_tools.ratchets import comments, ruff
 from emel_tools.ratchets.broken import BrokenToolError
-from emel_tools.ratchets.settings import scattered, settings
+from emel_tools.ratchets.scopes import Source
+from emel_tools.ratchets.settings import scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, python_files
-from emel_tools.ratchets.tally import Place, divided, source, tally
+from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
 
 
@@ -32,9 +34,16 @@ def outcomes(job: Job) -> Iterator[Outcome]:
 def _outcome(
     root: Path, shard: str, files: list[Path], places: list[Place], loose: list[Finding]
 ) -> Outcome:
+    read = cache(Source)  # a file is read once, and not kept
     for path in files:
-        places += comments.suppressing(source(path), comments.FORMAT)
-    found = tally(root, home(root, shard), places)
+        places += comments.suppressing(read(path), comments.FORMAT)
+    found = tally(root, home(root, shard), places, read)
     wrong = [*loose, *scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))]
-    measured = found.measured | (settings(root, "ruff") if shard == ROOT else {})
-    return Outcome(shard, f"{len(files)} files", wrong, measured, places=found.places)
+    facts = settings(root, "ruff") if shard == ROOT else {}
+    return Outcome(
+        shard,
+        f"{len(files)} files",
+        wrong,
+        found.measured | facts,
+        places=found.places | where(facts),
+    )

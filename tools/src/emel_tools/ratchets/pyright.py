@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,9 +23,14 @@ _SHOWN: Final[dict[str, Any]] = {
     "reportAny": "warning",
     "reportExplicitAny": "warning",
     "reportUnreachable": "warning",
+    # What is looked at is given, and it is all looked at in one way.
     "exclude": [],
+    "ignore": [],
+    "executionEnvironments": [],
     "baselineFile": "none.json",
 }
+_COMPLAINT: Final = re.compile("config|invalid|pars", re.IGNORECASE)
+"""What it says of a configuration that it can't read, and goes on without."""
 _SEVERITIES: Final = ("error", "warning")
 
 
@@ -91,11 +97,13 @@ def check(root: Path, folder: Path, files: Sequence[Path]) -> Checked:
     done = subprocess.run(
         (sys.executable, "-m", "basedpyright", *words), cwd=root, capture_output=True, check=False
     )
+    said = (done.stderr or done.stdout).decode(errors="replace").strip()
     try:
         answer = msgspec.json.decode(done.stdout, type=_Answer)
     except msgspec.DecodeError:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise BrokenToolError("basedpyright", done.returncode, said) from None
+    if done.stderr and _COMPLAINT.search(said):
+        raise BrokenToolError("basedpyright", done.returncode, said)
     shown = (each for each in answer.general_diagnostics if each.severity in _SEVERITIES)
     return Checked([_place(each) for each in shown], answer.summary.files_analyzed)
 

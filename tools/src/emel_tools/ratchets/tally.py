@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,13 +31,9 @@ class Tally(NamedTuple):
     places: dict[str, list[Finding]]
 
 
-@cache
-def source(path: Path) -> Source:
-    """Read a file once in a process."""
-    return Source(path)
-
-
-def tally(root: Path, home: Path, places: Iterable[Place]) -> Tally:
+def tally(
+    root: Path, home: Path, places: Iterable[Place], read: Callable[[Path], Source] = Source
+) -> Tally:
     """Count places by file, scope and rule.
 
     Parameters
@@ -49,10 +44,12 @@ def tally(root: Path, home: Path, places: Iterable[Place]) -> Tally:
         The folder from which keys name them.
     places
         What was found.
+    read
+        Reads a source, or hands out one that was read before.
     """
     found: dict[str, list[Finding]] = {}
     for place in sorted(places):
-        scope = source(place.path).scope(place.line) if place.line else MODULE
+        scope = read(place.path).scope(place.line) if place.line else MODULE
         key = plain(f"{place.path.relative_to(home).as_posix()} {scope} {place.rule}")
         file = place.path.relative_to(root).as_posix()
         made = Finding(file, place.line, place.column, place.rule, plain(place.message), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from emel_tools import workspace
@@ -10,9 +11,10 @@ from emel_tools.findings import Finding
 from emel_tools.ratchets import pyright
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.holes import holes
-from emel_tools.ratchets.settings import scattered, settings
+from emel_tools.ratchets.scopes import Source
+from emel_tools.ratchets.settings import scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files
-from emel_tools.ratchets.tally import Place, divided, source, tally
+from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
 
 
@@ -38,16 +40,21 @@ def outcomes(job: Job) -> Iterator[Outcome]:
 def _outcome(
     root: Path, shard: str, files: list[Path], places: list[Place], missed: list[Finding]
 ) -> Outcome:
+    read = cache(Source)  # a file is read once, and not kept
     for path in files:
-        places += holes(source(path))
+        places += holes(read(path))
     places += _untyped(root, shard)
-    found = tally(root, home(root, shard), places)
+    found = tally(root, home(root, shard), places, read)
     elsewhere = scattered(
         root, shard, ("basedpyright", "pyright"), ("pyrightconfig.json", "baseline.json")
     )
-    measured = found.measured | (settings(root, "basedpyright") if shard == ROOT else {})
+    facts = settings(root, "basedpyright") if shard == ROOT else {}
     return Outcome(
-        shard, f"{len(files)} files", [*missed, *elsewhere], measured, places=found.places
+        shard,
+        f"{len(files)} files",
+        [*missed, *elsewhere],
+        found.measured | facts,
+        places=found.places | where(facts),
     )
 
 

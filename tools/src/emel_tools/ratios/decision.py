@@ -1,12 +1,13 @@
 """The decision: from a few estimates of one ratio to slower, quicker, same, or not to be told.
 
-Each block is a process of its own and gives one estimate of the logarithm of a ratio: to what was
-recorded, so that 0 is no change. Nothing is assumed of their distribution. The interval is between
-two of them by rank: the median of many blocks lies outside with at most 2 % on either side (the
-binomial distribution with one half). A change is news if the interval lies beyond `SURE` and the
-middle beyond `NEWS`; so without a change every block but the few that a rank leaves out would have
-to err by 4 %, in one direction, and half of them by 7.5 %. A slowdown of 15 % is missed only if
-blocks err by as much the other way.
+Each half of a block, which is a process of its own, gives one estimate of the logarithm of a ratio:
+to what was recorded, so that 0 is no change. Nothing is assumed of their distribution. The interval
+is between two of them by rank: the median of all that there could be lies outside with at most 2 %
+on either side (the binomial distribution with one half). A change is news if the interval lies
+beyond `SURE`, the middle beyond `NEWS`, and if it is narrow; so without a change every estimate
+but the few that a rank leaves out would have to err by 4 %, in one direction, half of them by 7 %,
+and all in much the same way. A loss of 15 % is missed only if they err by as much the other way.
+What is news is decided a second time, by estimates of its own.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ DEMANDED: Final = math.log(1.15)
 NEWS: Final = DEMANDED / 2
 """Halfway: about 7.2 %."""
 SURE: Final = math.log(1.04)
-SOON: Final = 3
-"""Blocks that can say `same` if none of them is beyond `NEWS`."""
-ENOUGH: Final = 6
-"""Blocks that can say anything: of fewer no interval by rank is as certain."""
-MOST: Final = 16
-"""Blocks after which a case is given up."""
+SOON: Final = 4
+"""Estimates that can say `same` if none of them is beyond `NEWS`."""
+ENOUGH: Final = 8
+"""Estimates, four processes', that can say anything: of fewer than 6 no interval by rank can."""
+MOST: Final = 24
+"""Estimates after which a case is given up."""
 _OUTSIDE: Final = 0.02
 
 
@@ -38,55 +39,60 @@ class Estimate(NamedTuple):
     middle: float
     low: float
     high: float
-    blocks: int
+    number: int
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the machine is quiet enough for what is seen: a large change needs it less."""
+        return self.high - self.low < max(DEMANDED, min(abs(self.low), abs(self.high)))
 
     def spelled(self) -> str:
-        """Say it as factors: `1.17 (1.15 to 1.19, 6 blocks)`."""
+        """Say it as factors: `1.17 (1.15 to 1.19, seen 6 times)`."""
         middle, low, high = (math.exp(v) for v in (self.middle, self.low, self.high))
-        return f"{middle:.2f} ({low:.2f} to {high:.2f}, {self.blocks} blocks)"
+        return f"{middle:.2f} ({low:.2f} to {high:.2f}, seen {self.number} times)"
 
 
 def estimate(logs: Sequence[float]) -> Estimate:
-    """Bring the estimates of n blocks, 1 or more, together."""
+    """Bring n estimates, 1 or more, together."""
     ordered, out = sorted(logs), _left_out(len(logs))
     return Estimate(statistics.median(ordered), ordered[out], ordered[-1 - out], len(ordered))
 
 
 def decide(logs: Sequence[float], expected: float = 0.0) -> Verdict:
-    """Say what the blocks so far amount to.
+    """Say what the estimates so far amount to.
 
     Parameters
     ----------
     logs
-        One logarithm of a ratio a block.
+        Logarithms of a ratio.
     expected
         What the record says that it is: 0, or what was accepted since.
 
     Returns
     -------
     str
-        "open" if more blocks are needed; with `MOST` of them, or when there is no time for more,
+        "open" if more are needed; with `MOST` of them, or when there is no time for more,
         the machine is too noisy to tell.
     """
     if not logs:
         return "open"
     seen = estimate([log - expected for log in logs])
-    if seen.blocks < ENOUGH:
+    if seen.number < ENOUGH:
         near = all(abs(log - expected) < NEWS for log in logs)
-        return "same" if near and seen.blocks >= SOON else "open"
-    if seen.low > SURE and seen.middle > NEWS:
+        return "same" if near and seen.number >= SOON else "open"
+    if seen.low > SURE and seen.middle > NEWS and seen.is_narrow:
         return "slower"
-    if seen.high < -SURE and seen.middle < -NEWS:
+    if seen.high < -SURE and seen.middle < -NEWS and seen.is_narrow:
         return "quicker"
-    # Less than what is demanded, for certain.
-    return "same" if seen.low > -0.8 * DEMANDED and seen.high < 0.8 * DEMANDED else "open"
+    # No loss of what is demanded, for certain; a gain that can't be told from noise is no news.
+    return "same" if seen.high < 0.8 * DEMANDED and seen.middle > -NEWS else "open"
 
 
-def _left_out(blocks: int) -> int:
-    """Count the blocks at either end that the interval may leave out."""
-    out, outside = 0, 0.5**blocks
+def _left_out(count: int) -> int:
+    """Count the estimates at either end that the interval may leave out."""
+    out, outside = 0, 0.5**count
     while True:
-        outside += math.comb(blocks, out + 1) * 0.5**blocks
+        outside += math.comb(count, out + 1) * 0.5**count
         if outside > _OUTSIDE:
             return out
         out += 1

@@ -24,6 +24,8 @@ _CPU_SECONDS: Final = 0.1
 many rounds, and with them as many that weren't."""
 _SECONDS: Final = 1.0
 """How long that may take."""
+_WARM_SECONDS: Final = 0.02
+"""After which nothing more settles."""
 _LEAST: Final = 4
 """Rounds at least, whatever they take."""
 
@@ -123,14 +125,22 @@ class _Prepared:
             with world.inside():
                 try:
                     unit = case.prepare(own)
-                    for _ in range(3):  # imports inside functions, caches, the interpreter's own
-                        unit()
+                    _warm(unit)
                 except Exception as error:
                     if name == "now":
                         raise
                     self.problem = f"{type(error).__name__}: {error}"
                     continue
             self.units[name] = unit
+
+
+def _warm(unit: Unit) -> None:
+    """Let imports inside functions, caches and the interpreter itself settle."""
+    began = thread_time()
+    for _ in range(3):
+        unit()
+        if thread_time() - began > _WARM_SECONDS:
+            return
 
 
 def _sample(

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Judge for some minutes, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m emel_tools.ratios.selfcheck")
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--slower", type=float, nargs="+", default=SLOWER, help="shares")
     parser.add_argument("packages", nargs="*", help="all, if none is named")
     asked = parser.parse_args(arguments)
     root = Path.cwd()
@@ -42,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen: Counter[tuple[float, Verdict]] = Counter()
     end, loads, seconds = time.monotonic() + 60 * asked.minutes, list[float](), list[float]()
     for turn, name in _turns(names, end):
-        for slower in SLOWER:
+        for slower in asked.slower:
             loads.append(os.getloadavg()[0])
             began = time.monotonic()
             judged = _judged(root, copy, name, turn, slower)
             seconds.append(time.monotonic() - began)
             seen.update((slower, verdict) for verdict in judged)
             print(f"{name} +{slower:.0%}: {dict(Counter(judged))}, {seconds[-1]:.1f} s", flush=True)
-    _report(seen)
+    _report(seen, asked.slower)
     load = f"load {min(loads):.1f} to {max(loads):.1f}"
     print(f"{load}; {len(seconds)} shards, {sum(seconds) / len(seconds):.1f} s each on average")
     return 0
@@ -58,9 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _turns(names: Sequence[str], end: float) -> Iterator[tuple[int, str]]:
     turn = 0
     while time.monotonic() < end:
-        for name in names:
-            turn += 1
-            yield turn, name
+        yield turn, names[turn % len(names)]
+        turn += 1
 
 
 def _judged(root: Path, copy: Path, name: str, turn: int, slower: float) -> list[Verdict]:
@@ -73,8 +73,8 @@ def _judged(root: Path, copy: Path, name: str, turn: int, slower: float) -> list
     return [line.verdict for line in judge.lines]
 
 
-def _report(seen: Counter[tuple[float, Verdict]]) -> None:
-    for slower in SLOWER:
+def _report(seen: Counter[tuple[float, Verdict]], shares: Sequence[float]) -> None:
+    for slower in shares:
         of = {verdict: n for (share, verdict), n in seen.items() if share == slower}
         total = sum(of.values())
         told = total - of.get("open", 0)

@@ -64,6 +64,8 @@ class Job(NamedTuple):
     """The commit that changes are counted from; empty if there is none to compare with."""
     seed: int
     """For whatever is random; printed, so that a run can be repeated."""
+    beside: tuple[str, ...] = ()
+    """Keys of all shards of the run, so that what no other needs isn't made; empty: not known."""
 
     @property
     def folder(self) -> Path:

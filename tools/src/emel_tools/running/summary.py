@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.running.results import STOPPED, WORDS, Result, Verdict
+from emel_tools.running.results import SCOPE, SNAPSHOTS, STOPPED, WORDS, Result, Verdict
 from emel_tools.running.run import Run
 
 _FINDINGS: Final = 10
@@ -77,7 +77,9 @@ def _lane(name: str, results: Sequence[Result]) -> str:
     worst = worst_of(results)
     ran = any(result.ran for result in results)
     seconds = f"{sum(result.seconds for result in results):.1f} s" if ran else ""
-    again = f"nox -s quality_gates -- --only {name}" if worst in ("failed", "unjudged") else ""
+    alone = name not in (SCOPE, SNAPSHOTS)  # those are looked at by every run, and by no lane
+    red = worst in ("failed", "unjudged")
+    again = f"nox -s quality_gates -- --only {name}" if red and alone else ""
     return f"{WORDS[worst]:<4}  {name:<12}  {seconds:>8}  {counted(results):<24}  {again}".rstrip()
 
 

@@ -39,15 +39,16 @@ class Order(msgspec.Struct, frozen=True):
     full: bool
     base: str
     seed: int
+    beside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, lane: str, job: Job) -> Order:
         """Order a job of a lane."""
-        return cls(lane, str(job.root), job.shards, job.full, job.base, job.seed)
+        return cls(lane, str(job.root), job.shards, job.full, job.base, job.seed, job.beside)
 
     def job(self) -> Job:
         """Say it in the words of the lanes."""
-        return Job(Path(self.root), self.shards, self.full, self.base, self.seed)
+        return Job(Path(self.root), self.shards, self.full, self.base, self.seed, self.beside)
 
 
 def judged(root: Path, lane: Lane, outcome: Outcome) -> Report:

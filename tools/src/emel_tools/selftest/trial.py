@@ -20,14 +20,21 @@ _FIX = "see what the lane looks at (emel_tools/gates): a regression of this kind
 
 
 def copy(root: Path, to: Path) -> Path:
-    """Copy what is committed or would be, as a repository of its own with one commit."""
+    """Clone the repository, with what isn't committed yet as the last commit of its main branch.
+
+    The history comes along: what is compared with recorded code finds it there.
+    """
+    _git(root, "clone", "-q", "--no-checkout", "--local", str(root), str(to))
+    if _git(to, "for-each-ref", "--count=1"):
+        _git(to, "update-ref", "refs/heads/main", "HEAD")
+    _git(to, "symbolic-ref", "HEAD", "refs/heads/main")
+    _git(to, "remote", "remove", "origin")
     for path in _git(root, "ls-files", "-z", "-co", "--exclude-standard").split("\0"):
         if path and (root / path).is_file():
             (to / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / path, to / path)
-    _git(to, "init", "-q", "-b", "main")
     _git(to, "add", "-A")
-    _git(to, "commit", "-q", "-m", "as it was")
+    _git(to, "commit", "-q", "--allow-empty", "-m", "as it is")
     _git(to, "checkout", "-q", "-b", "change")
     return to
 

@@ -64,8 +64,11 @@ def write(proposal: Proposal) -> None:
     if proposal.text:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(proposal.text, encoding="utf-8", newline="\n")
-        fresh.replace(path)
+        try:
+            fresh.write_text(proposal.text, encoding="utf-8", newline="\n")
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
     else:
         path.unlink(missing_ok=True)
         if not any(path.parent.iterdir()):

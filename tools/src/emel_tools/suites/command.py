@@ -30,17 +30,18 @@ class Ran(NamedTuple):
     """The test that ran last, if it didn't come to its end."""
 
 
-def words(root: Path, part: Part, seed: int, folder: Path) -> list[str]:
-    """Spell the command.
+def words(root: Path, part: Part, seed: int, folder: Path, *, traced: bool) -> list[str]:
+    """Spell the command; lines are counted if somebody asks for them, because that takes long.
 
     Coverage starts before pytest does, and not as its plugin, because the plugins are among the
     sources of the tools.
     """
     source = part.package.source.relative_to(root).as_posix()
     data = part.coverage(folder)
+    counting = ("coverage", "run", "--rcfile=", "--branch", f"--source={source}")
     return [
-        *(sys.executable, "-m", "coverage", "run", "--rcfile=", "--branch"),
-        *(f"--source={source}", f"--data-file={data}", "-m", "pytest"),
+        *(sys.executable, "-m", *((*counting, f"--data-file={data}", "-m") if traced else ())),
+        "pytest",
         *("-p", _WITNESS, "-p", _PLUGIN, "-p", "no:cacheprovider", "-p", "no:xdist", "-q"),
         *(f"--randomly-seed={seed}", f"--emel-record={part.record(folder)}"),
         *(f"--emel-part={part.number}/{part.of}", "--color=no"),
@@ -48,7 +49,9 @@ def words(root: Path, part: Part, seed: int, folder: Path) -> list[str]:
     ]
 
 
-def run(root: Path, part: Part, seed: int, folder: Path, seconds: float) -> Ran:
+def run(
+    root: Path, part: Part, seed: int, folder: Path, seconds: float, *, traced: bool = True
+) -> Ran:
     """Run it, for no longer than some seconds; pytest prints where this process does."""
     path = part.record(folder)
     running = path.with_suffix(".running")
@@ -57,7 +60,10 @@ def run(root: Path, part: Part, seed: int, folder: Path, seconds: float) -> Ran:
     part.coverage(folder).parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     process = subprocess.Popen(
-        words(root, part, seed, folder), cwd=root, env=environment(seed), stdin=subprocess.DEVNULL
+        words(root, part, seed, folder, traced=traced),
+        cwd=root,
+        env=environment(seed),
+        stdin=subprocess.DEVNULL,
     )
     try:
         process.wait(seconds)

@@ -37,6 +37,15 @@ class Missing(NamedTuple):
     branches: tuple[tuple[int, int], ...]
     """From which line to which it never went; to less than 0 for leaving the function."""
 
+    def says_line(self) -> str:
+        """Say of a line that it is missing."""
+        return f"no test of the package runs this line of {self.scope}"
+
+    def says_branch(self, end: int) -> str:
+        """Say of a branch that it is missing, by where it leads."""
+        where = f"line {end}" if end > 0 else "the end"
+        return f"no test of the package goes from here to {where} in {self.scope}"
+
 
 def missing(root: Path, source: Path, data: Sequence[Path]) -> tuple[list[Missing], int]:
     """Read what the runs of a suite left out of the sources of its package.
@@ -151,7 +160,18 @@ def _holds_here(test: ast.expr) -> bool | None:
             return None
 
 
-def counts(source: str, found: Iterable[Missing]) -> Iterator[tuple[str, str, str]]:
+class Count(NamedTuple):
+    """What is missing of one kind in one function."""
+
+    key: str
+    """As the snapshot has it."""
+    value: str
+    path: str
+    places: tuple[tuple[int, str], ...]
+    """Each with its line and what is missing."""
+
+
+def counts(source: str, found: Iterable[Missing]) -> Iterator[Count]:
     """Count what is missing.
 
     Parameters
@@ -160,24 +180,15 @@ def counts(source: str, found: Iterable[Missing]) -> Iterator[tuple[str, str, st
         The folder of the package, from the root.
     found
         What is missing.
-
-    Yields
-    ------
-    tuple
-        A key of the snapshot, its value, and where it is.
     """
     for each in found:
-        module = each.path.removeprefix(f"{source}/")
+        name = f"{each.path.removeprefix(f'{source}/')} {each.scope}"
         if each.lines:
-            where = ", ".join(map(str, each.lines))
-            yield f"{module} {each.scope} lines", str(len(each.lines)), f"lines {where}"
+            places = tuple((line, each.says_line()) for line in each.lines)
+            yield Count(f"{name} lines", str(len(places)), each.path, places)
         if each.branches:
-            where = ", ".join(f"{start} to {_to(end)}" for start, end in each.branches)
-            yield f"{module} {each.scope} branches", str(len(each.branches)), f"from {where}"
-
-
-def _to(line: int) -> str:
-    return str(line) if line > 0 else "the end"
+            places = tuple((start, each.says_branch(end)) for start, end in each.branches)
+            yield Count(f"{name} branches", str(len(places)), each.path, places)
 
 
 def untested(
@@ -191,12 +202,7 @@ def untested(
         module = Module(root / each.path)
         for line in each.lines:
             if module.is_among(line, lines):
-                yield each.path, line, f"no test of the package runs this line of {each.scope}"
+                yield each.path, line, each.says_line()
         for start, end in each.branches:
             if module.is_among(start, lines):
-                what = f"no test of the package goes from here to {_line(end)} in {each.scope}"
-                yield each.path, start, what
-
-
-def _line(line: int) -> str:
-    return f"line {line}" if line > 0 else "the end"
+                yield each.path, start, each.says_branch(end)

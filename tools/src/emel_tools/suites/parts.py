@@ -9,8 +9,27 @@ from typing import Final, NamedTuple
 
 from emel_tools.workspace import Package, shards
 
-_PARTS: Final[Mapping[str, int]] = {"emel": 2, "tools": 2}
+_PARTS: Final[Mapping[str, int]] = {"emel": 2, "tools": 3}
 """Suites that would otherwise be waited for when all others have ended."""
+_APART: Final[Mapping[str, int]] = {
+    "tools/tests/test_planted.py": 1,
+    **dict.fromkeys(
+        (
+            "tools/tests/test_bench.py",
+            "tools/tests/test_boundaries_page.py",
+            "tools/tests/test_costs.py",
+            "tools/tests/test_determinism.py",
+            "tools/tests/test_fuzzing.py",
+            "tools/tests/test_pages.py",
+            "tools/tests/test_parity.py",
+            "tools/tests/test_selftest.py",
+            "tools/tests/test_surface.py",
+        ),
+        2,
+    ),
+}
+"""Tests of the tools that read or run the packages. The others, the last part, try the gate itself:
+a change in a package can't affect them, and doesn't run them."""
 
 
 class Part(NamedTuple):
@@ -52,4 +71,6 @@ def suffix(number: int, of: int) -> str:
 
 def number_of(node_id: str, of: int) -> int:
     """Say in which part a test runs: the same on every machine, whatever else is collected."""
+    if node_id.startswith("tools/") and of == _PARTS["tools"]:
+        return _APART.get(node_id.partition("::")[0], of)
     return zlib.crc32(node_id.encode()) % of + 1

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from emel_tools.scope import observed
 from emel_tools.suites import asserted, record
@@ -23,6 +24,7 @@ from emel_tools.suites.record import Case, Record, Trouble
 
 _LINES: Final = 6
 """How many lines of what pytest says of a failure are kept."""
+_CONSTANTS: Final = "_get_local_constants"
 _KEY: Final = pytest.StashKey["Observer"]()
 
 settings.register_profile("gate", derandomize=True, deadline=None, database=None)
@@ -110,6 +112,16 @@ def _case(item: pytest.Item) -> Case:
     return Case(item.nodeid, function, chosen.max_examples if chosen is not None else 0)
 
 
+def pytest_collection_finish() -> None:
+    """Let Hypothesis draw from the constants of the modules that are loaded now, and of no others.
+
+    It looks for new modules before each example, so that what it draws would depend on the order of
+    the tests.
+    """
+    found: Any = getattr(providers, _CONSTANTS)()
+    setattr(providers, _CONSTANTS, lambda: found)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Watch one test."""
@@ -193,7 +205,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     record.write(
         observer.path,
         Record(
-            int(session.config.getoption("randomly_seed") or 0),
+            int(session.config.getoption("randomly_seed", 0) or 0),
             int(session.exitstatus),
             f"{counts} in {seconds:.1f}s",
             observer.cases,

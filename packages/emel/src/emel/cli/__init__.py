@@ -38,8 +38,13 @@ def main() -> None:
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8 gets escapes
     try:
-        command()()
+        try:
+            command()()
+        except SystemExit:
+            sys.stdout.flush()  # here, where a failure is heard: at exit it would be code 120
+            raise
     except EmelError as error:
+        _flush()
         sys.exit(f"emel: {' '.join(str(error).splitlines())}")
     except BrokenPipeError:
         hang_up()
@@ -49,3 +54,11 @@ def main() -> None:
     except OSError as error:  # of writing: everything else is an EmelError
         hang_up()
         sys.exit(f"emel: {error}")
+
+
+def _flush() -> None:
+    """Say what was said until an error came; if nobody listens, the error is what matters."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        hang_up()

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
+import unittest.mock
 from collections.abc import Callable
-from typing import Any
+from importlib.metadata import entry_points
 
 import numpy as np
 
 import emel
-from emel.cli import app
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each, whole
+from emel_tools.costs.workload import (
+    MIB,
+    Action,
+    RefusedError,
+    Scaled,
+    Workload,
+    Workloads,
+    each,
+    whole,
+)
 
 Use = Callable[[emel.Model], object]
 
 
-def _using(path: str, use: Use, strategy: str = "mmap", **options: Any) -> Action:  # noqa: ANN401
+def _using(path: str, use: Use, strategy: str = "mmap") -> Action:
     """Open a model, use it, and close it."""
 
     def act() -> object:
-        with emel.open(path, strategy, **options) as model:
+        with emel.open(path, strategy) as model:
             return use(model)
 
     return act
+
+
+def sink(*_: object) -> None:
+    """Look away."""
 
 
 def nothing(_: emel.Model) -> None:
@@ -91,7 +105,7 @@ def sliced(model: emel.Model) -> None:
 
 def streamed(model: emel.Model) -> None:
     """Show all to a sink."""
-    model.stream(lambda *_: None)
+    model.stream(sink)
 
 
 def digested(model: emel.Model) -> None:
@@ -128,29 +142,53 @@ def described(model: emel.Model) -> None:
     dict(model.metadata)
 
 
-def command(*words: str) -> Callable[[str], Action]:
-    """Run the command on a file."""
+def placed(model: emel.Model) -> None:
+    """Say where all tensors are, at once."""
+    model.residency()
 
-    def action(path: str) -> Action:
-        def act() -> None:
-            with contextlib.redirect_stdout(io.StringIO()):
-                app([*words, path], standalone_mode=False)
 
-        return act
+def auto(site: Site) -> Action:
+    """Open a model by whatever speaks for a strategy."""
+    return _using(site.gguf(64, 4096), nothing, "auto")
 
-    return action
+
+def indexed(site: Site) -> Action:
+    """Open a safetensors model in four files, and ask for each array."""
+    return _using(site.indexed(64, 64, 4), every_array)
+
+
+def quantised(site: Site) -> Action:
+    """Make numbers of quantised tensors."""
+    return _using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized)
+
+
+def inspected(site: Site, items: int = 16) -> Action:
+    """Run `emel inspect` on a file."""
+    words = ["emel", "inspect", "--json", site.gguf(items, 64)]
+    (command,) = entry_points(group="console_scripts", name="emel")
+    main: Callable[[], None] = command.load()
+
+    def act() -> None:
+        out = io.StringIO()
+        with unittest.mock.patch.object(sys, "argv", words), contextlib.redirect_stdout(out):
+            try:
+                main()
+            except SystemExit as end:
+                if end.code:
+                    raise RefusedError(f"emel inspect: {end.code}") from None
+
+    return act
 
 
 def _large(
-    name: str, use: Use, strategy: str, *, owned: int = 0, nbytes: int = MIB // 4
+    name: str, use: Use, strategy: str, *, owned: int = 0, items: int = 16, nbytes: int = MIB // 4
 ) -> Workload:
-    return Workload(
-        f"{name}-{strategy}",
-        lambda site: _using(site.gguf(16, nbytes), use, strategy),
-        items=16,
-        nbytes=16 * nbytes,
-        owned=owned,
-    )
+    # A strategy that copies looks at the header through 1 MiB of memory: where nothing larger is
+    # asked for, only tensors that are larger tell a copy of one from that.
+    def make(site: Site) -> Action:
+        return _using(site.gguf(items, nbytes), use, strategy)
+
+    return Workload(f"{name}-{strategy}", make, items, 1, items * nbytes, owned)
 
 
 def _small(name: str, use: Use, strategy: str = "mmap", items: int = 64) -> Workload:
@@ -174,17 +212,17 @@ _Q8_0, _BLOCK = 8, 34
 _OF_THE_MACHINE = ("reads", "read-bytes", "looks")
 """How long the table of mounts is, and how deep the path."""
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     *(_small("open-64-tensors", nothing, name) for name in _STRATEGIES),
     Workload(
         "open-64-tensors-auto",
-        lambda site: _using(site.gguf(64, 4096), nothing, "auto"),
+        auto,
         items=64,
         without=_OF_THE_MACHINE,
     ),
     Workload(
         "open-safetensors-in-4-files",
-        lambda site: _using(site.indexed(64, 64, 4), every_array),
+        indexed,
         items=64,
         files=4,
     ),
@@ -202,23 +240,23 @@ WORKLOADS = (
     _large("load-4-mib-into-arrays", into_arrays, "mmap", owned=4 * MIB),
     _large("read-each-of-4-mib", read_each, "mmap", owned=MIB // 4),
     _large("digest-4-mib", digested, "mmap"),
-    _large("digest-16-mib", digested, "read", nbytes=MIB),
-    _large("digest-16-mib", digested, "staged", nbytes=MIB),
-    _large("stream-4-mib", streamed, "staged"),
+    _large("digest-16-mib", digested, "read", items=8, nbytes=2 * MIB),
+    _large("digest-16-mib", digested, "staged", items=8, nbytes=2 * MIB),
+    *(_large("stream-8-mib", streamed, name, items=4, nbytes=2 * MIB) for name in _STRATEGIES),
     _large("slice-4-mib", sliced, "mmap", owned=MIB // 8),
-    _large("slice-4-mib", sliced, "read", owned=MIB // 8),
+    _large("slice-8-mib", sliced, "read", owned=MIB, items=4, nbytes=2 * MIB),
     _large("verify-4-mib", verified, "mmap"),
     _large("convert-4-mib", converted, "mmap", owned=MIB // 8),
     Workload(
         "dequantise-1-mib-of-numbers",
-        lambda site: _using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized),
+        quantised,
         items=4,
         nbytes=4 * _BLOCK << 11,
         owned=MIB // 4,
     ),
     Workload(
         "inspect-16-tensors",
-        lambda site: command("inspect", "--json")(site.gguf(16, 4096)),
+        inspected,
         items=16,
         without=_OF_THE_MACHINE,
     ),
@@ -231,11 +269,9 @@ WORKLOADS = (
     _each("read-each-of-tensors", read_each),
     _each("digest-tensors", digested),
     _each("verify-tensors", verified),
+    _many("tell-residency-of-tensors", placed),
     _each("describe-tensors", described),
     _each("slice-tensors", sliced),
     _each("convert-tensors", converted),
-    each(
-        "inspect-tensors",
-        lambda site, items: command("inspect", "--json")(site.gguf(items, 64)),
-    ),
+    each("inspect-tensors", inspected),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
 
 from emel_io_file import ReadPort, Sources, Stretch, entries, file_system, identify, read_fully
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, fine
+from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, Workloads, fine
 
 
 def open_and_close(site: Site, items: int = 64) -> Action:
@@ -37,7 +37,7 @@ def open_twice(site: Site) -> Action:
 def read_stretch(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     """Read one stretch of a file into many buffers."""
     port, path = ReadPort(), site.file(items * nbytes)
-    memory = [memoryview(np.zeros(nbytes, np.uint8)) for _ in range(items)]
+    memory = [memoryview(bytearray(nbytes)) for _ in range(items)]
 
     def act() -> None:
         descriptor = port.open(path)
@@ -67,7 +67,7 @@ def find_file_system(site: Site) -> Action:
     return lambda: file_system(path)
 
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("open-and-close-8-files-of-64-spans", open_and_close, items=64, files=8),
     Workload("open-8-files-twice", open_twice, items=64, files=8),
     Workload("read-16-mib-into-16-buffers", read_stretch, items=16, nbytes=16 * MIB),
@@ -76,5 +76,5 @@ WORKLOADS = (
     # How long the table of mounts is, and how deep the path, is the machine's affair.
     Workload("find-the-file-system", find_file_system, without=("reads", "read-bytes", "looks")),
     Scaled("open-spans-of-8-files", open_and_close),
-    Scaled("read-into-buffers", lambda site, items: read_stretch(site, items, 16)),
+    Scaled("read-into-buffers", partial(read_stretch, nbytes=16)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from emel_io_loader import (
 )
 from emel_io_mmap import MmapStrategy
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import Action, RefusedError, Scaled, Workload, fine
+from emel_tools.costs.workload import Action, RefusedError, Scaled, Workload, Workloads, fine
 
 
 def _spans(items: int, *, files: int = 4, step: int = 96) -> Spans:
@@ -39,6 +40,11 @@ def planned(items: int, *, step: int = 96, gap: int = 64, over_read: float = 1.0
         return plan(spans, gap_nbytes=gap, over_read=over_read, run_nbytes=1 << 20)
 
     return act
+
+
+def plan_thousand(_: Site) -> Action:
+    """Join a thousand spans into runs."""
+    return planned(1000)
 
 
 def shuffled(items: int) -> Action:
@@ -131,18 +137,21 @@ def discovered(_: Site) -> Action:
 
 
 def _scaled(name: str, make: Callable[[int], Action]) -> Scaled:
-    return Scaled(name, lambda _, items: make(items))
+    def at(_: Site, items: int) -> Action:
+        return make(items)
+
+    return Scaled(name, at)
 
 
-WORKLOADS = (
-    Workload("plan-1000-spans-of-4-files", lambda _: planned(1000), items=1000, files=4),
+WORKLOADS: Workloads = (
+    Workload("plan-1000-spans-of-4-files", plan_thousand, items=1000, files=4),
     Workload("pick-a-strategy", route),
     Workload("dispatch-64-spans", dispatch, items=64),
     Workload("discover-nothing", discovered),
     _scaled("plan-spans", planned),
-    _scaled("plan-spans-to-map", lambda items: planned(items, gap=1 << 40, over_read=math.inf)),
-    _scaled("plan-spans-far-apart", lambda items: planned(items, step=4096)),
-    _scaled("plan-spans-that-overlap", lambda items: planned(items, step=32)),
+    _scaled("plan-spans-to-map", partial(planned, gap=1 << 40, over_read=math.inf)),
+    _scaled("plan-spans-far-apart", partial(planned, step=4096)),
+    _scaled("plan-spans-that-overlap", partial(planned, step=32)),
     _scaled("plan-spans-in-any-order", shuffled),
     _scaled("validate-spans", validated),
     _scaled("validate-buffers", placed),

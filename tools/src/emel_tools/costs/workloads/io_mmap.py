@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from emel_io_loader import Advice, Leases
 from emel_io_mmap import MmapStrategy
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each, fine
+from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
 
 def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
@@ -40,7 +42,7 @@ def view_all(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
 
     def act() -> None:
         strategy = MmapStrategy()
-        leases = fine(strategy.load(spans)).leases
+        leases: Leases = fine(strategy.load(spans)).leases
         views = [strategy.view(*leases[i]) for i in range(items)]
         del views
         fine(strategy.release(leases))
@@ -84,7 +86,7 @@ def advise_all(site: Site, advice: Advice, items: int = 64) -> Action:
 
     def act() -> None:
         strategy = MmapStrategy()
-        leases = fine(strategy.load(spans)).leases
+        leases: Leases = fine(strategy.load(spans)).leases
         for i in range(items):
             fine(strategy.advise(*leases[i], advice))
         fine(strategy.release(leases))
@@ -126,17 +128,17 @@ def identify_files(site: Site) -> Action:
     return lambda: fine(MmapStrategy().identify(paths).result)
 
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("map-1000-spans-of-4-files", load_and_release, items=1000, files=4),
     Workload("map-64-spans-and-close", load_and_close, items=64, files=4),
     Workload("map-16-mib-and-view-16-spans", view_all, items=16, nbytes=16 * MIB),
     Workload("map-64-spans-one-by-one", one_by_one, items=64),
     Workload("map-64-spans-twice", map_again, items=64, files=4),
-    Workload("populate-64-spans", lambda site: advise_all(site, Advice.POPULATE), items=64),
-    Workload("give-back-64-spans", lambda site: advise_all(site, Advice.DONT_NEED), items=64),
+    Workload("populate-64-spans", partial(advise_all, advice=Advice.POPULATE), items=64),
+    Workload("give-back-64-spans", partial(advise_all, advice=Advice.DONT_NEED), items=64),
     Workload("identify-8-files", identify_files, files=8),
     Scaled("map-spans", load_and_release),
-    Scaled("view-spans", lambda site, items: view_all(site, items, 64)),
+    Scaled("view-spans", partial(view_all, nbytes=64)),
     each("map-spans-one-by-one", one_by_one),
     Scaled("release-spans-in-16-parts", release_parts),
     Scaled("map-files", many_files, sizes=(16, 64), growth=None),

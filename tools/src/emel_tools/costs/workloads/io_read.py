@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from emel_io_loader import Spans, Targets
 from emel_io_read import Port, ReadStrategy, congruent_empty
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, each, fine
+from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
 
 def _load(
@@ -74,37 +76,37 @@ def one_by_one(site: Site, items: int = 64) -> Action:
     return act
 
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("read-16-mib-into-one-buffer", into_one, items=16, nbytes=16 * MIB),
     Workload("read-16-mib-into-16-buffers", into_each, items=16, nbytes=16 * MIB),
     Workload(
         "read-16-mib-with-2-threads",
-        lambda site: into_one(site, threads=2),
+        partial(into_one, threads=2),
         items=16,
         nbytes=16 * MIB,
     ),
     Workload(
         "read-32-mib-with-threads-of-its-choice",
-        lambda site: into_one(site, 32, threads=None),
+        partial(into_one, items=32, threads=None),
         items=32,
         nbytes=32 * MIB,
     ),
     Workload(
         "read-16-mib-of-4-files",
-        lambda site: into_one(site, files=4),
+        partial(into_one, files=4),
         items=16,
         files=4,
         nbytes=16 * MIB,
     ),
     Workload(
         "read-4-mib-with-gaps",
-        lambda site: into_one(site, 64, 64 << 10, gap=4 << 10),
+        partial(into_one, items=64, nbytes=64 << 10, gap=4 << 10),
         items=64,
         nbytes=4 * MIB,
     ),
     Workload(
         "read-4-mib-with-wide-gaps",
-        lambda site: into_one(site, 64, 64 << 10, gap=64 << 10),
+        partial(into_one, items=64, nbytes=64 << 10, gap=64 << 10),
         items=64,
         nbytes=4 * MIB,
     ),
@@ -112,18 +114,18 @@ WORKLOADS = (
     Workload("read-64-spans-one-by-one", one_by_one, items=64),
     Workload(
         "read-16-mib-around-the-cache",
-        lambda site: around_the_cache(site, 0),
+        partial(around_the_cache, skew=0),
         items=16,
         nbytes=16 * MIB,
     ),
     Workload(
         "read-16-mib-around-the-cache-askew",
-        lambda site: around_the_cache(site, 64),
+        partial(around_the_cache, skew=64),
         items=16,
         nbytes=16 * MIB,
     ),
-    Scaled("read-spans-into-one-buffer", lambda site, items: into_one(site, items, 64)),
-    Scaled("read-spans-with-gaps", lambda site, items: into_one(site, items, 64, gap=8)),
-    Scaled("read-spans-into-each-buffer", lambda site, items: into_each(site, items, 64)),
+    Scaled("read-spans-into-one-buffer", partial(into_one, nbytes=64)),
+    Scaled("read-spans-with-gaps", partial(into_one, nbytes=64, gap=8)),
+    Scaled("read-spans-into-each-buffer", partial(into_each, nbytes=64)),
     each("read-spans-one-by-one", one_by_one),
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from emel_io_loader import Spans, Targets
 from emel_io_staged import Conversion, Digest, Identity, StagedStrategy
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, fine
+from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, fine
 
 
 class _NoHash:
@@ -15,6 +17,10 @@ class _NoHash:
 
     def update(self, _: object, /) -> None:
         """Look away."""
+
+
+def sink(*_: object) -> None:
+    """Look away."""
 
 
 def _strategy() -> StagedStrategy:
@@ -94,35 +100,35 @@ def stream(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
 
     def act() -> None:
         with _strategy() as strategy:
-            fine(strategy.stream(spans, lambda *_: None))
+            fine(strategy.stream(spans, sink))
 
     return act
 
 
 _PAYLOAD = 16 * MIB
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("copy-16-mib-through-4-stages", copy, items=16, nbytes=_PAYLOAD),
     Workload(
         "copy-16-mib-in-one-thread",
-        lambda site: copy(site, threads=1),
+        partial(copy, threads=1),
         items=16,
         nbytes=_PAYLOAD,
     ),
     Workload(
         "copy-16-mib-of-4-files",
-        lambda site: copy(site, files=4),
+        partial(copy, files=4),
         items=16,
         files=4,
         nbytes=_PAYLOAD,
     ),
     Workload("copy-16-mib-twice", twice, items=16, nbytes=_PAYLOAD),
-    Workload("copy-1-span-of-16-mib", lambda site: copy(site, 1, _PAYLOAD), nbytes=_PAYLOAD),
+    Workload("copy-1-span-of-16-mib", partial(copy, items=1, nbytes=_PAYLOAD), nbytes=_PAYLOAD),
     Workload("convert-16-mib", transform, items=16, nbytes=_PAYLOAD),
     Workload("let-16-mib-through", leave, items=16, nbytes=_PAYLOAD),
     Workload("hash-16-mib", hashed, items=16, nbytes=_PAYLOAD),
     Workload("stream-16-mib", stream, items=16, nbytes=_PAYLOAD),
-    Scaled("copy-spans", lambda site, items: copy(site, items, 64)),
-    Scaled("convert-spans", lambda site, items: transform(site, items, 64)),
-    Scaled("stream-spans", lambda site, items: stream(site, items, 64)),
+    Scaled("copy-spans", partial(copy, nbytes=64)),
+    Scaled("convert-spans", partial(transform, nbytes=64)),
+    Scaled("stream-spans", partial(stream, nbytes=64)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emel_machine import (
     ColumnRow,
@@ -18,7 +19,7 @@ from emel_machine import (
     prove,
 )
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import Action, Scaled, Workload
+from emel_tools.costs.workload import Action, Scaled, Workload, Workloads
 
 
 class State(IntEnum):
@@ -49,6 +50,10 @@ def guard_stuck(ctx: object, req: object) -> bool:
     return ctx is req
 
 
+def _is_stuck(stuck: NDArray[np.bool_], index: NDArray[np.intp]) -> NDArray[np.bool_]:
+    return stuck[index]
+
+
 def _rows() -> tuple[Row[State, Event, Outcome, object, object], ...]:
     s, e, o = State, Event, Outcome
     return (
@@ -72,7 +77,7 @@ def _table() -> Table[State, Event, Outcome, object, object]:
     )
 
 
-def _column_table() -> ColumnTable[State, Event, Outcome, np.ndarray]:
+def _column_table() -> ColumnTable[State, Event, Outcome, NDArray[np.bool_]]:
     s, e, o = State, Event, Outcome
     return ColumnTable(
         "doors",
@@ -81,7 +86,7 @@ def _column_table() -> ColumnTable[State, Event, Outcome, np.ndarray]:
         outcomes=Outcome,
         initial=State.CLOSED,
         rows=(
-            ColumnRow(s.CLOSED, e.OPEN, lambda stuck, index: stuck[index], s.CLOSED, o.STUCK),
+            ColumnRow(s.CLOSED, e.OPEN, _is_stuck, s.CLOSED, o.STUCK),
             ColumnRow(s.CLOSED, e.OPEN, always_column, s.OPENED, o.OK),
             ColumnRow(s.OPENED, e.CLOSE, always_column, s.CLOSED, o.OK),
         ),
@@ -123,7 +128,7 @@ def make(_: Site) -> Action:
     return act
 
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("run-64-events", run, items=64),
     Workload("step-64-states", step, items=64),
     Workload("make-prove-and-draw-tables", make),

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from emel_model_format import Header, Metadata, Tensors, parse
+from emel_model_format import Header, Metadata, PackedStrings, Tensors, parse
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload
+from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, Workloads
 
 _Q8_0 = 8
 _BLOCK = 34
 
 
-def _parsed(path: str) -> Action:
-    data = np.fromfile(path, np.uint8)
+def _parsed(site: Site, path: str) -> Action:
+    data = site.bytes_of(path)
     return lambda: _header(data)
 
 
-def _header(data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Header:
-    header = parse(data, data.nbytes)
+def _header(data: NDArray[np.uint8]) -> Header:
+    header = parse(data.data, data.nbytes)
     if not isinstance(header, Header):
         raise RefusedError(repr(header))
     return header
@@ -28,33 +29,35 @@ def _header(data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Header:
 
 def gguf(site: Site, items: int = 64) -> Action:
     """Parse a GGUF header."""
-    return _parsed(site.gguf(items, 64))
+    return _parsed(site, site.gguf(items, 64))
 
 
 def vocabulary(site: Site, items: int = 64) -> Action:
     """Parse a GGUF header with many tokens, which stay packed."""
-    return _parsed(site.gguf(4, 64, tokens=items))
+    return _parsed(site, site.gguf(4, 64, tokens=items))
 
 
 def safetensors(site: Site, items: int = 64) -> Action:
     """Parse a safetensors header."""
-    return _parsed(site.safetensors(items, 64))
+    return _parsed(site, site.safetensors(items, 64))
 
 
 def with_payload(path: Callable[[Site], str]) -> Callable[[Site], Action]:
     """Parse a header that 16 MiB of data follow, which aren't looked at."""
-    return lambda site: _parsed(path(site))
+    return lambda site: _parsed(site, path(site))
 
 
 def tokens(site: Site, items: int) -> Action:
     """Look at every token of a vocabulary."""
-    header = _header(np.fromfile(site.gguf(4, 64, tokens=items), np.uint8))
-    return lambda: list(header.metadata["tokenizer.ggml.tokens"])
+    header = _header(site.bytes_of(site.gguf(4, 64, tokens=items)))
+    packed = header.metadata["tokenizer.ggml.tokens"]
+    assert isinstance(packed, PackedStrings)  # noqa: S101 - a proof for the checker
+    return lambda: list(packed)
 
 
 def shapes(site: Site, items: int) -> Action:
     """Say the shape of each tensor, logical and as an array, all at once and one by one."""
-    data = np.fromfile(site.gguf(items, _BLOCK, kind=_Q8_0), np.uint8)
+    data = site.bytes_of(site.gguf(items, _BLOCK, kind=_Q8_0))
     tensors = _header(data).tensors
 
     def act() -> None:
@@ -68,7 +71,7 @@ def shapes(site: Site, items: int) -> Action:
 
 def joined(site: Site, items: int) -> Action:
     """Join the tensors of many files, 64 in each."""
-    parts = [_header(np.fromfile(site.gguf(64, 64), np.uint8)).tensors] * (items // 64)
+    parts = [_header(site.bytes_of(site.gguf(64, 64))).tensors] * (items // 64)
     return lambda: Tensors.concatenate(parts)
 
 
@@ -84,7 +87,7 @@ def metadata(_: Site, items: int) -> Action:
     return act
 
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("parse-gguf-of-64-tensors", gguf, items=64),
     Workload("parse-safetensors-of-64-tensors", safetensors, items=64),
     Workload(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emel_io_file import entries
 from emel_io_loader import Offer, Router
@@ -24,20 +26,44 @@ from emel_model_loader import (
     stream,
 )
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, each, whole
+from emel_tools.costs.workload import (
+    MIB,
+    Action,
+    RefusedError,
+    Scaled,
+    Workload,
+    Workloads,
+    each,
+    whole,
+)
+
+
+def sink(*_: object) -> None:
+    """Look away."""
+
+
+def empty(nbytes: int, _: int) -> NDArray[np.uint8]:
+    """Make memory that lies anywhere."""
+    return np.empty(nbytes, np.uint8)
+
+
+def no_transform(*_: object) -> str:
+    """Say why nothing is transformed."""
+    return "nothing is transformed here"
+
 
 _OFFERS = {
     "mmap": Offer(MmapStrategy, MmapStrategy.unavailable),
     "read": Offer(lambda: ReadStrategy(threads=1), ReadStrategy.unavailable),
     "staged": Offer(
-        lambda: StagedStrategy(chunk_nbytes=MIB // 2, stages=4), StagedStrategy.unavailable
+        lambda: StagedStrategy(chunk_nbytes=2 * MIB, stages=2), StagedStrategy.unavailable
     ),
 }
 _COMPANIONS = Companions(
     copying=lambda: ReadStrategy(threads=1),
-    staging=lambda: StagedStrategy(chunk_nbytes=MIB // 2, stages=4),
-    transform=lambda *_: "nothing is transformed here",
-    allocate=lambda nbytes, _: np.empty(nbytes, np.uint8),
+    staging=lambda: StagedStrategy(chunk_nbytes=2 * MIB, stages=2),
+    transform=no_transform,
+    allocate=empty,
 )
 _LIMITS = Limits(window=4 * MIB)
 Use = Callable[[Checkpoint], object]
@@ -122,7 +148,7 @@ def digested(checkpoint: Checkpoint) -> None:
 
 def streamed(checkpoint: Checkpoint) -> None:
     """Show all to a sink."""
-    _whole(stream(checkpoint, lambda *_: None))
+    _whole(stream(checkpoint, sink))
 
 
 def compared(checkpoint: Checkpoint) -> None:
@@ -147,13 +173,34 @@ def read_each(checkpoint: Checkpoint) -> None:
         _whole(read_into(checkpoint, i, memory[:size], threads=1))
 
 
+def safetensors(site: Site) -> Action:
+    """Open a safetensors file."""
+    return _using(site.safetensors(64, 64), nothing)
+
+
+def split(site: Site, items: int = 64, use: Use = every_array) -> Action:
+    """Open a GGUF model in four files."""
+    return _using(site.split(items, 64, 4), use)
+
+
+def indexed(site: Site, items: int = 64, use: Use = every_array) -> Action:
+    """Open a safetensors model in four files."""
+    return _using(site.indexed(items, 64, 4), use)
+
+
+def many_files(site: Site, items: int) -> Action:
+    """Open a model of a tensor in each of many files."""
+    return _using(site.indexed(items, 64, items), nothing)
+
+
 def _one(count: int, nbytes: int, use: Use, strategy: str = "mmap") -> Callable[[Site], Action]:
     return lambda site: _using(site.gguf(count, nbytes), use, strategy)
 
 
 def _large(name: str, use: Use, strategy: str, *, owned: int = 0) -> Workload:
-    make = _one(16, MIB // 2, use, strategy)
-    return Workload(f"{name}-{strategy}", make, items=16, nbytes=8 * MIB, owned=owned)
+    # Larger than the memory through which a header is looked at, so that a copy stands out.
+    make = _one(4, 2 * MIB, use, strategy)
+    return Workload(f"{name}-{strategy}", make, 4, 1, 8 * MIB, owned)
 
 
 def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:
@@ -166,28 +213,14 @@ def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
 
 _STRATEGIES = ("mmap", "read", "staged")
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     *(
         Workload(f"open-gguf-of-64-tensors-{name}", _one(64, 64, nothing, name), items=64)
         for name in _STRATEGIES
     ),
-    Workload(
-        "open-safetensors-of-64-tensors",
-        lambda site: _using(site.safetensors(64, 64), nothing),
-        items=64,
-    ),
-    Workload(
-        "open-gguf-in-4-files",
-        lambda site: _using(site.split(64, 64, 4), every_array),
-        items=64,
-        files=4,
-    ),
-    Workload(
-        "open-safetensors-in-4-files",
-        lambda site: _using(site.indexed(64, 64, 4), every_array),
-        items=64,
-        files=4,
-    ),
+    Workload("open-safetensors-of-64-tensors", safetensors, items=64),
+    Workload("open-gguf-in-4-files", split, items=64, files=4),
+    Workload("open-safetensors-in-4-files", indexed, items=64, files=4),
     Workload("every-array-of-64-tensors", _one(64, 64, every_array), items=64),
     Workload("release-each-of-16-tensors", _one(16, 64, release_each), items=16),
     Workload("slices-of-16-tensors-read", _one(16, 4096, sliced, "read"), items=16),
@@ -213,11 +246,11 @@ WORKLOADS = (
     _each("compare-tensors", compared),
     _each("slice-tensors", sliced),
     _each("read-each-of-tensors", read_each),
-    whole("merge-indexed-tensors", lambda site, items: _using(site.indexed(items, 64, 4), nothing)),
-    whole("merge-split-tensors", lambda site, items: _using(site.split(items, 64, 4), nothing)),
+    whole("merge-indexed-tensors", partial(indexed, use=nothing)),
+    whole("merge-split-tensors", partial(split, use=nothing)),
     Scaled(
         "merge-files",
-        lambda site, items: _using(site.indexed(items, 64, items), nothing),
+        many_files,
         sizes=(8, 32),
         growth=None,
     ),

@@ -10,7 +10,7 @@ from emel_io_loader import Mode
 from emel_io_mmap import MmapStrategy
 from emel_model_tensor import LoadPlan, TensorSet
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import Action, RefusedError, Scaled, Workload, fine
+from emel_tools.costs.workload import Action, RefusedError, Scaled, Workload, Workloads, fine
 
 
 def _bound(site: Site, items: int) -> TensorSet:
@@ -86,7 +86,7 @@ def residency(site: Site, items: int) -> Action:
     return act
 
 
-WORKLOADS = (
+WORKLOADS: Workloads = (
     Workload("bind-64-tensors", bind, items=64, files=4),
     Workload("map-and-release-64-tensors", map_and_release, items=64, files=4),
     Workload("map-64-tensors-in-2-batches", map_again, items=64, files=4),

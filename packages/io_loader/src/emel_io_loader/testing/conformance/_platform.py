@@ -24,6 +24,9 @@ class Held(NamedTuple):
     threads: frozenset[str]
 
 
+NOTHING_HELD: Final = Held(frozenset(), (), frozenset())
+
+
 class Folder:
     """A folder of files for one test."""
 

@@ -47,7 +47,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_failed_batch_leaves_no_descriptor(self, tmp_path: object) -> None:
         """Counted in /proc/self/fd."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             for spans in _failing(trial):
                 answer = trial.load(spans).answer
                 left = trial.left.descriptors
@@ -55,7 +55,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_failed_batch_leaves_no_mapping(self, tmp_path: object) -> None:
         """Counted in /proc/self/maps."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             for spans in _failing(trial):
                 answer = trial.load(spans).answer
                 left = trial.left.mappings
@@ -74,7 +74,7 @@ class LeftoverRules(StrategyCase):
 
     def test_no_thread_outlives_a_load(self, tmp_path: object) -> None:
         """Done or failed: counted in /proc/self/task."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             path = trial.write(nbytes=1 << 22)
             rows = [(i << 18, 1 << 18) for i in range(16)]
             for spans in (one_file(path, *rows), *_failing(trial)):
@@ -84,7 +84,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_done_copy_leaves_nothing(self, tmp_path: object) -> None:
         """No descriptor, no mapping, and no lease: the bytes are where they should be."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             if trial.copies:
                 answer = trial.load(one_file(trial.write(), (0, NBYTES))).answer
                 left, usage = trial.left, trial.strategy.usage()
@@ -95,7 +95,7 @@ class LeftoverRules(StrategyCase):
 
     def test_releasing_the_last_lease_leaves_nothing(self, tmp_path: object) -> None:
         """No descriptor and no mapping of a file that nothing is leased of."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             leases = trial.load(one_file(trial.write(), (0, 9), (50, 9))).leases
             answer = trial.strategy.release(leases if trial.maps else Leases.vacant())
             assert answer.ok, f"releasing all leases: {said(answer)}"
@@ -105,7 +105,7 @@ class LeftoverRules(StrategyCase):
 
     def test_closing_leaves_nothing(self, tmp_path: object) -> None:
         """Closing releases what is leased, and can be asked for again."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             trial.load(one_file(trial.write(), (0, 9), (50, 9)))
             for _ in range(2):
                 answer = trial.strategy.close()
@@ -143,7 +143,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_load_that_progress_ended_leaves_nothing(self, tmp_path: object) -> None:
         """No descriptor, mapping, thread or lease."""
-        with self.trial(tmp_path) as trial:
+        with self.trial(tmp_path, watched=True) as trial:
             if _stopped(trial, one_file(trial.write(), (0, 9), (50, 9))):
                 left, usage = trial.left, trial.strategy.usage()
                 nothing = not (left.descriptors or left.mappings or left.threads or usage.leases)

@@ -13,7 +13,7 @@ from emel_io_loader.outcomes import BatchOutcome, Leases
 from emel_io_loader.spans import FileIdentity, Spans
 from emel_io_loader.strategy import Mode, OnBytes, Strategy
 from emel_io_loader.targets import Targets
-from emel_io_loader.testing.conformance._platform import Folder, Held
+from emel_io_loader.testing.conformance._platform import NOTHING_HELD, Folder, Held
 
 _PATTERN: Final = np.random.default_rng(20_261_124).integers(0, 256, 1_000_003, np.uint8)
 """Its length is a prime, so that no block of a file looks like another."""
@@ -55,13 +55,19 @@ class Trial:
     """One strategy, a folder, and batches."""
 
     def __init__(
-        self, strategy: Strategy, folder: Folder, threads: int | None, patience_seconds: float
+        self,
+        strategy: Strategy,
+        folder: Folder,
+        threads: int | None,
+        patience_seconds: float,
+        *,
+        watched: bool,
     ) -> None:
         self.strategy = strategy
         self.folder = folder
         self.threads = threads
         self._patience_seconds = patience_seconds
-        self._before = folder.held()
+        self._before = folder.held() if watched else NOTHING_HELD
 
     @property
     def maps(self) -> bool:
@@ -75,7 +81,7 @@ class Trial:
 
     @property
     def left(self) -> Held:
-        """What the process holds beyond what it held when the trial began."""
+        """What the process holds beyond what it held when the watched trial began."""
         return self.folder.held_since(self._before, self._patience_seconds)
 
     def write(self, name: str = "a.bin", nbytes: int = NBYTES, turn: int = 0) -> str:
@@ -146,11 +152,19 @@ class StrategyCase:
         raise NotImplementedError(f"{type(self).__name__} has no make(self) -> Strategy")
 
     @contextmanager
-    def trial(self, tmp_path: object) -> Generator[Trial]:
-        """Set a fresh strategy to work; afterwards it is closed, whatever it says to that."""
-        strategy = self.make()
+    def trial(self, tmp_path: object, *, watched: bool = False) -> Generator[Trial]:
+        """Set a fresh strategy to work; afterwards it is closed, whatever it says to that.
+
+        Parameters
+        ----------
+        tmp_path
+            The folder of the test.
+        watched
+            Whether the rule will ask what is `left`: only then does it pay to look before.
+        """
+        strategy, folder = self.make(), Folder(str(tmp_path))
         try:
-            yield Trial(strategy, Folder(str(tmp_path)), self.threads, self.patience_seconds)
+            yield Trial(strategy, folder, self.threads, self.patience_seconds, watched=watched)
         finally:
             with suppress(Exception):
                 strategy.close()

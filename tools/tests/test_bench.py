@@ -1,0 +1,402 @@
+"""The bench lane: what it compares with, and what it says of blocks of samples that are given."""
+
+import math
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from emel_io_mmap import TABLES
+from emel_machine import mermaid
+from emel_tools.gates import bench
+from emel_tools.ratios import decision, judging, machine, profiling, reference, selfcheck
+from emel_tools.ratios.case import Case
+from emel_tools.ratios.cases import cases_of
+from emel_tools.ratios.decision import MOST
+from emel_tools.ratios.judging import Judge
+from emel_tools.ratios.line import on_grid
+from emel_tools.ratios.reference import Reference
+from emel_tools.ratios.sampling import Order, Samples
+from emel_tools.ratios.worlds import World, again
+from emel_tools.snapshots import comparison, lines
+from emel_tools.workspace import packages
+
+ROOT = bench.Path(__file__).resolve().parents[2]
+CASE = Case("work", "python", lambda _folder: list)
+
+
+class Blocks:
+    """Answer orders with what they are told: ratios to the reference and to the control."""
+
+    def __init__(self, *, by_reference=None, by_control=1.0, problem=""):
+        self.by_reference, self.by_control, self.problem = by_reference, by_control, problem
+        self.orders = []
+
+    def __call__(self, order):
+        self.orders.append(order)
+        if order.profile:
+            grown = (profiling.Growth("emel_a.room.work", 0.3),)
+            return msgspec.json.encode(dict.fromkeys(order.cases, grown))
+        now = 1_000_000
+        refers = self.by_reference and not self.problem
+        seen = Samples(
+            now=(now, now),
+            control=(round(now / self.by_control),) * 2,
+            reference=(round(now / self.by_reference),) * 2 if refers else (),
+            problem=self.problem,
+        )
+        return msgspec.json.encode(dict.fromkeys(order.cases, seen))
+
+
+def judge(run, recorded, was=None, *, same=False, seconds=1e9):
+    known = None if was is None else Reference("c0ffee0ff", was, ROOT, same=same)
+    order = Order(str(ROOT), "", "a", (), 7)
+    return Judge("a", [CASE], recorded, known, order, run, seconds)
+
+
+def changes(outcome, recorded):
+    """What the snapshot makes of it."""
+    held = [lines.Line(i, key, value) for i, (key, value) in enumerate(recorded.items(), 1)]
+    return {c.key: c.news for c in comparison.compare(held, outcome.measured, bench.LANE.kind)}
+
+
+RECORDED = {machine.KEY: machine.kind(), "work": "1000"}
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_a_loss_against_the_recorded_code_is_worse_and_says_by_how_much_and_where():
+    run = Blocks(by_reference=1.17, by_control=3.0)
+    outcome = judge(run, RECORDED, RECORDED).outcome()
+    assert changes(outcome, RECORDED) == {"work": "worse"}
+    assert outcome.findings == []
+    cause = outcome.causes["work"]
+    assert "17% slower than at c0ffee0ff" in cause
+    assert "1.17 (1.17 to 1.17, seen 8 times)" in cause
+    assert "emel_a.room.work (+0.30 ms)" in cause
+    assert run.orders[0].reference == str(ROOT)
+    assert len({order.seed for order in run.orders[:-1]}) == 8  # four blocks, and four to make sure
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_a_gain_is_better_until_it_is_recorded():
+    outcome = judge(Blocks(by_reference=1 / 1.3), RECORDED, RECORDED).outcome()
+    assert changes(outcome, RECORDED) == {"work": "better"}
+
+
+@pytest.mark.behaviour("GATE-46")
+@pytest.mark.parametrize("ratio", [1.16, 1.3, 2.0, 0.5, 0.86])
+def test_what_is_accepted_is_green_from_then_on_against_the_same_code(ratio):
+    run = Blocks(by_reference=ratio)
+    accepted = judge(run, RECORDED, RECORDED).outcome().measured
+    assert accepted["work"] != "1000"
+    again = judge(run, accepted, RECORDED).outcome()
+    assert changes(again, accepted) == {}
+    undone = judge(Blocks(by_reference=1.0), accepted, RECORDED).outcome()
+    assert "work" in changes(undone, accepted)
+    assert "than the record says, which was 1000 at c0ffee0ff" in undone.causes["work"]
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_another_machine_moves_no_record():
+    """The ratio to the control is another there; the code beside the recorded code isn't."""
+    run = Blocks(by_reference=1.0, by_control=2.5)
+    outcome = judge(run, RECORDED, RECORDED).outcome()
+    assert (outcome.measured, list(outcome.findings)) == (RECORDED, [])
+    assert outcome.details["cases"][0]["of_control"] == 2.5
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_the_code_that_was_recorded_is_sampled_once_and_never_news():
+    run = Blocks(by_control=9.0)
+    outcome = judge(run, RECORDED, RECORDED, same=True).outcome()
+    assert (outcome.measured, len(run.orders), run.orders[0].reference) == (RECORDED, 1, "")
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_a_case_that_is_new_or_gone_is_news_and_another_machine_records_no_kind_of_its_own():
+    recorded = {machine.KEY: "elsewhere", "former": "500"}
+    outcome = judge(Blocks(by_reference=1.0, by_control=1.5), recorded, recorded).outcome()
+    assert changes(outcome, recorded) == {"work": "new", "former": "gone"}
+    assert outcome.measured["work"] == str(on_grid(1.5))
+
+
+@pytest.mark.behaviour("GATE-47")
+def test_without_recorded_code_the_control_decides_on_the_same_kind_of_machine():
+    for by_control, news in ((1.02, {}), (1.2, {"work": "worse"}), (0.8, {"work": "better"})):
+        outcome = judge(Blocks(by_control=by_control), RECORDED).outcome()
+        assert changes(outcome, RECORDED) == news
+        assert outcome.findings == []
+    assert "than recorded, by its control" in outcome.causes["work"]
+
+
+@pytest.mark.behaviour("GATE-47")
+def test_on_another_kind_of_machine_it_warns_that_nothing_can_be_told():
+    recorded = {**RECORDED, machine.KEY: "riscv64 1.2, Python 3.14"}
+    outcome = judge(Blocks(by_control=2.0), recorded).outcome()
+    assert outcome.measured == recorded
+    (warning,) = outcome.findings
+    assert (warning.severity, warning.rule) == ("warning", "elsewhere")
+    assert "riscv64" in warning.what
+
+
+@pytest.mark.behaviour("GATE-47")
+def test_recorded_code_that_cant_run_a_case_is_a_warning_and_its_control_decides():
+    run = Blocks(by_reference=1.0, by_control=1.3, problem="ImportError: no plan")
+    outcome = judge(run, RECORDED, RECORDED).outcome()
+    assert changes(outcome, RECORDED) == {"work": "worse"}
+    (warning,) = outcome.findings
+    assert (warning.severity, "no plan" in warning.what) == ("warning", True)
+
+
+@pytest.mark.behaviour("GATE-48")
+def test_what_cant_be_told_is_a_warning_never_red_and_never_silent():
+    ratios = iter([0.7, 1.5] * MOST)  # a block each
+
+    def run(order):
+        return Blocks(by_reference=next(ratios))(order)
+
+    outcome = judge(run, RECORDED, RECORDED).outcome()
+    assert outcome.measured == RECORDED
+    (warning,) = outcome.findings
+    assert (warning.severity, warning.rule) == ("warning", "noise")
+    assert f"too noisy to tell; 1.02 (0.70 to 1.50, seen {MOST} times)" in warning.what
+    assert warning.fix.startswith("nox -s quality_gates -- --only bench/a")
+
+
+@pytest.mark.behaviour("GATE-48")
+def test_what_looks_like_news_once_and_not_twice_is_none():
+    ratios = iter([1.2] * 4 + [1.0] * MOST)
+
+    def run(order):
+        return Blocks(by_reference=next(ratios))(order)
+
+    outcome = judge(run, RECORDED, RECORDED).outcome()
+    assert (outcome.measured, list(outcome.findings)) == (RECORDED, [])
+
+
+@pytest.mark.behaviour("GATE-48")
+def test_no_block_is_begun_when_the_time_is_up():
+    run = Blocks(by_reference=1.5)
+    outcome = judge(run, RECORDED, RECORDED, seconds=-1).outcome()
+    assert len(run.orders) == 1
+    assert [finding.rule for finding in outcome.findings] == ["noise"]
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_records_are_steps_that_are_finer_than_news():
+    steps = {on_grid(1.003**i / 30) for i in range(3000)}
+    ratios = [b / a for a, b in zip(sorted(steps), sorted(steps)[1:], strict=False) if a > 100]
+    assert max(ratios) < math.exp(decision.NEWS)
+    assert on_grid(0.0) == 1
+    assert all(on_grid(step / 1000) == step for step in steps if step > 100)
+
+
+def repository(folder):
+    """A repository with one package, whose snapshot was committed with it."""
+    write(folder, "packages/a/pyproject.toml", '[project]\nname = "emel-a"\n')
+    write(folder, "tools/pyproject.toml", '[project]\nname = "emel-tools"\n')
+    write(folder, "packages/a/src/emel_a/__init__.py", "SPEED = 1\n")
+    git(folder, "init", "-q")
+    return folder
+
+
+def write(root, path, text):
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def git(root, *words):
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    done = subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
+    return done.stdout.decode().strip()
+
+
+def commit(root, snapshot=None, source=None):
+    if snapshot is not None:
+        write(root, "snapshots/bench/a.txt", f"work  {snapshot}\n")
+    if source is not None:
+        write(root, "packages/a/src/emel_a/__init__.py", source)
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "--allow-empty", "-m", "x")
+    return git(root, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return repository(tmp_path)
+
+
+@pytest.fixture
+def interpreter():
+    """Put modules and path back, whatever a world has done to them."""
+    modules, path = dict(sys.modules), sys.path[:]
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - set(modules):
+        if name.partition("_")[0] == "emel":
+            del sys.modules[name]
+    sys.modules.update(modules)
+
+
+def find(root, base=""):
+    return reference.find(root, root / ".nox" / "bench", "a", ("a",), base)
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_the_code_that_was_recorded_is_what_a_change_is_compared_with(root):
+    recorded = commit(root, snapshot=1000)
+    write(root, "packages/a/src/emel_a/__init__.py", "SPEED = 2\n")
+    for _ in range(2):  # uncommitted, then committed, whatever the base
+        for base in ("", "HEAD"):
+            found = find(root, base)
+            assert (found.commit, found.recorded, found.same) == (recorded, {"work": "1000"}, False)
+        source = found.root / "packages/a/src/emel_a/__init__.py"
+        assert source.read_text() == "SPEED = 1\n"
+        commit(root)
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_losses_add_up_until_they_are_recorded(root):
+    recorded = commit(root, snapshot=1000)
+    commit(root, source="SPEED = 2\n")
+    base = commit(root, source="SPEED = 3\n")
+    write(root, "packages/a/src/emel_a/__init__.py", "SPEED = 4\n")
+    assert find(root, base).commit == recorded
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_a_commit_that_records_is_judged_by_the_record_before_it(root):
+    first = commit(root, snapshot=1000)
+    second = commit(root, snapshot=1200, source="SPEED = 2\n")
+    found = find(root)
+    assert (found.commit, found.recorded, found.same) == (first, {"work": "1000"}, False)
+    commit(root, source="SPEED = 3\n")
+    assert find(root).commit == second
+    assert find(root, base=first).commit == first  # what a branch recorded is no excuse
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_unchanged_sources_are_known_to_be_the_same(root):
+    commit(root, snapshot=1000)
+    write(root, "README.md", "news")
+    commit(root)
+    assert find(root).same
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_without_a_record_that_is_older_there_is_nothing_to_compare_with(root):
+    assert find(root) is None
+    write(root, "snapshots/bench/a.txt", "work  1000\n")
+    assert find(root) is None
+    commit(root)
+    assert find(root) is None
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_sources_of_records_that_are_past_are_dropped(root):
+    commit(root, snapshot=1000)
+    commit(root)
+    old = find(root)
+    commit(root, snapshot=1100)
+    commit(root)
+    new = find(root)
+    reference.prune(root / ".nox" / "bench", [new.root])
+    assert (old.root.exists(), new.root.exists()) == (False, True)
+
+
+@pytest.mark.behaviour("GATE-50")
+@pytest.mark.usefixtures("interpreter")
+def test_two_states_of_the_sources_live_side_by_side(tmp_path):
+    worlds = []
+    for speed in (1, 2):
+        source = tmp_path / str(speed) / "packages" / "x" / "src"
+        write(
+            source,
+            "emel_x/__init__.py",
+            f"SPEED = {speed}\ndef late():\n    from emel_x import b\n    return b.SPEED\n",
+        )
+        write(source, "emel_x/b.py", f"SPEED = {speed}\n")
+        worlds.append(World(tmp_path / str(speed)))
+    late = []
+    for world in worlds:
+        with world.inside():
+            import emel_x
+
+            emel_x.late()  # what is imported inside functions is imported inside
+            late.append(emel_x.late)
+            assert again("emel_x")() is not emel_x
+    for _ in range(2):
+        for world, function, speed in zip(worlds, late, (1, 2), strict=True):
+            world.enter()
+            assert function() == speed
+    with pytest.raises(FileNotFoundError):
+        World(tmp_path)
+
+
+@pytest.mark.behaviour("GATE-50")
+@pytest.mark.parametrize("package", [package.name for package in packages(ROOT)])
+def test_every_package_has_cases_each_with_a_name_of_its_own(package):
+    """The lane runs them, in processes of their own."""
+    cases = cases_of(package)
+    assert len({case.name for case in cases}) == len(cases) >= 3
+
+
+@pytest.mark.behaviour("GATE-51")
+def test_functions_are_profiled_by_the_name_that_they_are_imported_by():
+    seconds = profiling.profiled(lambda: [mermaid(table) for table in TABLES], ROOT)
+    assert min(seconds.values()) >= 0
+    assert "emel_machine.drawing.mermaid" in seconds
+
+
+@pytest.mark.behaviour("GATE-51")
+def test_the_functions_that_grew_are_those_that_make_up_most_of_it():
+    before = {"a": 0.001, "b": 0.002, "c": 0.003, "gone": 1.0}
+    now = {"a": 0.001, "b": 0.0024, "c": 0.001, "new": 0.001}
+    first, second = profiling.grown(now, before)
+    assert [first.spelled(), second.spelled()] == ["new (+1.00 ms)", "b (+0.40 ms)"]
+    assert profiling.grown({"a": 1.0}, {"a": 2.0}) == profiling.grown({}, {}) == ()
+
+
+@pytest.mark.behaviour("GATE-52")
+def test_the_self_check_counts_with_exact_limits():
+    low, high = selfcheck.limits(0, 600)
+    assert (low, round(high, 4)) == (0.0, 0.0061)
+    low, high = selfcheck.limits(95, 100)
+    assert (round(low, 3), round(high, 3)) == (0.887, 0.984)
+    assert selfcheck.limits(5, 5)[1] == 1.0
+
+
+@pytest.mark.behaviour("GATE-52")
+def test_the_self_check_judges_as_the_gate_does(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(repository(tmp_path))
+    monkeypatch.setattr(selfcheck, "cases_of", lambda _package: (CASE,))
+
+    monkeypatch.setattr(selfcheck, "_turns", lambda names, _end: enumerate(names))
+
+    def run(order):
+        return Blocks(by_reference=1 + order.slower)(order)
+
+    monkeypatch.setattr(selfcheck, "Judge", lambda *words: Judge(*words, run=run))
+    assert selfcheck.main(["--minutes", "0.0001"]) == 0
+    said = capsys.readouterr().out
+    assert "\n0% slower: 1 cases, 0 too noisy to tell" in said
+    assert "found         1 of 1" in said
+    assert said.count("false alarms  0 of 1") == 2
+
+
+@pytest.mark.behaviour("GATE-50")
+def test_the_lane_has_a_shard_a_package_and_runs_alone():
+    shards = bench.LANE.shards(ROOT)
+    assert [shard.name for shard in shards] == [package.name for package in packages(ROOT)]
+    assert all(shard.name in shard.reads.runs for shard in shards)
+    assert bench.LANE.alone
+    assert not bench.LANE.together
+
+
+@pytest.mark.behaviour("GATE-50")
+def test_a_block_runs_in_a_process_of_its_own():
+    order = Order(str(ROOT), "", "machine", ("rows: 800 events",), 3)
+    seen = msgspec.json.decode(judging.in_process(order), type=dict[str, Samples])
+    assert list(seen) == ["rows: 800 events"]

@@ -1,0 +1,384 @@
+"""What ruff and basedpyright find is counted by scope, and nothing can be hidden from the count."""
+
+import textwrap
+
+import pytest
+
+from emel_tools.gates.lint import LANE as LINT
+from emel_tools.gates.types import LANE as TYPES
+from emel_tools.ratchets.holes import holes
+from emel_tools.ratchets.scopes import MODULE, Source
+from emel_tools.running import Job
+from emel_tools.running.worker import judged
+from emel_tools.snapshots import lines
+
+PROJECT = """
+[tool.ruff]
+target-version = "py311"
+[tool.ruff.lint]
+select = ["F", "RUF100", "I"]
+ignore = ["F841"]
+[tool.ruff.lint.per-file-ignores]
+"**/tests/**" = ["F811"]
+[tool.basedpyright]
+include = ["packages"]
+pythonVersion = "3.11"
+typeCheckingMode = "strict"
+"""
+CODE = "packages/disk/src/emel_disk/code.py"
+
+
+class Tree:
+    def __init__(self, root):
+        self.root = root
+        self.write("pyproject.toml", PROJECT)
+        for name in ("disk", "tape"):
+            self.write(f"packages/{name}/pyproject.toml", "[project]\n")
+            self.write(f"packages/{name}/src/emel_{name}/__init__.py", "")
+            self.write(f"packages/{name}/src/emel_{name}/py.typed", "")
+        self.write("tools/src/emel_tools/__init__.py", "")
+        self.write("tools/src/emel_tools/py.typed", "")
+
+    def write(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(textwrap.dedent(text).lstrip("\n"))
+
+    def run(self, lane, *shards):
+        shards = shards or tuple(shard.name for shard in lane.shards(self.root))
+        done = lane.run(Job(self.root, shards, full=False, base="", seed=0))
+        return {outcome.shard: outcome for outcome in done}
+
+    def disk(self, lane):
+        return self.run(lane, "disk")["disk"]
+
+    def told(self, lane, shard="disk", outcome=None):
+        """What the gate says of a shard: where, by which rule, in which words."""
+        report = judged(self.root, lane, outcome or self.run(lane, shard)[shard])
+        return {(f.where, f.rule): f"{f.what} | {f.fix}" for f in report.findings}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path)
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_scopes_are_qualified_names_decorators_included(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(
+        "import os\n\n@deco(\n    1)\nclass A:\n    x = 1\n    async def f(self):\n"
+        "        def g():\n            return 1\n        return g\n    if os:\n"
+        "        def h(self): ...\ny = 2\n"
+    )
+    source = Source(path)
+    assert [source.scope(line) for line in range(1, 14)] == [
+        *(MODULE, MODULE, "A", "A", "A", "A", "A.f", "A.f.g", "A.f.g", "A.f", "A", "A.h", MODULE)
+    ]
+    path.write_text("def f(:\n")
+    assert Source(path).scope(1) == MODULE
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_violations_are_counted_by_file_scope_and_rule_and_lines_don_t_matter(tree):
+    code = "def f():\n    import os\n    import sys\n\n\n"
+    code += "class C:\n    def f(self):\n        import os\n"
+    tree.write(CODE, code)
+    counts = {
+        "src/emel_disk/code.py f F401": "2",
+        "src/emel_disk/code.py C.f F401": "1",
+    }
+    assert tree.disk(LINT).measured == counts
+    tree.write(CODE, f"# a comment\n\n\n{code}")
+    assert tree.disk(LINT).measured == counts
+    assert {name: o.measured for name, o in tree.run(LINT).items() if name != "root"} == {
+        "disk": counts,
+        "tape": {},
+        "tools": {},
+    }
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_a_new_violation_is_told_at_its_place_with_its_message(tree):
+    tree.write(CODE, "def f() -> None:\n    import os\n")
+    told = tree.told(LINT)
+    assert list(told) == [(f"{CODE}:2:12", "F401")]
+    assert told[f"{CODE}:2:12", "F401"] == (
+        "F401 `os` imported but unused - src/emel_disk/code.py f F401: nothing recorded, 1 now: "
+        "not recorded yet | mend it, or accept it: nox -s accept -- lint disk --worse"
+    )
+
+
+@pytest.mark.behaviour("GATE-17")
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [
+        ("import os  # noqa: F401\n", "F401 suppressed"),
+        ("import os  # noqa\n", "F401 suppressed"),
+        ("import os  # NOQA:F401\n", "F401 suppressed"),
+        ("import os  # ruff: ignore[F401]\n", "F401 suppressed"),
+        ("# ruff: noqa: F401\nimport os\n", "F401 suppressed"),
+        ("# flake8: noqa\nimport os\n", "F401 suppressed"),
+        ("# ruff: disable[F401]\nimport os\n# ruff: enable[F401]\n", "F401 suppressed"),
+        ("# ruff: noqa\n", "# ruff: noqa"),
+        ("# fmt: off\nx  = 1\n# fmt: on\n", "# fmt: off"),
+        ("x  = 1  # fmt: skip\n", "# fmt: skip"),
+        ("# isort: skip_file\nimport zlib\nimport abc\nprint(zlib, abc)\n", "# isort: skip_file"),
+    ],
+)
+def test_what_is_suppressed_counts_however_that_is_spelled(tree, code, key):
+    tree.write(CODE, code)
+    outcome = tree.disk(LINT)
+    assert f"src/emel_disk/code.py <module> {key}" in outcome.measured
+    assert not any("F401" in each and "suppressed" not in each for each in outcome.measured)
+    assert all(where.startswith(f"{CODE}:") for where, _ in tree.told(LINT))
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_what_only_mentions_a_suppression_doesn_t_count(tree):
+    tree.write(CODE, 'TEXT = "# noqa: F401 # fmt: off # ruff: noqa"\n')
+    assert tree.disk(LINT).measured == {}
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_what_ruff_would_format_otherwise_is_a_finding_and_no_count(tree):
+    tree.write(CODE, "a = 1\nx  =  1\n")
+    tree.write("packages/tape/tests/test_a.py", "y  = 1\n")
+    outcomes = tree.run(LINT)
+    found = {name: [(f.where, f.rule) for f in o.findings] for name, o in outcomes.items()}
+    tests = "packages/tape/tests/test_a.py"
+    assert found["disk"] == [(f"{CODE}:2:3", "format")]
+    assert found["tape"] == [(f"{tests}:1:3", "format")]
+    assert outcomes["disk"].findings[0].fix == "nox -s lint -- --fix"
+    assert outcomes["disk"].measured == {}
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_a_mistake_in_the_syntax_is_counted_and_hides_no_other_file(tree):
+    tree.write(CODE, "def f(:\n")
+    tree.write("packages/disk/src/emel_disk/other.py", "import os\n")
+    measured = tree.disk(LINT).measured
+    assert "src/emel_disk/code.py <module> invalid-syntax" in measured
+    assert measured["src/emel_disk/other.py <module> F401"] == "1"
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_an_improvement_is_told_until_it_is_recorded_and_then_nothing_is(tree):
+    tree.write(CODE, "import os\n")
+    path = lines.path_of(tree.root, "lint", "disk")
+    path.parent.mkdir(parents=True)
+    path.write_text(lines.text_of(tree.disk(LINT).measured))
+    assert tree.told(LINT) == {}
+    tree.write(CODE, "")
+    assert [*tree.told(LINT)] == [("snapshots/lint/disk.txt:1", "gone")]
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_every_python_file_belongs_to_one_shard_whatever_the_configuration_excludes(tree):
+    tree.write("pyproject.toml", PROJECT.replace("[tool.ruff]", '[tool.ruff]\nexclude = ["**"]'))
+    tree.write(".gitignore", "code.py\n")
+    for path in (CODE, "noxfile.py", "docs/conf.py", "tools/parity/a.pyi", "packages/stray.py"):
+        tree.write(path, "import os\n")
+    for path in (".nox/a.py", "packages/disk/build/a.py", "packages/disk/src/__pycache__/a.py"):
+        tree.write(path, "import os\n")
+    found = {
+        name: sorted(key for key in o.measured if key.endswith(" F401"))
+        for name, o in tree.run(LINT).items()
+    }
+    assert found == {
+        "disk": ["src/emel_disk/code.py <module> F401"],
+        "tape": [],
+        "tools": ["parity/a.pyi <module> F401"],
+        "root": [
+            "docs/conf.py <module> F401",
+            "noxfile.py <module> F401",
+            "packages/stray.py <module> F401",
+        ],
+    }
+
+
+HOLES = """
+import json
+import typing
+import typing as t
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeGuard, cast, no_type_check
+from typing import Any as Whatever
+
+
+def untyped(given): return given
+def wrong(given: int) -> str: return given
+def ignored(given: int) -> str: return given  # type: ignore
+def ignored_rule(given: int) -> str: return given  # type: ignore[return-value]
+def suppressed(given: int) -> str: return given  # pyright: ignore
+def suppressed_rule(given: int) -> str: return given  # pyright: ignore[reportReturnType]
+def any_name(given: Any) -> None: ...
+def any_alias(given: Whatever) -> None: ...
+def any_attribute(given: t.Any) -> None: ...
+def any_inside(given: "list[typing.Any]") -> None: ...
+def any_result() -> Any: return 1
+def casts(given: object) -> int: return cast("int", given)
+def casts_by_attribute(given: object) -> int: return t.cast(int, given)
+def arrives(given: str) -> int: return json.loads(given)
+def reaches(given: object) -> int: return getattr(given, "x")
+def anything(given: Callable[..., int]) -> int: return given(1)
+def believed(given: object) -> TypeGuard[int]: return True
+@no_type_check
+def unchecked(given: int) -> str: return given
+if not TYPE_CHECKING:
+    def unseen(given: int) -> str: return given
+"""
+FOUND = {
+    "untyped": {"reportMissingParameterType", "reportUnknownParameterType"},
+    "wrong": {"reportReturnType"},
+    "ignored": {"reportReturnType", "# type: ignore"},
+    "ignored_rule": {"reportReturnType", "# type: ignore return-value"},
+    "suppressed": {"# pyright: ignore"},
+    "suppressed_rule": {"# pyright: ignore reportReturnType"},
+    "any_name": {"reportExplicitAny", "reportAny"},
+    "any_alias": {"reportExplicitAny", "reportAny"},
+    "any_attribute": {"Any", "reportAny"},
+    "any_inside": set(),
+    "any_result": {"reportExplicitAny"},
+    "casts": {"cast"},
+    "casts_by_attribute": {"cast"},
+    "arrives": {"reportAny"},
+    "reaches": {"reportAny"},
+    "anything": {"Callable[...]"},
+    "believed": {"TypeGuard"},
+    "unchecked": {"no_type_check"},
+    MODULE: {"not TYPE_CHECKING"},
+}
+
+
+def by_scope(measured):
+    found = {}
+    for key in measured:
+        _, scope, rule = key.split(" ", 2)
+        found.setdefault(scope, set()).add(rule)
+    return found
+
+
+@pytest.mark.behaviour("GATE-18")
+def test_a_hole_in_the_types_is_counted_in_its_scope_however_it_is_made(tree):
+    tree.write(CODE, HOLES)
+    tree.write("packages/disk/tests/test_a.py", "def f(x): return x\n")
+    (tree.root / "packages/disk/src/emel_disk/py.typed").unlink()
+    tree.write("packages/disk/src/emel_disk/loose.pyi", "# pyright: basic\ndef f(x): ...\n")
+    tree.write("packages/disk/src/emel_disk/bad.py", "def f(:\n")
+    outcome = tree.disk(TYPES)
+    measured = outcome.measured
+    code = [key for key in measured if key.startswith("src/emel_disk/code.py ")]
+    found = by_scope(code)
+    for scope, rules in FOUND.items():
+        assert rules <= found.get(scope, set()), scope
+    assert measured["src/emel_disk/py.typed <module> missing"] == "1"
+    assert measured["src/emel_disk/loose.pyi <module> stub"] == "1"
+    assert measured["src/emel_disk/loose.pyi <module> # pyright: basic"] == "1"
+    assert any(key.startswith("src/emel_disk/bad.py <module> syntax") for key in measured)
+    assert not any(key.startswith("tests/") for key in measured)
+    told = tree.told(TYPES, outcome=outcome)
+    (line,) = (i for i, text in enumerate(HOLES.splitlines(), 0) if text.startswith("def wrong"))
+    assert told[f"{CODE}:{line}:38", "reportReturnType"].startswith("reportReturnType Type ")
+
+
+@pytest.mark.behaviour("GATE-18")
+@pytest.mark.parametrize(
+    "code",
+    [
+        'TEXT = "# type: ignore"\n',
+        "x = 1  # type: int\n",
+        "# of the type: ignored\n",
+        "from a import cast\ncast(1)\n",
+        "memoryview(b'').cast('B')\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\n",
+        "from collections.abc import Callable\nx: Callable[[int], int]\n",
+        "# pyright: strict\n",
+    ],
+)
+def test_what_only_looks_like_a_hole_is_none(tmp_path, code):
+    path = tmp_path / "a.py"
+    path.write_text(code)
+    assert [*holes(Source(path))] == []
+
+
+@pytest.mark.behaviour("GATE-18")
+def test_one_package_alone_is_judged_as_among_all_and_every_file_is_looked_at(tree):
+    tree.write(
+        "pyproject.toml",
+        PROJECT + 'exclude = ["**/emel_disk"]\nignore = ["packages/disk"]\n',
+    )
+    tree.write(CODE, "def f(x): return x\n")
+    tree.write("packages/tape/src/emel_tape/code.py", "def f(x: int) -> str: return x\n")
+    together = tree.run(TYPES)
+    assert together["tape"].measured == tree.run(TYPES, "tape")["tape"].measured
+    assert together["disk"].measured["src/emel_disk/code.py f reportMissingParameterType"] == "1"
+    assert together["disk"].checked == "2 files"
+
+
+@pytest.mark.behaviour("GATE-19")
+@pytest.mark.parametrize(
+    ("lane", "old", "new", "news"),
+    [
+        (LINT, 'ignore = ["F841"]', 'ignore = ["F841", "F401"]', "tool.ruff.lint.ignore F401: no"),
+        (LINT, '"F811"', '"F811", "F821"', '"**/tests/**" F821: no'),
+        (
+            LINT,
+            'select = ["F", ',
+            "select = [",
+            "tool.ruff.lint.select F: listed recorded, nothing",
+        ),
+        (LINT, "[tool.ruff.lint]", "line-length = 200\n[tool.ruff.lint]", "line-length: nothing"),
+        (TYPES, '"strict"', '"basic"', "typeCheckingMode: strict recorded, basic now: changed"),
+        (TYPES, "typeChecking", 'reportAny = "none"\ntypeChecking', "reportAny: nothing recorded"),
+        (TYPES, "typeChecking", 'exclude = ["a"]\ntypeChecking', "exclude a: nothing recorded"),
+    ],
+)
+def test_softening_the_configuration_is_news_of_the_root(tree, lane, old, new, news):
+    path = lines.path_of(tree.root, lane.name, "root")
+    path.parent.mkdir(parents=True)
+    path.write_text(lines.text_of(tree.run(lane, "root")["root"].measured))
+    assert tree.told(lane, "root") == {}
+    tree.write("pyproject.toml", PROJECT.replace(old, new))
+    (said,) = tree.told(lane, "root").values()
+    assert f"pyproject.toml tool.{'ruff' if lane is LINT else 'basedpyright'}" in said
+    assert news in said
+    assert said.endswith("--worse")
+
+
+@pytest.mark.behaviour("GATE-19")
+@pytest.mark.parametrize(
+    ("lane", "path", "text", "shard"),
+    [
+        (LINT, "ruff.toml", "", "root"),
+        (LINT, "packages/disk/.ruff.toml", "", "disk"),
+        (LINT, "packages/disk/pyproject.toml", "[tool.ruff.lint]\nselect = []\n", "disk"),
+        (TYPES, "pyrightconfig.json", "{}", "root"),
+        (TYPES, "docs/pyproject.toml", "[tool.basedpyright]\n", "root"),
+        (TYPES, "docs/pyproject.toml", "[tool.pyright]\n", "root"),
+    ],
+)
+def test_a_second_configuration_is_found_and_changes_nothing(tree, lane, path, text, shard):
+    tree.write(CODE, "import os\n")
+    before = tree.run(lane, shard)[shard].measured
+    tree.write(path, text)
+    outcome = tree.run(lane, shard)[shard]
+    assert [(f.file, f.rule) for f in outcome.findings] == [(path, "second-configuration")]
+    assert outcome.measured == before
+
+
+@pytest.mark.behaviour("GATE-19")
+@pytest.mark.parametrize(
+    ("lane", "wrong"),
+    [
+        (LINT, "[tool.ruff]\nline-length = 'long'\n"),
+        (LINT, "[tool.ruff\n"),
+        (TYPES, "[tool.basedpyright]\ntypeCheckingMode = 'strct'\n"),
+    ],
+)
+def test_a_tool_that_can_not_do_its_work_makes_every_shard_red_and_measures_nothing(
+    tree, lane, wrong
+):
+    tree.write("pyproject.toml", wrong)
+    tree.write(CODE, "import os\n")
+    for outcome in tree.run(lane, "disk", "tape", "root").values():
+        assert (outcome.measured, [f.rule for f in outcome.findings]) == (None, ["broken-tool"])

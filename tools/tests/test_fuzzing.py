@@ -9,6 +9,7 @@ import pytest
 import safetensors.numpy
 
 from emel_model_format import NeedMore, Refusal, parse
+from emel_tools.fuzzing import __main__ as explore
 from emel_tools.fuzzing import (
     corpus,
     folders,
@@ -283,9 +284,9 @@ def test_the_same_seed_draws_the_same():
     assert [case for _, case in headers.families(4)] == [case for _, case in headers.families(4)]
 
 
-@pytest.mark.behaviour("GATE-57")
-@pytest.mark.parametrize(("full", "seed"), [(False, 0), (True, 99)])
-def test_only_a_full_run_explores_and_both_say_their_seed(monkeypatch, tmp_path, full, seed):
+@pytest.fixture
+def asked(monkeypatch):
+    """Which shards are judged, from which seed, and whether in full."""
     asked = []
 
     def check(_root, _folder, shard, seed, *, full):
@@ -293,10 +294,25 @@ def test_only_a_full_run_explores_and_both_say_their_seed(monkeypatch, tmp_path,
         return games.Found([], "all")
 
     monkeypatch.setattr(run, "check", check)
-    job = Job(tmp_path, ("machine",), full, "", 99)
-    (outcome,) = LANE.run(job)
-    assert asked == [("machine", seed, full)]
-    assert outcome.checked == f"all; seed {seed}"
+    monkeypatch.setattr(explore, "check", check)
+    return asked
+
+
+@pytest.mark.behaviour("GATE-57")
+@pytest.mark.parametrize("full", [False, True])
+def test_the_gate_leaves_nothing_to_chance_and_says_its_seed(asked, tmp_path, full):
+    (outcome,) = LANE.run(Job(tmp_path, ("machine",), full, "", 99))
+    assert asked == [("machine", 0, full)]
+    assert outcome.checked == "all; seed 0"
+
+
+@pytest.mark.behaviour("GATE-57")
+def test_another_seed_explores_in_full(asked, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert explore.main(["99", "machine", "emel"]) == 0
+    assert asked == [("machine", 99, True), ("emel", 99, True)]
+    assert "fuzz/emel" in capsys.readouterr().out
+    assert {*run.SHARDS} == {shard.name for shard in LANE.shards(ROOT)}
 
 
 @pytest.mark.behaviour("GATE-58")

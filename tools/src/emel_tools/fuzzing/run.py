@@ -63,6 +63,10 @@ _GAMES: Final[Mapping[str, Callable[[], tuple[Game, ...]]]] = {
 }
 
 
+SHARDS: Final = ("model_format", "model_loader", *_GAMES)
+"""What can be judged, by package."""
+
+
 def games_of(shard: str) -> tuple[Game, ...]:
     """What is played in a shard that has games."""
     return _GAMES[shard]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,8 +31,32 @@ def _others(root: Path) -> Iterator[Lane]:
                 yield lane(name)
 
 
+def _of_elsewhere(found: Outcome, buckets: Mapping[str, int]) -> Outcome:
+    """Judge times of a machine that tests commits: it isn't the one that they were recorded on.
+
+    What has changed is told there and makes nothing red; a budget that leaves no room does.
+    """
+    from emel_tools.findings import Finding
+
+    news = [
+        Finding(
+            f"snapshots/timing/{found.shard}.txt",
+            0,
+            0,
+            "elsewhere",
+            f"{key}: {buckets.get(key, 'nothing')} recorded, {value} here",
+            "look whether it is the machine, or a change",
+            severity="warning",
+        )
+        for key, value in (found.measured or {}).items()
+        if str(buckets.get(key)) != value
+    ]
+    return found._replace(findings=[*found.findings, *news], measured=None)
+
+
 def _run(job: Job) -> Iterator[Outcome]:
     from emel_tools.running.registry import lane as lane_of
+    from emel_tools.scope.changes import under_ci
     from emel_tools.snapshots import lines
     from emel_tools.timing.control import slowness
     from emel_tools.timing.measured import remember, took, warm
@@ -45,7 +69,8 @@ def _run(job: Job) -> Iterator[Outcome]:
         lane = lane_of(name)
         recorded = lines.read(lines.path_of(job.root, "timing", name))
         buckets = {line.key: int(line.value) for line in recorded if line.value.isdecimal()}
-        yield outcome(lane, lane.shards(job.root), buckets, times)
+        found = outcome(lane, lane.shards(job.root), buckets, times)
+        yield _of_elsewhere(found, buckets) if under_ci() else found
     remember(job.root, taken)
 
 

@@ -311,8 +311,8 @@ def test_loading_again_into_the_same_buffers_allocates_nothing(checkpoints, stra
         into = bytearray(model.buffer_nbytes()) if whole else model.empty()
         for _ in range(3):
             model.load(into=into)
-        # The interpreter's own tables grow now and then, by more than a tensor: what a load takes is
-        # what every one takes.
+        # The interpreter's own tables grow now and then, by more than a tensor; what a load takes
+        # is what every one takes.
         seen = [_taken(lambda: model.load(into=into)) for _ in range(3)]
         left, peak = min(left for left, _ in seen), min(peak for _, peak in seen)
         assert sum(map(len, contents.values())) > 3 << 20

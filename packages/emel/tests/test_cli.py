@@ -13,6 +13,7 @@ import xxhash
 from safetensors.numpy import save_file
 
 import emel
+from emel import cli
 
 
 @pytest.mark.behaviour("CLI-01")
@@ -183,6 +184,31 @@ def test_a_closed_pipe_is_no_traceback(gguf_file, unbuffered):
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_an_error_is_said_though_nobody_reads_what_was_said_before(tmp_path, monkeypatch, capsys):
+    """In one process, with an answer that can't be written out any more."""
+
+    class Gone:
+        def __init__(self, file):
+            self.file = file
+
+        def fileno(self):
+            return self.file.fileno()
+
+        def flush(self):
+            raise BrokenPipeError
+
+        def write(self, text):
+            return len(text)
+
+    monkeypatch.setattr(sys, "argv", ["emel", "inspect", str(tmp_path / "none.gguf")])
+    with (tmp_path / "out").open("wb") as file:
+        monkeypatch.setattr(sys, "stdout", Gone(file))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert str(ended.value).startswith("emel: ")
 
 
 @pytest.mark.behaviour("CLI-04")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 _PROCESS: Final = "/proc/self"
@@ -104,10 +105,9 @@ class Rescue:
 
     def came(self) -> bool:
         """Call it off; answers whether somebody had waited, and was let go."""
-        pid, status = os.waitpid(self._pid, os.WNOHANG)
-        if not pid:
-            os.killpg(self._pid, _SIGKILL)
-            _, status = os.waitpid(self._pid, 0)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, _SIGKILL)  # changes nothing where it has come to its end
+        _, status = os.waitpid(self._pid, 0)
         return os.WIFEXITED(status)
 
 

@@ -7,15 +7,17 @@ import sys
 import pytest
 
 from emel_tools import scope
-from emel_tools.running import Lane, Outcome, Reads, Shard
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.running.results import Result
+from emel_tools.running.schedule import Progress
+from emel_tools.running.tasks import tasks
 from emel_tools.scope import observed
 from emel_tools.scope.affected import matches
 from emel_tools.scope.changes import changes
 from emel_tools.scope.choice import PASSED, folder
 from emel_tools.scope.closure import closures
 from emel_tools.scope.explanation import explain
-from emel_tools.scope.noting import remember_passed
+from emel_tools.scope.noting import noting, remember_passed
 
 NAMES = ("disk", "tape", "reel")
 FILES = {
@@ -295,6 +297,43 @@ def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
     assert {".", "packages"} <= seen.folders <= {".", "packages", "packages/disk"}
     assert not seen.green
     assert list(notes.iterdir()) == []
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_looking_up_who_depends_on_whom_makes_nobody_depend_on_all(repository):
+    notes = repository.root / ".nox" / "notes"
+    program = (
+        "import pathlib; from emel_tools.scope.closure import closures;"
+        "from emel_tools.scope.observed import take_notes; root = pathlib.Path.cwd();"
+        "take_notes(root); assert closures(root); open('README.md')"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=repository.root,
+        env={**os.environ, observed.NOTES: str(notes)},
+        check=True,
+    )
+    seen = observed.collect(notes, green=True)
+    assert (seen.files, seen.folders) == ({"README.md"}, frozenset())
+
+
+@pytest.mark.behaviour("GATE-98")
+@pytest.mark.parametrize(("together", "files"), [(False, {"read.txt"}), (True, set())])
+def test_what_is_read_in_a_process_that_shards_share_is_nobodys(repository, together, files):
+    root, shard = repository.root, LINT.shards(None)[0]
+    one = LINT._replace(together=together)
+    (task,) = tasks(
+        [scope.Choice(one, shard, runs=True, why="")], Job(root, (), full=False, base="", seed=0)
+    )
+    quiet = Progress(lambda _: None, lambda *_: None, lambda: None)
+    seen = noting(root, quiet)
+    seen.begun(task)
+    notes = observed.notes_of(root, "lint", [shard.name])
+    observed.write(notes, "1", observed.Seen(green=True, files=frozenset({"read.txt"})))
+    seen.ended(task, [Result("lint", shard.name, "ok", "")])
+    assert observed.read(folder(root), shard.key) == observed.Seen(
+        green=True, files=frozenset(files)
+    )
 
 
 @pytest.mark.behaviour("GATE-99")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from emel_tools.scope.observed import unnoted
 from emel_tools.workspace import Package, shards
 
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(emel\w*)", re.MULTILINE)
@@ -21,8 +22,9 @@ def closures(root: Path) -> dict[str, frozenset[str]]:
     whatever depth: an import that isn't declared is a finding of `boundaries`, and no reason to
     leave out a test.
     """
-    here = shards(root)
-    direct = {package.name: _direct(package, here) for package in here}
+    with unnoted():
+        here = shards(root)
+        direct = {package.name: _direct(package, here) for package in here}
     return {name: _reached(name, direct) for name in direct}
 
 

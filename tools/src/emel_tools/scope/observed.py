@@ -10,7 +10,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,8 @@ import msgspec
 NOTES: Final = "EMEL_GATE_NOTES"
 """The environment variable that names the folder where processes leave their notes."""
 _LISTS: Final = ("os.listdir", "os.scandir")
+_unnoted: list[None] = []
+"""One entry for each `unnoted` that this process is in."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -70,6 +73,20 @@ def collect(notes: Path, *, green: bool) -> Seen:
     return Seen(green, frozenset(files), frozenset(folders))
 
 
+@contextmanager
+def unnoted() -> Generator[None]:
+    """Let what the gate looks up for itself be no part of what a shard depends on.
+
+    Who depends on whom is read from every package, and says nothing about any: without this, each
+    shard that asks would be seen to depend on all of them.
+    """
+    _unnoted.append(None)
+    try:
+        yield
+    finally:
+        _unnoted.pop()
+
+
 def take_notes(root: Path) -> None:
     """Note what this process reads from now on, and write it down when it ends.
 
@@ -82,6 +99,8 @@ def take_notes(root: Path) -> None:
     folders: set[str] = set()
 
     def note(event: str, arguments: tuple[object, ...]) -> None:
+        if _unnoted:
+            return
         if event == "open":
             files.add(_spelled(arguments[0]))
         elif event in _LISTS:

@@ -300,21 +300,38 @@ def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-98")
-def test_looking_up_who_depends_on_whom_makes_nobody_depend_on_all(repository):
-    notes = repository.root / ".nox" / "notes"
-    program = (
-        "import pathlib; from emel_tools.scope.closure import closures;"
-        "from emel_tools.scope.observed import take_notes; root = pathlib.Path.cwd();"
-        "take_notes(root); assert closures(root); open('README.md')"
-    )
-    subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=repository.root,
-        env={**os.environ, observed.NOTES: str(notes)},
-        check=True,
-    )
-    seen = observed.collect(notes, green=True)
-    assert (seen.files, seen.folders) == ({"README.md"}, frozenset())
+def test_files_of_the_repository_are_noted_however_they_are_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notes = observed.Notes(tmp_path)
+    for path in ("a.py", str(tmp_path / "b.py"), b"c.py", "x/../d.py", 3, "", "/dev/null"):
+        notes.see("open", (path, "r", 0))
+    for path in ("__pycache__/a.pyc", ".git/HEAD", ".nox/env/x", f"{tmp_path}-other/e.py"):
+        notes.see("open", (path, "r", 0))
+    notes.see("os.listdir", (None,))
+    notes.see("os.scandir", ("x",))
+    notes.see("os.rename", ("f.py", "g.py"))
+    assert notes.seen().files == {"a.py", "b.py", "c.py", "d.py"}
+    assert notes.seen().folders == {".", "x"}
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_looking_up_who_depends_on_whom_makes_nobody_depend_on_all(tmp_path):
+    notes = observed.Notes(tmp_path)
+    with observed.unnoted():
+        notes.see("open", (str(tmp_path / "a.py"), "r", 0))
+    notes.see("open", (str(tmp_path / "b.py"), "r", 0))
+    assert notes.seen().files == {"b.py"}
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_who_depends_on_whom_is_read_unnoted(repository, monkeypatch):
+    monkeypatch.setattr(observed, "_unnoted", depth := [])
+    asked = []
+    monkeypatch.setattr("emel_tools.scope.closure._direct", lambda *_: asked.append(len(depth)))
+    with pytest.raises(TypeError):
+        closures(repository.root)
+    assert set(asked) == {1}
+    assert depth == []
 
 
 @pytest.mark.behaviour("GATE-98")

@@ -93,33 +93,45 @@ def take_notes(root: Path) -> None:
     Does nothing where no folder for notes is named (`EMEL_GATE_NOTES`).
     """
     folder = os.environ.get(NOTES)
-    if not folder:
-        return
-    files: set[str] = set()
-    folders: set[str] = set()
+    if folder:
+        notes = Notes(root)
+        sys.addaudithook(notes.see)
+        atexit.register(lambda: write(Path(folder), str(os.getpid()), notes.seen()))
 
-    def note(event: str, arguments: tuple[object, ...]) -> None:
+
+class Notes:
+    """What one process has opened and listed, as its audit events say.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._here = Path.cwd()
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+
+    def see(self, event: str, arguments: tuple[object, ...]) -> None:
+        """Hear of one audit event."""
         if _unnoted:
             return
         if event == "open":
-            files.add(_spelled(arguments[0]))
+            self._files.add(_spelled(arguments[0]))
         elif event in _LISTS:
-            folders.add(_spelled(arguments[0]))
+            self._folders.add(_spelled(arguments[0]))
 
-    def leave() -> None:
+    def seen(self) -> Seen:
+        """Say what was read in the repository, what was imported included."""
         loaded = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
-        seen = Seen(
+        files = {*self._files, *(str(path) for path in loaded if path)}
+        return Seen(
             green=True,
-            files=frozenset(_ours(root, here, {*files, *(str(p) for p in loaded if p)})),
-            folders=frozenset(_ours(root, here, folders)),
+            files=frozenset(_ours(self._root, self._here, files)),
+            folders=frozenset(_ours(self._root, self._here, self._folders)),
         )
-        path = Path(folder, f"{os.getpid()}.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.encode(seen))
-
-    here = Path.cwd()
-    sys.addaudithook(note)
-    atexit.register(leave)
 
 
 def _spelled(path: object) -> str:

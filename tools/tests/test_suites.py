@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from emel_tools.suites.changed import changed
 from emel_tools.suites.parts import Part
 from emel_tools.suites.record import Record, Trouble
 from emel_tools.suites.skips import Skip
-from emel_tools.workspace import packages
+from emel_tools.workspace import packages, shards
 
 SOURCE = '''\
 """Sums."""
@@ -450,3 +451,26 @@ def test_in_a_full_run_a_green_suite_that_was_not_witnessed_is_found(green):
     assert "in 1 of 2 shards" in partly.checked
     assert {finding.file for finding in missed.findings} - {".importlinter"} == {"tools"}
     assert {finding.file for finding in partly.findings} == {".importlinter"}
+
+
+@pytest.mark.behaviour("GATE-20")
+def test_the_tools_tests_are_divided_by_files_that_no_other_part_imports():
+    root = Path(__file__).resolve().parents[2]
+    files = [f"tools/tests/{path.name}" for path in (root / "tools" / "tests").glob("test_*.py")]
+    (tools,) = (package for package in shards(root) if package.name == "tools")
+    divided = [
+        {path for path in files if parts.is_collected(path, part.number, part.of)}
+        for part in parts.parts_of(tools)
+    ]
+    assert all(divided)
+    assert sorted(path for part in divided for path in part) == sorted(files)
+    for part, own in zip(parts.parts_of(tools), divided, strict=True):
+        assert {part.number} == {parts.number_of(f"{path}::test_a", part.of) for path in own}
+    assert parts._APART.keys() <= {*files}
+
+
+@pytest.mark.behaviour("GATE-20")
+def test_other_suites_are_divided_by_tests_of_whatever_file():
+    assert all(parts.is_collected("packages/emel/tests/test_a.py", n, 2) for n in (1, 2))
+    ids = [f"packages/emel/tests/test_a.py::test_{n}" for n in range(40)]
+    assert {parts.number_of(node_id, 2) for node_id in ids} == {1, 2}

@@ -71,6 +71,18 @@ def suffix(number: int, of: int) -> str:
 
 def number_of(node_id: str, of: int) -> int:
     """Say in which part a test runs: the same on every machine, whatever else is collected."""
-    if node_id.startswith("tools/") and of == _PARTS["tools"]:
+    if _is_divided_by_files(node_id, of):
         return _APART.get(node_id.partition("::")[0], of)
     return zlib.crc32(node_id.encode()) % of + 1
+
+
+def is_collected(path: str, number: int, of: int) -> bool:
+    """Whether a part imports a file of tests: all of its suite's, but where files divide it.
+
+    What is imported is seen to be read, and a change there would run the part.
+    """
+    return not _is_divided_by_files(path, of) or number_of(path, of) == number
+
+
+def _is_divided_by_files(node_id: str, of: int) -> bool:
+    return node_id.startswith("tools/") and of == _PARTS.get("tools")

@@ -19,7 +19,7 @@ from hypothesis.internal.conjecture import providers
 
 from emel_tools.scope import observed
 from emel_tools.suites import asserted, record
-from emel_tools.suites.parts import number_of
+from emel_tools.suites.parts import is_collected, number_of
 from emel_tools.suites.record import Case, Record, Trouble
 
 _LINES: Final = 6
@@ -86,6 +86,19 @@ def pytest_unconfigure() -> None:
     asserted.watch(ends=True)
 
 
+def _part(config: pytest.Config) -> tuple[int, int]:
+    number, _, of = str(config.getoption("emel_part")).partition("/")
+    return int(number), int(of)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files alone that another part imports."""
+    if collection_path.suffix != ".py":
+        return None
+    path = config.stash[_KEY].relative(collection_path)
+    return None if is_collected(path, *_part(config)) else True
+
+
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remember what somebody left out."""
     for item in items:
@@ -96,8 +109,8 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take the tests of this part."""
     observer = config.stash[_KEY]
-    number, _, of = str(config.getoption("emel_part")).partition("/")
-    mine = [item for item in items if number_of(item.nodeid, int(of)) == int(number)]
+    number, of = _part(config)
+    mine = [item for item in items if number_of(item.nodeid, of) == number]
     observer.functions = sorted({item.nodeid.partition("[")[0] for item in items})
     observer.cases = [_case(item) for item in mine]
     items[:] = mine

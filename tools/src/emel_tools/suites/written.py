@@ -10,7 +10,7 @@ from typing import Final
 from emel_tools.findings import Finding
 from emel_tools.suites import swallowed
 from emel_tools.suites.checks import Checks, Source
-from emel_tools.suites.parts import Part
+from emel_tools.suites.parts import Part, number_of
 from emel_tools.suites.record import Record
 from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Function, last
@@ -102,9 +102,9 @@ def tests_of(source: Source) -> dict[str, Function]:
 def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
     """Find tests that stand in a suite's files and that pytest doesn't know."""
     known = {*record.functions}
-    for path in _python(part.package.folder / "tests") if part.number == 1 else ():
+    for path in _python(part.package.folder / "tests"):
         source = Source.read(root, path)
-        if not source.is_test:
+        if not source.is_test or number_of(source.path, part.of) != part.number:
             continue
         for name, function in tests_of(source).items():
             node_id = f"{source.path}::{name}"

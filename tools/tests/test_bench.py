@@ -29,11 +29,13 @@ CASE = Case("work", "python", lambda _folder: list)
 class Blocks:
     """Answer orders with what they are told: ratios to the reference and to the control."""
 
-    def __init__(self, *, by_reference=None, by_control=1.0, problem=""):
+    def __init__(self, *, by_reference=None, by_control=1.0, problem="", runs=("new.py:work",)):
         self.by_reference, self.by_control, self.problem = by_reference, by_control, problem
-        self.orders = []
+        self.orders, self.runs = [], runs
 
     def __call__(self, order):
+        if order.watch:
+            return msgspec.json.encode(dict.fromkeys(order.cases, self.runs))
         self.orders.append(order)
         if order.profile:
             grown = (profiling.Growth("emel_a.room.work", 0.3),)
@@ -114,6 +116,17 @@ def test_the_code_that_was_recorded_is_sampled_once_and_never_news():
 
 
 @pytest.mark.behaviour("GATE-46")
+def test_a_case_that_runs_no_code_that_differs_is_not_timed():
+    run = Blocks(by_reference=1.5, runs=("tools/src/emel_tools/findings.py:Finding.__str__",))
+    outcome = judge(run, RECORDED, RECORDED).outcome()
+    assert (outcome.measured, run.orders) == (RECORDED, [])
+    assert outcome.checked.startswith("0 of 1 cases")
+    # Where the record has moved since, the code has to be seen to be as the record says.
+    outcome = judge(run, RECORDED | {"work": "1500"}, RECORDED).outcome()
+    assert len(run.orders) >= 2
+
+
+@pytest.mark.behaviour("GATE-46")
 def test_a_case_that_is_new_or_gone_is_news_and_another_machine_records_no_kind_of_its_own():
     recorded = {machine.KEY: "elsewhere", "former": "500"}
     outcome = judge(Blocks(by_reference=1.0, by_control=1.5), recorded, recorded).outcome()
@@ -154,7 +167,7 @@ def test_what_cant_be_told_is_a_warning_never_red_and_never_silent():
     ratios = iter([0.7, 1.5] * MOST)  # a block each
 
     def run(order):
-        return Blocks(by_reference=next(ratios))(order)
+        return Blocks(by_reference=1 if order.watch else next(ratios))(order)
 
     outcome = judge(run, RECORDED, RECORDED).outcome()
     assert outcome.measured == RECORDED
@@ -169,7 +182,7 @@ def test_what_looks_like_news_once_and_not_twice_is_none():
     ratios = iter([1.2] * 4 + [1.0] * MOST)
 
     def run(order):
-        return Blocks(by_reference=next(ratios))(order)
+        return Blocks(by_reference=1 if order.watch else next(ratios))(order)
 
     outcome = judge(run, RECORDED, RECORDED).outcome()
     assert (outcome.measured, list(outcome.findings)) == (RECORDED, [])

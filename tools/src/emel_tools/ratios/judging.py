@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -16,6 +17,7 @@ from emel_tools.findings import Finding
 from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
+from emel_tools.ratios.executed import is_altered
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.profiling import Growth
 from emel_tools.ratios.reference import Reference
@@ -86,6 +88,7 @@ class Judge:
 
     def measure(self) -> int:
         """Run blocks until everything is decided, or there is no time left; count them."""
+        self._pass_over()
         began, blocks = time.monotonic(), 0
         while left := [line for line in self.lines if line.verdict == "open"]:
             taken = time.monotonic() - began
@@ -98,6 +101,18 @@ class Judge:
             self._block(left, blocks)
             blocks += 1
         return blocks
+
+    def _pass_over(self) -> None:
+        """Leave out what runs no code that differs from what was recorded."""
+        if self._reference is None or self._unchanged:
+            return
+        known = (line for line in self.lines if line.comparable and line.recorded == line.before)
+        lines = {line.case.name: line for line in known}
+        order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
+        seen = msgspec.json.decode(self._run(order), type=dict[str, tuple[str, ...]])
+        for name, line in lines.items():
+            if not is_altered(seen[name], Path(self._order.root), self._reference.root):
+                line.verdict = "same"
 
     def outcome(self) -> Outcome:
         """Measure, and say what came of it."""
@@ -200,7 +215,8 @@ class Judge:
             how = f"beside {self._reference.commit[:9]}"
         else:
             how = "beside controls alone"
-        return f"{len(self.lines)} cases {how}, {blocks} block{'s' * (blocks != 1)}"
+        timed = sum(bool(line.against_control) for line in self.lines)
+        return f"{timed} of {len(self.lines)} cases {how}, {blocks} block{'s' * (blocks != 1)}"
 
 
 def _number(recorded: Mapping[str, str], name: str) -> int:
@@ -213,12 +229,16 @@ def _warning(file: str, rule: str, what: str, fix: str) -> Finding:
 
 
 def _details(line: Line) -> dict[str, Any]:
-    logs = line.against_reference
     return {
         "case": line.case.name,
         "control": line.case.control,
         "verdict": line.verdict,
-        "of_control": round(math.exp(statistics.median(line.against_control)), 3),
-        "of_reference": round(math.exp(statistics.median(logs)), 3) if logs else None,
+        "of_control": _middle(line.against_control),
+        "of_reference": _middle(line.against_reference),
         "seen": len(line.against_control),
     }
+
+
+def _middle(logs: Sequence[float]) -> float | None:
+    """Give the median as a factor; None of nothing."""
+    return round(math.exp(statistics.median(logs)), 3) if logs else None

@@ -15,6 +15,7 @@ import msgspec
 
 from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.controls import CONTROLS
+from emel_tools.ratios.executed import Watch
 from emel_tools.ratios.profiling import Growth, grown, profiled
 from emel_tools.ratios.worlds import World
 
@@ -41,6 +42,8 @@ class Order(msgspec.Struct, frozen=True):
     seed: int
     profile: bool = False
     """Whether to say which functions grew, in place of timing."""
+    watch: bool = False
+    """Whether to say which functions run, in place of timing."""
     slower: float = 0.0
     """By which share the code of `root` is made slower, to prove that it is noticed."""
 
@@ -85,8 +88,10 @@ def _spin(began: int, share: float) -> None:
 
 def block(
     order: Order, cases: Sequence[Case]
-) -> dict[str, Samples] | dict[str, tuple[Growth, ...]]:
-    """Sample the cases one after another, or say which functions grew."""
+) -> dict[str, Samples] | dict[str, tuple[Growth, ...]] | dict[str, tuple[str, ...]]:
+    """Sample the cases one after another, or say which functions grew, or which run."""
+    if order.watch:
+        return _watched(Path(order.root), cases)
     shuffled = random.Random(order.seed)  # noqa: S311 - an order, not a secret
     roots = {"now": Path(order.root)}
     if order.reference:
@@ -110,6 +115,17 @@ def block(
 
 def _stay() -> None:
     """Be in no world."""
+
+
+def _watched(root: Path, cases: Sequence[Case]) -> dict[str, tuple[str, ...]]:
+    """Run each once, in a world of its own, because what it imports is part of it."""
+    seen: dict[str, tuple[str, ...]] = {}
+    for case in cases:
+        watch = Watch(root)
+        with tempfile.TemporaryDirectory(prefix="emel-bench-") as name, watch.watching():
+            _Prepared(case, Path(name), {"now": World(root)})
+        seen[case.name] = tuple(sorted(watch.seen))
+    return seen
 
 
 class _Prepared:

@@ -1,0 +1,96 @@
+"""Which functions a case runs, so that one whose code is what was recorded needn't be timed.
+
+What runs because something is imported counts as well: the code of the modules themselves makes the
+tables and classes that functions work with.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import threading
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Final
+
+_SEPARATOR: Final = ":"
+
+
+class Watch:
+    """Note which functions of the packages below a root are called, by all threads that begin."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._prefix = root, f"{root / 'packages'}/"
+        self.seen: set[str] = set()
+        """Their names: `packages/a/src/emel_a/b.py:C.d`; a module's own code is `<module>`."""
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Note what runs inside."""
+        threading.setprofile(self._note)
+        sys.setprofile(self._note)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+
+    def _note(self, frame: FrameType, event: str, _: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(self._prefix):
+            path = code.co_filename.removeprefix(f"{self._root}/")
+            self.seen.add(f"{path}{_SEPARATOR}{code.co_qualname}")
+
+
+def is_altered(executed: Iterable[str], now: Path, before: Path) -> bool:
+    """Whether any of these functions isn't, instruction by instruction, what it was.
+
+    Parameters
+    ----------
+    executed
+        Functions as `Watch` names them.
+    now, before
+        Roots of two states of the repository. Comments and docstrings make no difference.
+    """
+    by_path: dict[str, set[str]] = {}
+    for name in executed:
+        path, _, function = name.partition(_SEPARATOR)
+        by_path.setdefault(path, set()).add(function)
+    return any(_differ(now / path, before / path, names) for path, names in by_path.items())
+
+
+def _differ(now: Path, before: Path, names: set[str]) -> bool:
+    if not (now.exists() and before.exists()):
+        return True
+    texts = now.read_bytes(), before.read_bytes()
+    if texts[0] == texts[1]:
+        return False
+    ours, theirs = (_functions(text) for text in texts)
+    return any(ours.get(name) != theirs.get(name) for name in names)
+
+
+def _functions(text: bytes) -> dict[str, list[str]]:
+    """Spell the code of each function of a module, and of the module itself, without lines."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+    spelled: dict[str, list[str]] = {}
+    todo = [compile(tree, "", "exec", dont_inherit=True)]
+    for code in todo:  # grows while it is read
+        spelled.setdefault(code.co_qualname, []).append(_spell(code))
+        held: tuple[object, ...] = code.co_consts
+        todo += [each for each in held if isinstance(each, CodeType)]
+    return spelled
+
+
+def _spell(code: CodeType) -> str:
+    """Spell what a code object does itself; what it defines is spelt by itself."""
+    held: tuple[object, ...] = code.co_consts
+    constants = [each.co_qualname if isinstance(each, CodeType) else each for each in held]
+    shape = (code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return repr((code.co_code, code.co_exceptiontable, constants, shape, names))

@@ -1,0 +1,102 @@
+"""Which cases of the bench run code that differs from the recorded code."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from emel_io_mmap import TABLES
+from emel_machine import mermaid
+from emel_tools.ratios.cases import cases_of
+from emel_tools.ratios.executed import Watch, is_altered
+from emel_tools.ratios.judging import in_process
+from emel_tools.ratios.sampling import Order
+
+ROOT = Path(__file__).resolve().parents[2]
+PATH = "packages/a/src/emel_a/work.py"
+CODE = '''"""What is worked at."""
+
+LIMIT = 3
+
+
+class Work:
+    """It is done once."""
+
+    def once(self, times=2):
+        """Do it."""
+        return [each for each in range(times) if each in {1, LIMIT}]
+
+    def never(self):
+        return 1
+
+
+def by_thread():
+    return 2
+'''
+NAMES = ("<module>", "Work", "Work.once", "Work.once.<locals>.<listcomp>")
+
+
+def altered(tmp_path, code, names=NAMES):
+    for state, text in (("now", code), ("before", CODE)):
+        path = tmp_path / state / PATH
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    executed = [f"{PATH}:{name}" for name in names]
+    return is_altered(executed, tmp_path / "now", tmp_path / "before")
+
+
+@pytest.mark.behaviour("GATE-46")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1, LIMIT", "2, LIMIT"),
+        ("LIMIT = 3", "LIMIT = 4"),
+        ("times=2", "times=3"),
+        ("class Work:", "class Work(list):"),
+        ("each in {", "each not in {"),
+    ],
+)
+def test_what_runs_and_differs_is_seen(tmp_path, old, new):
+    assert altered(tmp_path, CODE.replace(old, new))
+
+
+@pytest.mark.behaviour("GATE-46")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return 1", "return 2"),
+        ("Do it.", "Do this."),
+        ('        """Do it."""\n', ""),
+        ("\nLIMIT", "# The most.\n\nLIMIT"),
+        ("return 2", "return 3"),
+    ],
+)
+def test_what_does_not_run_or_says_something_is_no_difference(tmp_path, old, new):
+    assert not altered(tmp_path, CODE.replace(old, new))
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_code_that_is_new_differs(tmp_path):
+    assert altered(tmp_path, CODE, ("Work.twice",)) is False  # in no state, of the same text
+    assert altered(tmp_path, CODE + "\n\ndef late():\n    return 1\n", ("late",))
+    (tmp_path / "before" / PATH).unlink()
+    assert is_altered([f"{PATH}:Work"], tmp_path / "now", tmp_path / "before")
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_functions_of_a_case_are_seen_in_every_thread():
+    case = next(case for case in cases_of("io_staged"))
+    order = Order(str(ROOT), "", "io_staged", (case.name,), 0, watch=True)
+    seen = msgspec.json.decode(in_process(order))[case.name]
+    names = {name.rpartition("/")[2] for name in seen}
+    assert {"strategy.py:<module>", "_ring.py:Ring.move", "_ring.py:Reader._work"} <= names
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_whoever_watched_before_the_case_is_gone_afterwards():
+    watch = Watch(ROOT)
+    with watch.watching():
+        mermaid(TABLES[0])
+    assert sys.getprofile() is None
+    assert any(name.endswith(":mermaid") for name in watch.seen)

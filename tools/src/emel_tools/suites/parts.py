@@ -16,6 +16,7 @@ _APART: Final[Mapping[str, int]] = {
     **dict.fromkeys(
         (
             "tools/tests/test_bench.py",
+            "tools/tests/test_bench_executed.py",
             "tools/tests/test_boundaries_page.py",
             "tools/tests/test_costs.py",
             "tools/tests/test_determinism.py",

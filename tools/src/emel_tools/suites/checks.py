@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from emel_tools.suites.syntax import FUNCTIONS, Block, Function, dotted, last
+from emel_tools.suites.syntax import FUNCTIONS, Block, Function, dotted, last, walk
 
 _CHECKING: Final = frozenset({
     "raises", "warns", "fail", "deprecated_call", "RaisesGroup",
@@ -55,7 +55,7 @@ class Checks:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._nodes: dict[str, list[ast.AST]] = {}
         for source in sources:
-            for node in ast.walk(source.tree):
+            for node in walk(source.tree):
                 if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                     self._nodes.setdefault(node.name, []).append(node)
                 elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -96,7 +96,7 @@ class Checks:
 
 def checks_itself(node: ast.AST) -> bool:
     """Whether there is a check among the statements of something."""
-    return any(is_check(inner) for inner in ast.walk(node))
+    return any(is_check(inner) for inner in walk(node))
 
 
 def is_check(node: ast.AST) -> bool:
@@ -115,6 +115,6 @@ def is_check(node: ast.AST) -> bool:
 
 def _mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for node in nodes:
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, (ast.Name, ast.Attribute)):
                 yield last(inner)

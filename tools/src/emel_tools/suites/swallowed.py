@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from emel_tools.suites.checks import Checks, Source, is_check
-from emel_tools.suites.syntax import Function, caught, dead, last, truth, within
+from emel_tools.suites.syntax import Function, caught, dead, last, truth, walk, within
 
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
 Told = tuple[int, str, str]
@@ -84,7 +84,7 @@ def _is_used(handler: ast.ExceptHandler) -> bool:
         inner
         for node in within(handler.body)
         if isinstance(node, ast.Call) and last(node.func) in _TOLD
-        for inner in ast.walk(node)
+        for inner in walk(node)
     }
     used = (node for node in within(handler.body) if node not in printed)
     return any(isinstance(node, ast.Name) and node.id == handler.name for node in used)
@@ -116,7 +116,7 @@ def _with(
 def always_true(source: Source) -> Iterator[Told]:
     """Find assertions that can't fail, or never run."""
     defined = {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Assert):
             named = isinstance(node.test, ast.Name) and node.test.id in defined
             if truth(node.test) or named:
@@ -131,7 +131,7 @@ def always_true(source: Source) -> Iterator[Told]:
 
 def weak_settings(source: Source, least: int) -> Iterator[Told]:
     """Find properties that are tried on next to nothing."""
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Call) and last(node.func) in ("settings", "register_profile"):
             for keyword in node.keywords:
                 value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -15,6 +16,12 @@ _SCOPES: Final = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _JUMPS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 WIDE: Final = frozenset({"AssertionError", "Exception", "BaseException"})
 """Exceptions that an assertion which fails is one of."""
+
+
+@cache
+def walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """List what `ast.walk` yields; a tree is walked for many questions, and never changed."""
+    return tuple(ast.walk(node))
 
 
 def within(nodes: Block | ast.AST) -> Iterator[ast.AST]:
@@ -120,7 +127,7 @@ def _of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | Non
 
 def blocks(node: ast.AST) -> Iterator[Block]:
     """List the blocks of statements in something, inner ones too."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         for name in ("body", "orelse", "finalbody"):
             found = getattr(inner, name, None)
             if isinstance(found, list) and found:
@@ -133,7 +140,7 @@ def dead(node: ast.AST) -> Iterator[ast.stmt]:
         for before, after in pairwise(block):
             if isinstance(before, _JUMPS):
                 yield after
-    for inner in ast.walk(node):
+    for inner in walk(node):
         match inner:
             case ast.If(test=test, body=body, orelse=orelse):
                 known = truth(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.parts import Part, number_of
 from emel_tools.suites.record import Record
 from emel_tools.suites.swallowed import Told
-from emel_tools.suites.syntax import FUNCTIONS, Function, last
+from emel_tools.suites.syntax import FUNCTIONS, Function, last, walk
 from emel_tools.workspace import shards
 
 _LEAST: Final = 20
@@ -50,9 +51,11 @@ def check(root: Path) -> tuple[list[Finding], str]:
 
 
 def _python(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.rglob("*.py") if not _AWAY & {*path.relative_to(folder).parts[:-1]}
-    )
+    found: list[Path] = []
+    for name, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if each not in _AWAY]  # an environment is large
+        found += [Path(name, file) for file in files if file.endswith(".py")]
+    return sorted(found)
 
 
 def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
@@ -124,7 +127,7 @@ def _unchecking(source: Source, checks: Checks) -> Iterator[Told]:
 def _hidden(source: Source) -> Iterator[Told]:
     """Find tests where pytest doesn't look for any."""
     collected = {*tests_of(source).values()} if source.is_test else set[Function]()
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
             made = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
             if made & {"__init__", "__new__"}:
@@ -141,7 +144,7 @@ def _hidden(source: Source) -> Iterator[Told]:
 
 def _shadowed(tree: ast.Module) -> Iterator[Told]:
     """Find tests that another definition of the same name hides."""
-    for scope in (tree, *(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef))):
+    for scope in (tree, *(n for n in walk(tree) if isinstance(n, ast.ClassDef))):
         bound: dict[str, int] = {}
         for node in scope.body:
             names: list[str] = [getattr(node, "name", "")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 from importlinter import fields
 
@@ -26,10 +27,10 @@ class Capability(Checked):
         """List who does without being an owner."""
         owners = Owners(self.entries("owners"))
         capability = self.text("capability")
-        for subject in tree.subjects:
+        needing = tree.gather(("capability", capability), partial(_needing, capability))
+        for subject, needed in needing.values():
             if not owners.include(subject):
-                key = ("capability", capability)
-                for use in tree.remember(subject, key, _needing(tree, subject, capability)):
+                for use in needed:
                     yield self._finding(subject, use, capability, owners)
 
     def errors(self) -> dict[str, str]:
@@ -43,8 +44,8 @@ class Capability(Checked):
         return self.finding(subject, use, what, owners.beside(subject))
 
 
-def _needing(tree: Tree, subject: Subject, capability: str) -> Callable[[], list[Use]]:
-    return lambda: list(first_of_each(tree.uses(subject), capability))
+def _needing(capability: str, tree: Tree, subject: Subject) -> list[Use]:
+    return list(first_of_each(tree.uses(subject), capability))
 
 
 def first_of_each(found: tuple[Use, ...], capability: str) -> Iterator[Use]:

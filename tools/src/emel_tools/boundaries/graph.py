@@ -7,7 +7,9 @@ another one; a test compares it with the graph that grimp builds itself.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from functools import lru_cache
 
 from grimp import ImportGraph
 
@@ -15,13 +17,36 @@ from emel_tools.boundaries.tree import Subject, Tree
 
 
 def graph_of(tree: Tree) -> ImportGraph:
-    """Build the graph of all that is installed; what lies outside is one module a package."""
+    """Build the graph of all that is installed; what lies outside is one module a package.
+
+    Of a tree that lies over another one, only the files that it concerns are drawn anew. Whoever
+    takes the graph apart needs a copy.
+    """
+    if tree.below is None:
+        return _drawn(tree)
+    graph = deepcopy(graph_of(tree.below))
+    anew = [subject for subject in _installed(tree) if tree.differs(subject)]
+    for subject in anew:
+        graph.add_module(subject.name)
+        for imported in graph.find_modules_directly_imported_by(subject.name):
+            graph.remove_import(importer=subject.name, imported=imported)
+    _draw(graph, tree, anew)
+    return graph
+
+
+@lru_cache(maxsize=1)
+def _drawn(tree: Tree) -> ImportGraph:
     graph = ImportGraph()
-    installed = [subject for subject in tree.subjects if not subject.is_test]
-    known = {subject.name for subject in installed}
-    for name in known:
-        graph.add_module(name)
-    for subject in installed:
+    for subject in _installed(tree):
+        graph.add_module(subject.name)
+    _draw(graph, tree, _installed(tree))
+    return graph
+
+
+def _draw(graph: ImportGraph, tree: Tree, subjects: Iterable[Subject]) -> None:
+    """Add what some files import."""
+    known = set(graph.modules)
+    for subject in subjects:
         for imported, line, text in tree.remember(subject, "imports", _imports(tree, subject)):
             if imported not in known:
                 known.add(imported)
@@ -29,7 +54,10 @@ def graph_of(tree: Tree) -> ImportGraph:
             graph.add_import(
                 importer=subject.name, imported=imported, line_number=line, line_contents=text
             )
-    return graph
+
+
+def _installed(tree: Tree) -> list[Subject]:
+    return [subject for subject in tree.subjects if not subject.is_test]
 
 
 def _imports(tree: Tree, subject: Subject) -> Callable[[], list[tuple[str, int, str]]]:

@@ -7,7 +7,7 @@ speak of; a package that is written into its layer is part of every contract tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -70,13 +70,10 @@ class Layers(LayersContract):
 
     def _in_tests(self, tree: Tree) -> Iterator[Finding]:
         level = {package: i for i, layer in enumerate(self.order) for package in layer}
-        for subject in tree.subjects:
-            if subject.is_test:
-                at = level.get(subject.package, 0)
-                reached = tree.remember(subject, "reached", partial(_first_of_each, tree, subject))
-                for root, use in reached.items():
-                    if root in level and root != subject.package and level[root] <= at:
-                        yield self._finding(subject, use, root)
+        key = ("beside or above", *level.items())
+        for subject, wrong in tree.gather(key, partial(_not_below, level)).values():
+            for root, use in wrong.items():
+                yield self._finding(subject, use, root)
 
     def _finding(self, subject: Subject, use: Use, root: str) -> Finding:
         guidance = " ".join(str(self.broken_contract_guidance or "").split())
@@ -85,11 +82,14 @@ class Layers(LayersContract):
         return Finding(subject.path, use.line, use.column, identity, what, guidance, root)
 
 
-def _first_of_each(tree: Tree, subject: Subject) -> dict[str, Use]:
-    """Map each package that a file reaches into to where it does first."""
+def _not_below(level: Mapping[str, int], tree: Tree, subject: Subject) -> dict[str, Use]:
+    """Map each package that a test reaches into, and mustn't, to where it does first."""
     found: dict[str, Use] = {}
-    for use in tree.uses(subject):
-        found.setdefault(use.target.partition(".")[0], use)
+    at = level.get(subject.package, 0)
+    for use in tree.uses(subject) if subject.is_test else ():
+        root = use.target.partition(".")[0]
+        if root != subject.package and level.get(root, at + 1) <= at:
+            found.setdefault(root, use)
     return found
 
 

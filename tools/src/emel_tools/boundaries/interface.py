@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from emel_tools.boundaries.contract import Checked
@@ -29,19 +29,16 @@ class Interface(Checked):
 
     def findings(self, tree: Tree) -> Iterator[Finding]:
         """List who reaches past the front door of another package."""
-        for subject in tree.subjects:
-            for use, what, owner in tree.remember(subject, "interface", self._of(tree, subject)):
+        for subject, broken in tree.gather("interface", self._of).values():
+            for use, what, owner in broken:
                 yield self.finding(subject, use, what, owner)
 
-    def _of(self, tree: Tree, subject: Subject) -> Callable[[], list[tuple[Use, str, str]]]:
-        def find() -> list[tuple[Use, str, str]]:
-            found: dict[tuple[int, str], tuple[Use, str, str]] = {}
-            for use in tree.uses(subject):
-                if (broken := self._broken(tree, subject, use)) is not None:
-                    found.setdefault((use.line, broken[0]), (use, *broken))
-            return list(found.values())
-
-        return find
+    def _of(self, tree: Tree, subject: Subject) -> list[tuple[Use, str, str]]:
+        found: dict[tuple[int, str], tuple[Use, str, str]] = {}
+        for use in tree.uses(subject):
+            if (broken := self._broken(tree, subject, use)) is not None:
+                found.setdefault((use.line, broken[0]), (use, *broken))
+        return list(found.values())
 
     def _broken(self, tree: Tree, subject: Subject, use: Use) -> tuple[str, str] | None:
         root, _, rest = use.target.removesuffix("()").partition(".")

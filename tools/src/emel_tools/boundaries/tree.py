@@ -70,6 +70,7 @@ class Tree:
         self._nodes: dict[str, tuple[ast.AST, ...]] = {}
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
+        self._gathered: dict[object, object] = {}
         self._settled: frozenset[str] | None = None
 
     def over(self, changes: Mapping[str, str]) -> Tree:
@@ -151,6 +152,28 @@ class Tree:
         if (subject.path, key) not in self._remembered:
             self._remembered[subject.path, key] = make()
         return cast("T", self._remembered[subject.path, key])
+
+    def differs(self, subject: Subject) -> bool:
+        """Whether a file means something else here than in the tree below."""
+        return subject.path in self._affected
+
+    def gather(
+        self, key: object, make: Callable[[Tree, Subject], T]
+    ) -> Mapping[str, tuple[Subject, T]]:
+        """Make something of every file, and keep what isn't empty, by path: seldom anything.
+
+        Of the tree below it is taken over but for the files that mean something else here.
+        """
+        if key not in self._gathered:
+            kept: dict[str, tuple[Subject, T]] = {}
+            todo: Iterable[Subject] = self.subjects
+            if self.below is not None:
+                below = self.below.gather(key, make)
+                kept = {path: each for path, each in below.items() if path not in self._affected}
+                todo = (subject for subject in todo if subject.path in self._affected)
+            made = ((subject, make(self, subject)) for subject in todo)
+            self._gathered[key] = kept | {each[0].path: each for each in made if each[1]}
+        return cast("Mapping[str, tuple[Subject, T]]", self._gathered[key])
 
     def member(self, path: str, name: str) -> Value | None:
         """Say what `name` is in the module of ours at `path`; None if there is no such module.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from importlinter import fields
@@ -44,23 +45,17 @@ class Vocabulary(Checked):
         allowed = Owners((*owners.entries, *self.entries("speakers")))
         words = frozenset(self.entries("words"))
         lower = frozenset(word.lower() for word in words - frozenset(self.entries("everyday")))
-        for subject in tree.subjects:
+        said = tree.gather(("spoken", words, lower), partial(_spoken, words, lower))
+        for subject, by_whom in said.values():
             if not allowed.include(subject):
                 seen: set[tuple[int, str]] = set()
-                for node, word in self._spoken(tree, subject, words, lower):
+                for node, word in by_whom:
                     use = Use(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, word)
                     if (use.line, word) not in seen:
                         seen.add((use.line, word))
                         coined = ", ".join(e for e in owners.entries if not e.startswith(TESTS))
                         what = f"{subject.name} says {word}, a word of {coined}"
                         yield self.finding(subject, use, what, coined)
-
-    @staticmethod
-    def _spoken(
-        tree: Tree, subject: Subject, words: frozenset[str], lower: frozenset[str]
-    ) -> list[tuple[ast.AST, str]]:
-        key = ("spoken", words, lower)
-        return tree.remember(subject, key, lambda: list(spoken(tree, subject, words, lower)))
 
     def unknown_words(self, tree: Tree) -> list[str]:
         """List the words that no owner defines: a misspelt one binds nobody."""
@@ -73,6 +68,12 @@ class Vocabulary(Checked):
         }
         named = (*self.entries("words"), *self.entries("everyday"))
         return [word for word in named if word not in coined]
+
+
+def _spoken(
+    words: frozenset[str], lower: frozenset[str], tree: Tree, subject: Subject
+) -> list[tuple[ast.AST, str]]:
+    return list(spoken(tree, subject, words, lower))
 
 
 def spoken(

@@ -23,6 +23,7 @@ import pytest
 from emel_tools.boundaries import table
 from emel_tools.boundaries.check import contracts, tree_at
 from emel_tools.boundaries.graph import graph_of
+from emel_tools.scope.observed import unnoted
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANTED = Path(__file__).with_name("planted")
@@ -51,6 +52,19 @@ def plant(path):
 
 VIOLATIONS = [plant(path) for path in sorted((PLANTED / "violations").glob("*.txt"))]
 INNOCENT = [plant(path) for path in sorted((PLANTED / "innocent").glob("*.txt"))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stage():
+    """Say what of the packages the plants depend on, which is little of what is read here.
+
+    It is the checker that is tried, on a stage; what stands there is judged by boundaries/table.
+    A plant depends on the file that it is appended to, and on what its packages hand out.
+    """
+    for package in tree_at(ROOT).packages:
+        (package.source / "__init__.py").read_bytes()
+    with unnoted():
+        yield
 
 
 @pytest.fixture(scope="module")

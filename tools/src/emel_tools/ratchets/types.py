@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emel_tools import workspace
 from emel_tools.findings import Finding
-from emel_tools.ratchets import pyright
+from emel_tools.ratchets import kept
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.holes import holes
 from emel_tools.ratchets.scopes import Source
@@ -27,7 +27,7 @@ def outcomes(job: Job) -> Iterator[Outcome]:
     }
     owners = {path: shard for shard, paths in files.items() for path in paths}
     try:
-        checked = pyright.check(root, job.folder / "types", list(owners))
+        checked = kept.check(root, job.folder / "types", list(owners), anew=job.full)
         places = divided(checked.places, owners.__getitem__)
     except BrokenToolError as error:
         yield from (Outcome(shard, "nothing", [error.finding()]) for shard in job.shards)

@@ -1,0 +1,131 @@
+"""What a file shows to those that import it, and so which files a change can concern by its types.
+
+Every function here states what it answers with; whoever imports one sees that, and not its body.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from emel_tools.workspace import shards
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DOCUMENTED: Final = (ast.Module, ast.ClassDef, *_FUNCTIONS)
+
+
+class Face(msgspec.Struct, frozen=True):
+    """What is known of one file by its text alone."""
+
+    interface: str
+    """A digest of what it shows: its code, without the bodies of functions that nobody looks into,
+    without lines, comments and docstrings."""
+    imports: frozenset[str]
+    """Dotted names that it imports, or may: each parent, and each name out of a module."""
+
+
+def face(text: bytes, home: str) -> Face:
+    """Read a file whose relative imports start at the package `home`; as it is, if it is broken."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return Face(_digest(text), frozenset())
+    named = {name for node in ast.walk(tree) for name in _named(node, home)}
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED):
+            _shorten(node)
+    shown = ast.dump(tree).encode("utf-8", "surrogatepass")
+    parents = {
+        ".".join(name.split(".")[:n]) for name in named for n in range(1, name.count(".") + 1)
+    }
+    return Face(_digest(shown), frozenset(named | parents))
+
+
+def digests(root: Path, read: Mapping[Path, bytes], faces: dict[str, Face]) -> dict[Path, str]:
+    """Digest of each file what its types hang on: its text, and what it imports, however far.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    read
+        The files, with their text.
+    faces
+        What is known of files by the digest of their text and home; what is missing is added, and
+        what no file needs any more is dropped.
+    """
+    modules = {name: path for path, name in _modules(root)}
+    homes = {path: _home(path, name) for name, path in modules.items()}
+    known: dict[str, Face] = {}
+
+    @cache
+    def of(path: Path) -> Face:
+        text = read[path] if path in read else path.read_bytes()
+        key = _digest(text + b"\0" + homes.get(path, "").encode())
+        known[key] = faces.get(key) or face(text, homes.get(path, ""))
+        return known[key]
+
+    @cache
+    def imported(path: Path) -> frozenset[Path]:
+        return frozenset(modules[name] for name in of(path).imports if name in modules)
+
+    def digest(path: Path) -> str:
+        reached, todo = {path}, [path]
+        for each in todo:  # grows while it is read
+            todo += imported(each) - reached
+            reached |= imported(each)
+        shown = sorted(f"{p.relative_to(root).as_posix()} {of(p).interface}" for p in reached)
+        return _digest(read[path] + "\n".join(shown).encode())
+
+    found = {path: digest(path) for path in read}
+    faces.clear()
+    faces.update(known)
+    return found
+
+
+def _modules(root: Path) -> Iterator[tuple[Path, str]]:
+    for package in shards(root):
+        for path in sorted(package.source.rglob("*.py")):
+            parts = path.relative_to(package.source.parent).with_suffix("").parts
+            yield path, ".".join(parts).removesuffix(".__init__")
+
+
+def _home(path: Path, name: str) -> str:
+    return name if path.name == "__init__.py" else name.rpartition(".")[0]
+
+
+def _named(node: ast.AST, home: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = home.split(".")[: len(home.split(".")) - node.level + 1] if node.level else []
+        module = ".".join([*above, *([node.module] if node.module else [])])
+        yield module
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _shorten(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Leave out what no importing file's types can hang on."""
+    if ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:]
+    if isinstance(node, _FUNCTIONS) and node.returns is not None and not _leaves_marks(node):
+        node.body = []
+
+
+def _leaves_marks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a body gives attributes or names of others their types."""
+    return any(
+        isinstance(node, (ast.Global, ast.Nonlocal))
+        or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+        for node in ast.walk(function)
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,167 @@
+"""Which files are checked for their types again, and which results are taken over."""
+
+import pytest
+
+from emel_tools.ratchets.broken import BrokenToolError
+from emel_tools.ratchets.kept import check
+from emel_tools.ratchets.pyright import Checked
+from emel_tools.ratchets.tally import Place
+
+LOW = '''"""The lowest."""
+
+LIMIT: int = 3
+
+
+class Low:
+    def __init__(self) -> None:
+        self.size = 1
+
+    def double(self) -> int:
+        """Twice."""
+        return 2 * self.size
+
+
+def bare(value):
+    return value
+'''
+FILES = {
+    "pyproject.toml": "[tool.basedpyright]\n",
+    "tools/pyproject.toml": '[project]\nname = "emel-tools"\n',
+    "packages/low/pyproject.toml": '[project]\nname = "emel-low"\n',
+    "packages/low/src/emel_low/__init__.py": "from emel_low.low import Low as Low\n",
+    "packages/low/src/emel_low/low.py": LOW,
+    "packages/low/src/emel_low/alone.py": "ALONE = 1\n",
+    "packages/high/pyproject.toml": '[project]\nname = "emel-high"\n',
+    "packages/high/src/emel_high/__init__.py": "",
+    "packages/high/src/emel_high/middle.py": "def late() -> None:\n    from emel_low import Low\n",
+    "packages/high/src/emel_high/top.py": "from . import middle\n",
+}
+USES_LOW = {"low/__init__", "low/low", "high/middle", "high/top"}
+
+
+class Looks:
+    """Says one thing of each file, and which it was asked for."""
+
+    def __init__(self):
+        self.asked = set()
+
+    def __call__(self, _root, _folder, files):
+        self.asked = {"/".join(path.with_suffix("").parts[-2:])[5:] for path in files}
+        return Checked([Place(path, 1, 2, "rule", path.name) for path in files], len(files))
+
+
+@pytest.fixture
+def root(tmp_path):
+    for path, text in FILES.items():
+        write(tmp_path, path, text)
+    return tmp_path
+
+
+def write(root, path, text):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text, "utf-8")
+
+
+def low(root, old, new):
+    assert old in LOW
+    write(root, "packages/low/src/emel_low/low.py", LOW.replace(old, new))
+
+
+def checked(root, *, anew=False, look=None):
+    files = sorted((root / "packages").rglob("*.py"))
+    look = look or Looks()
+    answer = check(root, root / "kept", files, anew=anew, look=look)
+    assert answer.files == len(files)
+    assert sorted(answer.places) == [Place(path, 1, 2, "rule", path.name) for path in files]
+    return getattr(look, "asked", None)
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_what_has_not_changed_is_not_looked_at_again(root):
+    assert len(checked(root)) == 6
+    assert checked(root) == set()
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return 2 * self.size", "return self.size + self.size"),
+        ("Twice.", "Two times."),
+        ("LIMIT: int", "# The most.\nLIMIT: int"),
+    ],
+)
+def test_what_only_a_file_itself_sees_concerns_no_other(root, old, new):
+    checked(root)
+    low(root, old, new)
+    assert checked(root) == {"low/low"}
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("-> int:", "-> float:"),
+        ("self.size = 1", "self.size = 1.5"),
+        ("return value", "return [value]"),
+        ("LIMIT: int = 3", "LIMIT: int = 4"),
+        ("class Low:", "class Low(int):"),
+    ],
+)
+def test_what_others_see_concerns_all_that_import_it_however_far(root, old, new):
+    checked(root)
+    low(root, old, new)
+    assert checked(root) == USES_LOW
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_a_module_that_comes_concerns_who_would_import_it(root):
+    write(root, "packages/high/src/emel_high/top.py", "from emel_low import later\n")
+    checked(root)
+    write(root, "packages/low/src/emel_low/later.py", "LATER = 1\n")
+    assert checked(root) == {"low/later", "high/top"}
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    "path", ["pyproject.toml", "tools/constraints.txt", "typings/gguf/__init__.pyi"]
+)
+def test_other_settings_concern_every_file(root, path):
+    checked(root)
+    write(root, path, "# news\n")
+    assert len(checked(root)) == 6
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_the_full_scope_takes_nothing_over(root):
+    checked(root)
+    assert len(checked(root, anew=True)) == 6
+    assert checked(root) == set()
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_what_was_kept_and_cannot_be_read_is_looked_at_again(root):
+    checked(root)
+    (root / "kept" / "kept.json").write_text("{")
+    assert len(checked(root)) == 6
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_a_check_that_fails_or_leaves_files_out_is_not_kept(root):
+    def broken(*_):
+        raise BrokenToolError("basedpyright", 3, "no")
+
+    files = sorted((root / "packages").rglob("*.py"))
+    with pytest.raises(BrokenToolError):
+        check(root, root / "kept", files, anew=False, look=broken)
+    answer = check(root, root / "kept", files, anew=False, look=lambda *_: Checked([], 3))
+    assert answer.files == 3
+    assert len(checked(root)) == 6
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_a_file_that_is_no_python_is_looked_at_as_it_is(root):
+    write(root, "packages/low/src/emel_low/low.py", "def (:\n")
+    checked(root)
+    write(root, "packages/low/src/emel_low/low.py", "def ((:\n")
+    assert checked(root) == USES_LOW

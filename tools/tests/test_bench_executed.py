@@ -46,7 +46,7 @@ def altered(tmp_path, code, names=NAMES):
     return is_altered(executed, tmp_path / "now", tmp_path / "before")
 
 
-@pytest.mark.behaviour("GATE-54")
+@pytest.mark.behaviour("GATE-105")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -61,7 +61,7 @@ def test_what_runs_and_differs_is_seen(tmp_path, old, new):
     assert altered(tmp_path, CODE.replace(old, new))
 
 
-@pytest.mark.behaviour("GATE-54")
+@pytest.mark.behaviour("GATE-105")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -76,7 +76,7 @@ def test_what_does_not_run_or_says_something_is_no_difference(tmp_path, old, new
     assert not altered(tmp_path, CODE.replace(old, new))
 
 
-@pytest.mark.behaviour("GATE-54")
+@pytest.mark.behaviour("GATE-105")
 def test_code_that_is_new_differs(tmp_path):
     assert altered(tmp_path, CODE, ("Work.twice",)) is False  # in no state, of the same text
     assert altered(tmp_path, CODE + "\n\ndef late():\n    return 1\n", ("late",))
@@ -84,7 +84,7 @@ def test_code_that_is_new_differs(tmp_path):
     assert is_altered([f"{PATH}:Work"], tmp_path / "now", tmp_path / "before")
 
 
-@pytest.mark.behaviour("GATE-54")
+@pytest.mark.behaviour("GATE-105")
 def test_functions_of_a_case_are_seen_in_every_thread():
     case = next(case for case in cases_of("io_staged"))
     order = Order(str(ROOT), "", "io_staged", (case.name,), 0, watch=True)
@@ -93,7 +93,7 @@ def test_functions_of_a_case_are_seen_in_every_thread():
     assert {"strategy.py:<module>", "_ring.py:Ring.move", "_ring.py:Reader._work"} <= names
 
 
-@pytest.mark.behaviour("GATE-54")
+@pytest.mark.behaviour("GATE-105")
 def test_whoever_watched_before_the_case_is_gone_afterwards():
     watch = Watch(ROOT)
     with watch.watching():

@@ -76,13 +76,13 @@ def checked(root, *, anew=False, look=None):
     return getattr(look, "asked", None)
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 def test_what_has_not_changed_is_not_looked_at_again(root):
     assert len(checked(root)) == 6
     assert checked(root) == set()
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -97,7 +97,7 @@ def test_what_only_a_file_itself_sees_concerns_no_other(root, old, new):
     assert checked(root) == {"low/low"}
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -114,7 +114,7 @@ def test_what_others_see_concerns_all_that_import_it_however_far(root, old, new)
     assert checked(root) == USES_LOW
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 def test_a_module_that_comes_concerns_who_would_import_it(root):
     write(root, "packages/high/src/emel_high/top.py", "from emel_low import later\n")
     checked(root)
@@ -122,7 +122,7 @@ def test_a_module_that_comes_concerns_who_would_import_it(root):
     assert checked(root) == {"low/later", "high/top"}
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 @pytest.mark.parametrize(
     "path", ["pyproject.toml", "tools/constraints.txt", "typings/gguf/__init__.pyi"]
 )
@@ -132,21 +132,21 @@ def test_other_settings_concern_every_file(root, path):
     assert len(checked(root)) == 6
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 def test_the_full_scope_takes_nothing_over(root):
     checked(root)
     assert len(checked(root, anew=True)) == 6
     assert checked(root) == set()
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 def test_what_was_kept_and_cannot_be_read_is_looked_at_again(root):
     checked(root)
     (root / "kept" / "kept.json").write_text("{")
     assert len(checked(root)) == 6
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 def test_a_check_that_fails_or_leaves_files_out_is_not_kept(root):
     def broken(*_):
         raise BrokenToolError("basedpyright", 3, "no")
@@ -159,7 +159,7 @@ def test_a_check_that_fails_or_leaves_files_out_is_not_kept(root):
     assert len(checked(root)) == 6
 
 
-@pytest.mark.behaviour("GATE-53")
+@pytest.mark.behaviour("GATE-104")
 def test_a_file_that_is_no_python_is_looked_at_as_it_is(root):
     write(root, "packages/low/src/emel_low/low.py", "def (:\n")
     checked(root)

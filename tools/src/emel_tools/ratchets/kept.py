@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -86,8 +85,8 @@ def _read(path: Path, settings: str) -> _Kept:
 
 
 def _settings(root: Path) -> str:
-    """Digest what the verdict on every file hangs on."""
-    content = hashlib.sha256(f"{sys.version} {version('basedpyright')}".encode())
+    """Digest what the verdict on every file hangs on; the checker's version is pinned there."""
+    content = hashlib.sha256(sys.version.encode())
     for glob in _CONFIGURATION:
         for path in sorted(root.glob(glob)):
             if path.is_file():

@@ -78,15 +78,13 @@ def check(root: Path, folder: Path, files: Sequence[Path]) -> Checked:
     folder
         Where the configuration of this call is written.
     files
-        What to look at, whatever the configuration includes and excludes.
+        What to look at, one or more, whatever the configuration includes and excludes.
 
     Raises
     ------
     BrokenToolError
         basedpyright can't do it, for example because its configuration is wrong.
     """
-    if not files:
-        return Checked([], 0)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "pyrightconfig.json"
     extends = os.path.relpath(root / PROJECT, folder)

@@ -1,11 +1,16 @@
 """Which files are checked for their types again, and which results are taken over."""
 
+import json
+import sys
+
 import pytest
 
+from emel_tools.ratchets import kept, types
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.kept import check
 from emel_tools.ratchets.pyright import Checked
 from emel_tools.ratchets.tally import Place
+from emel_tools.running import Job
 
 LOW = '''"""The lowest."""
 
@@ -23,6 +28,11 @@ class Low:
 
 def bare(value):
     return value
+
+
+def raise_limit() -> None:
+    global LIMIT
+    LIMIT = 5
 '''
 FILES = {
     "pyproject.toml": "[tool.basedpyright]\n",
@@ -88,6 +98,7 @@ def test_what_has_not_changed_is_not_looked_at_again(root):
     [
         ("return 2 * self.size", "return self.size + self.size"),
         ("Twice.", "Two times."),
+        ("The lowest.", "The last."),
         ("LIMIT: int", "# The most.\nLIMIT: int"),
     ],
 )
@@ -106,6 +117,8 @@ def test_what_only_a_file_itself_sees_concerns_no_other(root, old, new):
         ("return value", "return [value]"),
         ("LIMIT: int = 3", "LIMIT: int = 4"),
         ("class Low:", "class Low(int):"),
+        ("return 2 * self.size", "..."),
+        ("LIMIT = 5", "LIMIT = 5.5"),
     ],
 )
 def test_what_others_see_concerns_all_that_import_it_however_far(root, old, new):
@@ -123,12 +136,42 @@ def test_a_module_that_comes_concerns_who_would_import_it(root):
 
 
 @pytest.mark.behaviour("GATE-104")
+def test_a_module_is_imported_with_the_packages_that_it_lies_in(root):
+    write(root, "packages/high/src/emel_high/top.py", "import emel_low.alone\n")
+    checked(root)
+    low(root, "-> int:", "-> float:")
+    assert checked(root) == USES_LOW
+
+
+@pytest.mark.behaviour("GATE-104")
 @pytest.mark.parametrize(
     "path", ["pyproject.toml", "tools/constraints.txt", "typings/gguf/__init__.pyi"]
 )
 def test_other_settings_concern_every_file(root, path):
     checked(root)
     write(root, path, "# news\n")
+    assert len(checked(root)) == 6
+
+
+@pytest.mark.behaviour("GATE-104")
+def test_a_stub_without_a_line_is_news_as_well(root):
+    checked(root)
+    write(root, "typings/gguf/__init__.pyi", "")
+    assert len(checked(root)) == 6
+
+
+@pytest.mark.behaviour("GATE-104")
+def test_another_python_concerns_every_file(root, monkeypatch):
+    checked(root)
+    monkeypatch.setattr(sys, "version", "3.99")
+    assert len(checked(root)) == 6
+
+
+@pytest.mark.behaviour("GATE-104")
+def test_another_way_of_checking_concerns_every_file(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "_OWN", tmp_path / "own")
+    checked(root)
+    write(tmp_path, "own/pyright.py", "SHOWN = True\n")
     assert len(checked(root)) == 6
 
 
@@ -156,6 +199,9 @@ def test_a_check_that_fails_or_leaves_files_out_is_not_kept(root):
         check(root, root / "kept", files, anew=False, look=broken)
     answer = check(root, root / "kept", files, anew=False, look=lambda *_: Checked([], 3))
     assert answer.files == 3
+    # One that spells a file otherwise has said something of one that would then be kept as clean.
+    other = Checked([Place(root / "elsewhere.py", 1, 2, "rule", "what")], len(files))
+    assert check(root, root / "kept", files, anew=False, look=lambda *_: other) == other
     assert len(checked(root)) == 6
 
 
@@ -165,3 +211,29 @@ def test_a_file_that_is_no_python_is_looked_at_as_it_is(root):
     checked(root)
     write(root, "packages/low/src/emel_low/low.py", "def ((:\n")
     assert checked(root) == USES_LOW
+
+
+@pytest.mark.behaviour("GATE-104")
+def test_nothing_is_kept_of_what_is_no_more(root):
+    checked(root)
+    low(root, "-> int:", "-> float:")
+    (root / "packages/low/src/emel_low/alone.py").unlink()
+    checked(root)
+    low(root, "-> int:", "-> str:")
+    checked(root)
+    held = json.loads((root / "kept" / "kept.json").read_text())
+    assert len(held["results"]) == len(held["faces"]) == 5
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize("full", [False, True])
+def test_the_lane_takes_results_over_unless_everything_was_asked_for(root, monkeypatch, full):
+    asked = []
+
+    def look(_root, _folder, files, *, anew):
+        asked.append(anew)
+        return Checked([], len(files))
+
+    monkeypatch.setattr(kept, "check", look)
+    assert list(types.outcomes(Job(root, ("low",), full, "", 0)))
+    assert asked == [full]

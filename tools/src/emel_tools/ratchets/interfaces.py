@@ -114,13 +114,17 @@ def _shorten(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFuncti
     """Leave out what no importing file's types can hang on."""
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:]
-    if isinstance(node, _FUNCTIONS) and node.returns is not None and not _leaves_marks(node):
-        node.body = []
+    if isinstance(node, _FUNCTIONS) and node.returns is not None and not _is_seen(node):
+        node.body = [ast.Return(None)]
 
 
-def _leaves_marks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a body gives attributes or names of others their types."""
-    return any(
+def _is_seen(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a body says something to others: gives attributes or globals their types, or is none.
+
+    A method of a protocol that does nothing is left to whoever inherits it.
+    """
+    does_nothing = all(isinstance(e, (ast.Expr, ast.Pass, ast.Raise)) for e in function.body)
+    return does_nothing or any(
         isinstance(node, (ast.Global, ast.Nonlocal))
         or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
         for node in ast.walk(function)

@@ -18,6 +18,8 @@ from emel_tools.ratchets.tally import Place
 Look: TypeAlias = Callable[[Path, Path, Sequence[Path]], Checked]
 """Checks files: the repository, a folder to write to, the files."""
 _CONFIGURATION: Final = ("pyproject.toml", "tools/constraints.txt", "typings/**/*")
+_OWN: Final = Path(__file__).parent
+"""Where it stands how files are checked, and what is kept."""
 _Said: TypeAlias = tuple[int, int, str, str]
 
 
@@ -87,8 +89,9 @@ def _read(path: Path, settings: str) -> _Kept:
 def _settings(root: Path) -> str:
     """Digest what the verdict on every file hangs on; the checker's version is pinned there."""
     content = hashlib.sha256(sys.version.encode())
-    for glob in _CONFIGURATION:
-        for path in sorted(root.glob(glob)):
-            if path.is_file():
-                content.update(path.read_bytes())
+    configuration = [path for glob in _CONFIGURATION for path in sorted(root.glob(glob))]
+    for path in (*configuration, *sorted(_OWN.glob("*.py"))):
+        if path.is_file():
+            text = path.read_bytes()
+            content.update(f"{path} {len(text)}\n".encode() + text)
     return content.hexdigest()

@@ -31,10 +31,11 @@ class Blocks:
 
     def __init__(self, *, by_reference=None, by_control=1.0, problem="", runs=("new.py:work",)):
         self.by_reference, self.by_control, self.problem = by_reference, by_control, problem
-        self.orders, self.runs = [], runs
+        self.orders, self.watched, self.runs = [], 0, runs
 
     def __call__(self, order):
         if order.watch:
+            self.watched += 1
             return msgspec.json.encode(dict.fromkeys(order.cases, self.runs))
         self.orders.append(order)
         if order.profile:
@@ -113,6 +114,7 @@ def test_the_code_that_was_recorded_is_sampled_once_and_never_news():
     run = Blocks(by_control=9.0)
     outcome = judge(run, RECORDED, RECORDED, same=True).outcome()
     assert (outcome.measured, len(run.orders), run.orders[0].reference) == (RECORDED, 1, "")
+    assert run.watched == 0  # there is nothing that it could run otherwise
 
 
 @pytest.mark.behaviour("GATE-46")

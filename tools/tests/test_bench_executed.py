@@ -77,11 +77,30 @@ def test_what_does_not_run_or_says_something_is_no_difference(tmp_path, old, new
 
 
 @pytest.mark.behaviour("GATE-105")
+def test_what_a_handler_covers_is_code_as_well(tmp_path):
+    """The instructions are the same, and only the table of handlers differs."""
+    body = "def work():\n    try:\n        a()\n{}    except OSError:\n        c()\n{}"
+    for state, inside, after in (
+        ("now", "        b()\n", ""),
+        ("before", "", "    else:\n        b()\n"),
+    ):
+        path = tmp_path / state / PATH
+        path.parent.mkdir(parents=True)
+        path.write_text(body.format(inside, after))
+    assert is_altered([f"{PATH}:work"], tmp_path / "now", tmp_path / "before")
+
+
+@pytest.mark.behaviour("GATE-105")
 def test_code_that_is_new_differs(tmp_path):
     assert altered(tmp_path, CODE, ("Work.twice",)) is False  # in no state, of the same text
     assert altered(tmp_path, CODE + "\n\ndef late():\n    return 1\n", ("late",))
     (tmp_path / "before" / PATH).unlink()
     assert is_altered([f"{PATH}:Work"], tmp_path / "now", tmp_path / "before")
+
+
+@pytest.mark.behaviour("GATE-105")
+def test_a_case_of_which_nothing_was_seen_is_timed(tmp_path):
+    assert altered(tmp_path, CODE, ())
 
 
 @pytest.mark.behaviour("GATE-105")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
@@ -44,13 +44,13 @@ class Watch:
             self.seen.add(f"{path}{_SEPARATOR}{code.co_qualname}")
 
 
-def is_altered(executed: Iterable[str], now: Path, before: Path) -> bool:
+def is_altered(executed: Collection[str], now: Path, before: Path) -> bool:
     """Whether any of these functions isn't, instruction by instruction, what it was.
 
     Parameters
     ----------
     executed
-        Functions as `Watch` names them.
+        Functions as `Watch` names them; of none at all it can't be told, so they count as altered.
     now, before
         Roots of two states of the repository. Comments and docstrings make no difference.
     """
@@ -58,7 +58,8 @@ def is_altered(executed: Iterable[str], now: Path, before: Path) -> bool:
     for name in executed:
         path, _, function = name.partition(_SEPARATOR)
         by_path.setdefault(path, set()).add(function)
-    return any(_differ(now / path, before / path, names) for path, names in by_path.items())
+    differ = (_differ(now / path, before / path, names) for path, names in by_path.items())
+    return not executed or any(differ)
 
 
 def _differ(now: Path, before: Path, names: set[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from importlinter import fields
 
@@ -27,8 +26,11 @@ class Capability(Checked):
         """List who does without being an owner."""
         owners = Owners(self.entries("owners"))
         capability = self.text("capability")
-        needing = tree.gather(("capability", capability), partial(_needing, capability))
-        for subject, needed in needing.values():
+
+        def needing(tree: Tree, subject: Subject) -> Iterator[Use]:
+            return first_of_each(tree.uses(subject), capability)
+
+        for subject, needed in tree.gather(("capability", capability), needing).values():
             if not owners.include(subject):
                 for use in needed:
                     yield self._finding(subject, use, capability, owners)
@@ -42,10 +44,6 @@ class Capability(Checked):
     def _finding(self, subject: Subject, use: Use, capability: str, owners: Owners) -> Finding:
         what = f"{subject.name} {DOES[capability]}: {spelled(use.target)}"
         return self.finding(subject, use, what, owners.beside(subject))
-
-
-def _needing(capability: str, tree: Tree, subject: Subject) -> list[Use]:
-    return list(first_of_each(tree.uses(subject), capability))
 
 
 def first_of_each(found: tuple[Use, ...], capability: str) -> Iterator[Use]:

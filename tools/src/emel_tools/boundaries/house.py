@@ -7,7 +7,7 @@ speak of; a package that is written into its layer is part of every contract tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -72,7 +72,7 @@ class Layers(LayersContract):
         level = {package: i for i, layer in enumerate(self.order) for package in layer}
         key = ("beside or above", *level.items())
         for subject, wrong in tree.gather(key, partial(_not_below, level)).values():
-            for root, use in wrong.items():
+            for root, use in wrong:
                 yield self._finding(subject, use, root)
 
     def _finding(self, subject: Subject, use: Use, root: str) -> Finding:
@@ -82,15 +82,15 @@ class Layers(LayersContract):
         return Finding(subject.path, use.line, use.column, identity, what, guidance, root)
 
 
-def _not_below(level: Mapping[str, int], tree: Tree, subject: Subject) -> dict[str, Use]:
-    """Map each package that a test reaches into, and mustn't, to where it does first."""
+def _not_below(level: Mapping[str, int], tree: Tree, subject: Subject) -> Iterable[tuple[str, Use]]:
+    """List each package that a test reaches into, and mustn't, with where it does first."""
     found: dict[str, Use] = {}
     at = level.get(subject.package, 0)
     for use in tree.uses(subject) if subject.is_test else ():
         root = use.target.partition(".")[0]
         if root != subject.package and level.get(root, at + 1) <= at:
             found.setdefault(root, use)
-    return found
+    return found.items()
 
 
 class Protected(ProtectedContract):

@@ -33,12 +33,12 @@ class Interface(Checked):
             for use, what, owner in broken:
                 yield self.finding(subject, use, what, owner)
 
-    def _of(self, tree: Tree, subject: Subject) -> list[tuple[Use, str, str]]:
+    def _of(self, tree: Tree, subject: Subject) -> Iterable[tuple[Use, str, str]]:
         found: dict[tuple[int, str], tuple[Use, str, str]] = {}
         for use in tree.uses(subject):
             if (broken := self._broken(tree, subject, use)) is not None:
                 found.setdefault((use.line, broken[0]), (use, *broken))
-        return list(found.values())
+        return found.values()
 
     def _broken(self, tree: Tree, subject: Subject, use: Use) -> tuple[str, str] | None:
         root, _, rest = use.target.removesuffix("()").partition(".")

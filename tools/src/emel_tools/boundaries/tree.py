@@ -158,22 +158,22 @@ class Tree:
         return subject.path in self._affected
 
     def gather(
-        self, key: object, make: Callable[[Tree, Subject], T]
-    ) -> Mapping[str, tuple[Subject, T]]:
-        """Make something of every file, and keep what isn't empty, by path: seldom anything.
+        self, key: object, find: Callable[[Tree, Subject], Iterable[T]]
+    ) -> Mapping[str, tuple[Subject, tuple[T, ...]]]:
+        """Find something in every file, and list those that hold any by path, each with all of it.
 
         Of the tree below it is taken over but for the files that mean something else here.
         """
         if key not in self._gathered:
-            kept: dict[str, tuple[Subject, T]] = {}
+            kept: dict[str, tuple[Subject, tuple[T, ...]]] = {}
             todo: Iterable[Subject] = self.subjects
             if self.below is not None:
-                below = self.below.gather(key, make)
+                below = self.below.gather(key, find)
                 kept = {path: each for path, each in below.items() if path not in self._affected}
                 todo = (subject for subject in todo if subject.path in self._affected)
-            made = ((subject, make(self, subject)) for subject in todo)
-            self._gathered[key] = kept | {each[0].path: each for each in made if each[1]}
-        return cast("Mapping[str, tuple[Subject, T]]", self._gathered[key])
+            found = ((subject, tuple(find(self, subject))) for subject in todo)
+            self._gathered[key] = kept | {each[0].path: each for each in found if each[1]}
+        return cast("Mapping[str, tuple[Subject, tuple[T, ...]]]", self._gathered[key])
 
     def member(self, path: str, name: str) -> Value | None:
         """Say what `name` is in the module of ours at `path`; None if there is no such module.

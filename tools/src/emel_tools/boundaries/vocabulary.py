@@ -45,11 +45,11 @@ class Vocabulary(Checked):
         allowed = Owners((*owners.entries, *self.entries("speakers")))
         words = frozenset(self.entries("words"))
         lower = frozenset(word.lower() for word in words - frozenset(self.entries("everyday")))
-        said = tree.gather(("spoken", words, lower), partial(_spoken, words, lower))
-        for subject, by_whom in said.values():
+        find = partial(spoken, words, lower)
+        for subject, said_there in tree.gather(("spoken", words, lower), find).values():
             if not allowed.include(subject):
                 seen: set[tuple[int, str]] = set()
-                for node, word in by_whom:
+                for node, word in said_there:
                     use = Use(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, word)
                     if (use.line, word) not in seen:
                         seen.add((use.line, word))
@@ -70,14 +70,8 @@ class Vocabulary(Checked):
         return [word for word in named if word not in coined]
 
 
-def _spoken(
-    words: frozenset[str], lower: frozenset[str], tree: Tree, subject: Subject
-) -> list[tuple[ast.AST, str]]:
-    return list(spoken(tree, subject, words, lower))
-
-
 def spoken(
-    tree: Tree, subject: Subject, words: frozenset[str], lower: frozenset[str]
+    words: frozenset[str], lower: frozenset[str], tree: Tree, subject: Subject
 ) -> Iterator[tuple[ast.AST, str]]:
     """Find the words that a file says, each with its node."""
     names = tree.names(subject)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from emel_tools.gates import boundaries, coverage, tests
-from emel_tools.running import Job
+from emel_tools.running import Job, Reads
 from emel_tools.suites import collection, command, missing, parts, record, verdict
 from emel_tools.suites.changed import changed
 from emel_tools.suites.parts import Part
@@ -352,6 +352,14 @@ def test_every_part_of_the_gate_is_a_shard_and_coverage_waits_for_all_of_them(re
     assert counted == {
         "disk": ("tests/disk-1-of-2", "tests/disk-2-of-2"),
         "tools": ("tests/tools",),
+    }
+
+
+@pytest.mark.behaviour("GATE-22")
+def test_lines_are_counted_where_a_package_itself_changes(repo):
+    assert {shard.name: shard.reads for shard in coverage.LANE.shards(repo)} == {
+        "disk": Reads(own=("disk",)),
+        "tools": Reads(own=("tools",)),
     }
 
 

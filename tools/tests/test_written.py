@@ -294,6 +294,12 @@ def test_a_test_file_that_belongs_to_no_suite_is_found(read, path):
 
 
 @pytest.mark.behaviour("GATE-25")
+@pytest.mark.parametrize("path", [".nox/env/lib/test_face.py", "packages/disk/build/test_face.py"])
+def test_what_was_built_or_installed_holds_no_tests_of_ours(read, path):
+    assert read(f"def test_a():\n{CHECKED}", path) == []
+
+
+@pytest.mark.behaviour("GATE-25")
 def test_tests_in_a_file_that_is_not_named_as_one_are_found(read):
     found = read(f"def test_a():\n{CHECKED}", "packages/disk/tests/faces.py")
     assert found == [("uncollected", "packages/disk/tests/faces.py:1")]

@@ -3,12 +3,15 @@
 import contextlib
 import itertools
 import threading
+from collections import deque
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from emel_io_read import ReadStrategy
 from emel_io_read._calls import Limits
-from emel_io_read._workers import threads_for
+from emel_io_read._workers import Workers, threads_for
 from emel_io_read.testing import CountingPort, Fault
 
 MIB = 1024 * 1024
@@ -114,6 +117,20 @@ def test_a_thread_that_is_done_takes_from_the_others(make, batch, small):
     first = made[:6]
     assert first == sorted(first), "its own share lies together, and is read front to back"
     assert made[6:] == [8192 * n for n in (5, 4, 3, 2, 1)], "then the tail of the other"
+
+
+@pytest.mark.behaviour("READ-05")
+def test_a_call_that_another_thread_was_faster_to_take_is_looked_for_no_more():
+    class Raced(deque):
+        def pop(self):
+            self.clear()
+            return super().pop()
+
+    reading = SimpleNamespace(calls=SimpleNamespace(nbytes=np.ones(3, np.int64)))
+    workers = Workers(None, reading, count=3, bounces=[], progress=None)
+    workers._shares = [deque(), Raced([1, 2]), deque([7])]
+    assert workers._next(0) == 7
+    assert workers._next(0) is None
 
 
 @pytest.mark.behaviour("READ-05")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -140,15 +141,11 @@ class Workers:
 
     def _next(self, number: int) -> int | None:
         """Take the next call of a share, or the last one of the share that has most left."""
-        try:
+        with suppress(IndexError):
             return self._shares[number].popleft()
-        except IndexError:
-            pass
         while any(self._shares):
-            try:
+            with suppress(IndexError):  # another thread was faster
                 return max(self._shares, key=len).pop()
-            except IndexError:  # another thread was faster
-                continue
         return None
 
     def _tell(self) -> None:

@@ -15,18 +15,18 @@ from emel_tools.timing.buckets import bucket_of, holds
 from emel_tools.timing.verdict import Times, outcome
 
 
-def lane(*, together=False):
-    return Lane("disk", "it spins", lambda _: SHARDS, lambda _: (), together=together)
+def lane(**how):
+    return Lane("disk", "it spins", lambda _: SHARDS, lambda _: (), **how)
 
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARDS = [Shard("disk", name, Reads(), 100) for name in ("a", "b")]
 
 
-def heard(root, taken, recorded, *, warm=True, together=False, shards=SHARDS):
+def heard(root, taken, recorded, *, warm=True, shards=SHARDS, **how):
     """Judge as the gate does, and list what is news, with the reason."""
     keys = frozenset(shard.key for shard in shards) if warm else frozenset()
-    found = outcome(lane(together=together), shards, recorded, Times(taken, keys))
+    found = outcome(lane(**how), shards, recorded, Times(taken, keys))
     path = lines.path_of(root, "timing", "disk")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(lines.text_of({name: str(n) for name, n in recorded.items()}))
@@ -87,6 +87,14 @@ def test_the_first_run_in_an_environment_may_take_longer_but_not_any_time(tmp_pa
     assert heard(tmp_path, {"disk/a": 7.0, "disk/b": 1.0}, recorded, warm=False) == []
     assert len(heard(tmp_path, {"disk/a": 7.0, "disk/b": 1.0}, recorded)) == 2
     assert len(heard(tmp_path, {"disk/a": 11.0}, recorded, warm=False)) == 1
+
+
+@pytest.mark.behaviour("GATE-78")
+def test_a_lane_that_does_less_where_less_has_changed_is_never_too_fast(tmp_path):
+    taken, recorded = {"disk/a": 0.1, "disk/b": 30.0}, {"a": 8, "b": 8}
+    assert [rule for rule, _ in heard(tmp_path, taken, recorded)] == ["better", "worse"]
+    assert [rule for rule, _ in heard(tmp_path, taken, recorded, varies=True)] == ["worse"]
+    assert {each.name for each in lanes(ROOT) if each.varies} == {"bench", "types"}
 
 
 @pytest.mark.behaviour("GATE-79")

@@ -32,4 +32,5 @@ LANE = Lane(
     _run,
     Kind(only_shrinks=True),
     together=True,
+    varies=True,  # it checks only what means something else than it did
 )

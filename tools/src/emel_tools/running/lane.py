@@ -107,6 +107,8 @@ class Lane(NamedTuple):
     """Whether all chosen shards run in one process, because a start costs more than a shard."""
     alone: bool = False
     """Whether nothing may run beside it, because it measures time."""
+    varies: bool = False
+    """Whether it does less where less has changed: what it took is no news unless it is more."""
     judges: bool = False
     """Whether its shards judge those that they run behind: these are brought along if it is asked
     for by name, and nothing else is."""

@@ -21,7 +21,9 @@ def bucket_of(seconds: float) -> int:
     return 1 << max(0, math.ceil(math.log2(max(seconds, 1.0))))
 
 
-def holds(bucket: int, seconds: float, *, cold: bool = False) -> bool:
+def holds(
+    bucket: int, seconds: float, *, cold: bool = False, may_be_short: bool = False
+) -> bool:
     """Whether a recorded bucket still stands for a time.
 
     Parameters
@@ -32,7 +34,9 @@ def holds(bucket: int, seconds: float, *, cold: bool = False) -> bool:
         As measured now.
     cold
         Whether it is the first run here: it may be longer by `COLD`, and short is no news.
+    may_be_short
+        Whether it is no news either that it took less, because there was less to do.
     """
-    if cold:
-        return seconds <= bucket * FACTOR + COLD
-    return seconds <= bucket * FACTOR and (bucket == 1 or seconds >= bucket / 2 / FACTOR)
+    if seconds > bucket * FACTOR + (COLD if cold else 0):
+        return False
+    return cold or may_be_short or bucket == 1 or seconds >= bucket / 2 / FACTOR

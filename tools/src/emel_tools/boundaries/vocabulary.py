@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from importlinter import fields
 
@@ -20,6 +20,11 @@ from emel_tools.boundaries.values import texts
 
 if TYPE_CHECKING:
     from emel_tools.findings import Finding
+
+
+_TEXTS: Final = (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)
+"""What may be a string."""
+_PART: Final = re.compile(r"[\w-]+")
 
 
 class Vocabulary(Checked):
@@ -74,50 +79,68 @@ def spoken(
     words: frozenset[str], lower: frozenset[str], tree: Tree, subject: Subject
 ) -> Iterator[tuple[ast.AST, str]]:
     """Find the words that a file says, each with its node."""
+    for said in tree.remember(subject, "said", lambda: list(_said(tree, subject))):
+        if said.parts:
+            if (word := word_in(said.parts, words)) is not None:
+                yield said.node, word
+        elif said.word in words or (said.is_member and said.word in lower):
+            yield said.node, said.word
+
+
+class Said(NamedTuple):
+    """Something that may be a word: a name, or a string that an expression may be."""
+
+    node: ast.AST
+    word: str
+    """The name."""
+    is_member: bool = False
+    """Whether it names an attribute, an argument by keyword, or what a class or module holds."""
+    parts: tuple[str, ...] = ()
+    """The words of the string."""
+
+
+def _said(tree: Tree, subject: Subject) -> Iterator[Said]:
+    """List once, for all vocabularies, what a file says."""
     names = tree.names(subject)
     silent = set(docstrings(tree.nodes(subject)))
     for node in tree.nodes(subject):
         match node:
-            case ast.Name(id=name) if name in words:
-                yield node, name
-            case ast.Name(id=name, ctx=ast.Store()) if name in lower:
-                scope = names.scopes.of.get(node, names.scopes.module)
-                if isinstance(scope.owner, (ast.Module, ast.ClassDef)):
-                    yield node, name
-            case ast.Attribute(attr=name) if name in words | lower:
-                yield node, name
-            case ast.keyword(arg=str(name)) if name in words | lower:
-                yield node, name
+            case ast.Name(id=name):
+                yield Said(node, name, isinstance(node.ctx, ast.Store) and _is_held(node, names))
+            case ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                yield Said(node, name, is_member=True)
             case ast.alias(name=name, asname=other):
-                for word in {name, other} & words:
-                    yield node, str(word)
+                yield from (Said(node, word) for word in {name, other or name})
             case (
                 ast.FunctionDef(name=name)
                 | ast.AsyncFunctionDef(name=name)
                 | ast.ClassDef(name=name)
+                | ast.arg(arg=name)
+                | ast.MatchAs(name=str(name))
             ):
-                if name in words:
-                    yield node, name
-            case ast.arg(arg=name) | ast.MatchAs(name=str(name)) if name in words:
-                yield node, name
-            case ast.Constant() | ast.BinOp() | ast.JoinedStr() | ast.Call() if node not in silent:
-                for text in said(node, names):
-                    if (word := word_in(text, words)) is not None:
-                        yield node, word
+                yield Said(node, name)
             case _:
                 pass
+        if isinstance(node, _TEXTS) and node not in silent:
+            for text in texts_of(node, names):
+                yield Said(node, "", parts=tuple(_PART.findall(text)))
 
 
-def said(node: ast.expr, names: Names) -> list[str]:
+def _is_held(node: ast.Name, names: Names) -> bool:
+    """Whether what is bound to a name becomes a member of a class or module."""
+    scope = names.scopes.of.get(node, names.scopes.module)
+    return isinstance(scope.owner, (ast.Module, ast.ClassDef))
+
+
+def texts_of(node: ast.expr, names: Names) -> list[str]:
     """List the strings that an expression may be."""
     if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
         return [node.value.decode("utf-8", "replace")]
     return texts(names.value(node))
 
 
-def word_in(text: str, words: frozenset[str]) -> str | None:
+def word_in(parts: Sequence[str], words: frozenset[str]) -> str | None:
     """Find a word in a string: a single word as the whole of it, a compound one anywhere."""
-    parts = re.findall(r"[\w-]+", text)
     for part in parts:
         word = part.upper().replace("-", "_")
         if word in words and (len(parts) == 1 or "_" in word or part == word):

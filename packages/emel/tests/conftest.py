@@ -18,12 +18,12 @@ from emel.cli import main
 QUANTISED = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
 
 
-def write_gguf(path: Path, **options: int) -> Path:
+def write_gguf(path: Path, tokens: int = 3000, **options: int) -> Path:
     rng = np.random.default_rng(7)
     writer = gguf.GGUFWriter(path, "llama", **options)
     writer.add_block_count(1)
-    writer.add_token_list([f"token{i}" for i in range(3000)])
-    writer.add_token_scores([float(i) for i in range(3000)])
+    writer.add_token_list([f"token{i}" for i in range(tokens)])
+    writer.add_token_scores([float(i) for i in range(tokens)])
     for kind in QUANTISED:
         values = rng.standard_normal((6, 64), np.float32)
         quantised = quantize(values, gguf.GGMLQuantizationType[kind])
@@ -114,6 +114,12 @@ def checkpoint(request, checkpoints):
 @pytest.fixture(scope="session")
 def gguf_file(tmp_path_factory):
     return write_gguf(tmp_path_factory.mktemp("gguf") / "model.gguf")
+
+
+@pytest.fixture(scope="session")
+def small_gguf_file(tmp_path_factory):
+    """The same with a vocabulary that leaves most of the file to other things."""
+    return write_gguf(tmp_path_factory.mktemp("gguf") / "small.gguf", tokens=30)
 
 
 @pytest.fixture(scope="session")

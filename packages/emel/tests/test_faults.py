@@ -27,9 +27,11 @@ from emel_io_staged.testing import CountingPort as CountingStages
 
 RESIDENT = {"mmap-resident", "resident"}
 ARRAYS = {
-    f"t{i}": np.random.default_rng(i).integers(0, 99, (64, 96)).astype(np.float32) for i in range(6)
+    f"t{i}": np.random.default_rng(i).integers(0, 99, (64, 96)).astype(np.float32) for i in range(4)
 }
 """24 KiB each, and 48 KiB a file: two chunks and more of a small ring."""
+FILES = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+"""What fails in the second has a first to be undone; test_shards goes through a third."""
 
 
 def descriptors():
@@ -68,10 +70,9 @@ class Ports:
 def folder(tmp_path_factory):
     import json
 
-    made = tmp_path_factory.mktemp("three")
-    files = [f"model-{i + 1:05}-of-00003.safetensors" for i in range(3)]
-    weight_map = {f"t{i}": files[i // 2] for i in range(6)}
-    for file in files:
+    made = tmp_path_factory.mktemp("two")
+    weight_map = {f"t{i}": FILES[i // 2] for i in range(4)}
+    for file in FILES:
         save_file({n: ARRAYS[n] for n, of in weight_map.items() if of == file}, made / file)
     index = {"metadata": {}, "weight_map": weight_map}
     (made / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -134,12 +135,12 @@ def compare(model):
 ACTIONS = {
     "load": load,
     "load into": load_into,
-    "look at one": lambda model: check({"t4": model["t4"]}),
+    "look at one": lambda model: check({"t2": model["t2"]}),
     "read a part": lambda model: bool(
         (model.part("t2")[1::3, 5:9] == ARRAYS["t2"][1::3, 5:9]).all()
     ),
     "read one": read_one,
-    "dequantize": lambda model: bool((model.dequantize("t5", dtype="f8") == ARRAYS["t5"]).all()),
+    "dequantize": lambda model: bool((model.dequantize("t3", dtype="f8") == ARRAYS["t3"]).all()),
     "digest": digest,
     "compare": compare,
 }
@@ -228,7 +229,7 @@ def test_opening(folder, ports, strategy, kind):
             model.close()
         assert ports.hold_nothing, fault.met
         with emel.open(folder, strategy) as model:
-            assert check({"t5": model["t5"]})
+            assert check({"t3": model["t3"]})
     assert failed or kind == "short" or never_read(strategy, kind)
 
 

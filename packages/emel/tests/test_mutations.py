@@ -43,8 +43,8 @@ def test_a_mutated_safetensors_file(tmp_path, safetensors_file, changes):
 @pytest.mark.behaviour("FACE-04")
 @RELAXED
 @given(changes=CHANGES)
-def test_a_mutated_gguf_file(tmp_path, gguf_file, changes):
-    path = mutated(gguf_file, tmp_path / "m.gguf", changes, gguf_file.stat().st_size)
+def test_a_mutated_gguf_file(tmp_path, small_gguf_file, changes):
+    path = mutated(small_gguf_file, tmp_path / "m.gguf", changes, small_gguf_file.stat().st_size)
     try:
         model = emel.open(path)
     except emel.EmelError:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from emel_tools.gates.selftest import LANE
+from emel_tools.running import Job
 from emel_tools.running.registry import NAMES
 from emel_tools.selftest import plants, trial
 
@@ -142,3 +144,16 @@ def test_a_shard_that_is_red_without_a_regression_is_found(copied, monkeypatch):
     monkeypatch.setattr(trial, "_red", red({"costs/disk": "1 open more"}))
     found = trial.green(copied, ["costs/disk", "lint/disk"])
     assert [finding.file for finding in found] == ["costs/disk"]
+
+
+@pytest.mark.behaviour("GATE-103")
+@pytest.mark.parametrize(("beside", "tried"), [((), ["costs/disk"]), (("costs/disk",), [])])
+def test_without_a_regression_only_what_the_run_leaves_out_is_tried(
+    tree, monkeypatch, beside, tried
+):
+    asked = []
+    monkeypatch.setattr(trial, "_red", lambda _copied, keys: asked.append([*keys]) or {})
+    job = Job(tree, ("costs",), full=True, base="", seed=1, beside=beside)
+    (found,) = LANE.run(job)
+    assert asked == [*([tried] if tried else []), ["costs/disk"]]
+    assert [finding.rule for finding in found.findings] == ["missed"]

@@ -26,7 +26,8 @@ def _run(job: Job) -> Iterator[Outcome]:
         plants = [plant for plant in read_plants(job.root) if plant.lane == lane]
         with tempfile.TemporaryDirectory(prefix="emel-selftest-") as folder:
             copied = copy(job.root, Path(folder))
-            found = green(copied, sorted({plant.shard for plant in plants}))
+            # What this run tries on the tree itself needn't be tried on the copy, too.
+            found = green(copied, sorted({plant.shard for plant in plants} - {*job.beside}))
             for plant in plants:
                 print(plant.name, flush=True)
                 found += try_out(copied, plant)

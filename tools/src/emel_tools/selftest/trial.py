@@ -41,6 +41,8 @@ def copy(root: Path, to: Path) -> Path:
 
 def green(copied: Path, keys: Sequence[str]) -> list[Finding]:
     """Find shards that are red though nothing is planted."""
+    if not keys:
+        return []
     return [
         Finding(key, 0, 0, "selftest", f"{key} is red without a regression: {what}", _FIX)
         for key, what in _red(copied, keys).items()

@@ -21,9 +21,7 @@ def bucket_of(seconds: float) -> int:
     return 1 << max(0, math.ceil(math.log2(max(seconds, 1.0))))
 
 
-def holds(
-    bucket: int, seconds: float, *, cold: bool = False, may_be_short: bool = False
-) -> bool:
+def holds(bucket: int, seconds: float, *, cold: bool = False, may_be_short: bool = False) -> bool:
     """Whether a recorded bucket still stands for a time.
 
     Parameters

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import emel_io_file
-from emel_io_file import FilePort, ReadPort, Sources
+from emel_io_file import FilePort, ReadPort, Sources, _platform
 from emel_io_file.testing import CALLS
 from emel_io_loader import Spans
 
@@ -79,3 +79,14 @@ def test_direct_reading_is_what_the_flag_says_and_refused_in_shared_memory(make,
     finally:
         sources.close()
         shared.unlink()
+
+
+@pytest.mark.behaviour("FILE-08")
+def test_a_platform_that_says_less_is_used_all_the_same(make, monkeypatch):
+    monkeypatch.delattr(os, "O_DIRECT")
+    with pytest.raises(NotImplementedError, match="O_DIRECT"):
+        ReadPort().open_direct(make())
+    monkeypatch.delattr(os, "sysconf")
+    assert _platform._iov_max() == 16
+    monkeypatch.setattr(_platform, "_MOUNTS", make() + ".absent")
+    assert _platform.mounts() == ""

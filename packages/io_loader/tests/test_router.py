@@ -34,6 +34,7 @@ def spans(n=1):
 def routed(fake):
     route = Router({"fake": fake.offer()}).route("fake")
     assert isinstance(route, Route)
+    assert route.strategy is fake
     return route
 
 

@@ -241,3 +241,10 @@ def test_overlaps_are_found_as_a_slow_look_at_each_byte_finds_them(rows):
         assert [a - whole.ctypes.data for a in answer.address] == [
             shifts[b] + at for b, at, _ in rows
         ]
+
+
+@pytest.mark.behaviour("TARGET-01")
+def test_there_are_as_many_targets_as_spans_however_few_the_buffers():
+    assert len(Targets.each([bytearray(2), bytearray(2)])) == 2
+    assert len(Targets.one_after_another(bytearray(6), [2, 2, 2])) == 3
+    assert len(Targets([], [], [])) == 0

@@ -10,7 +10,7 @@ import pytest
 
 import emel_io_mmap
 from emel_io_loader import Advice
-from emel_io_mmap import MmapOutcome, MmapStrategy, Port
+from emel_io_mmap import MmapOutcome, MmapStrategy, Port, _platform
 from emel_io_mmap.testing import CALLS
 
 SOURCES = Path(emel_io_mmap.__file__).parent
@@ -185,3 +185,14 @@ def test_a_descriptor_is_closed_once_whatever_the_system_answers(monkeypatch, ma
     assert asked == [descriptor]
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+@pytest.mark.behaviour("MAP-15")
+def test_a_platform_that_can_advise_less_knows_fewer_advices(monkeypatch):
+    assert Advice.POPULATE in _platform._known_advices()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert Advice.POPULATE not in _platform._known_advices()
+    monkeypatch.setattr(_platform, "_HAS_MMAP", False)
+    assert _platform._known_advices() == {}
+    with pytest.raises(NotImplementedError, match="no mmap module"):
+        _platform._absent(0, 0, 0)

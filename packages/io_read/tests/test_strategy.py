@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emel_io_loader import Advice, Leases, Mode, Reaction, Spans, Strategy, StrategyError, Targets
-from emel_io_read import ReadStrategy
+from emel_io_read import Port, ReadStrategy
 from emel_io_read.testing import CountingPort
 
 
@@ -194,3 +194,19 @@ def test_a_closed_strategy_loads_nothing(counting, make, batch):
     assert (outcome.code, outcome.reaction) == ("closed", Reaction.CLOSED)
     assert strategy.close().ok
     assert len(counting.calls) == calls
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize("wrong", [{"call_nbytes": 0}, {"call_nbytes": 1}, {"most_threads": 0}])
+def test_a_call_of_next_to_nothing_and_a_batch_without_threads_are_refused(wrong):
+    with pytest.raises(ValueError, match="a call has"):
+        ReadStrategy(**wrong)
+
+
+@pytest.mark.behaviour("READ-05")
+def test_where_nobody_says_which_cores_may_be_used_all_are_counted(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert Port().cpus() == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert Port().cpus() == 1

@@ -204,3 +204,40 @@ def test_an_interrupt_while_it_waits_still_waits_for_the_others(make, batch, sma
         assert counting.holds_nothing
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.behaviour("READ-05")
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_an_interrupt_of_the_waiting_itself_is_passed_on_when_nobody_works_any_more(
+    make, batch, small, workers, broken_off
+):
+    """It comes as the caller joins the other thread, which hangs in a read."""
+    main, waited = threading.current_thread(), threading.Event()
+
+    def start_thread(thread):
+        join = thread.join
+
+        def interrupted():
+            if not waited.is_set():
+                waited.set()
+                raise Interrupted
+            join()
+
+        thread.join = interrupted
+        thread.start()
+
+    def preadv(descriptor, buffers, offset):
+        assert threading.current_thread() is main or waited.wait(30)
+        return real(descriptor, buffers, offset)
+
+    def progress(nbytes):
+        if broken_off:
+            raise KeyboardInterrupt
+
+    real = CountingPort().port.preadv
+    counting = CountingPort(preadv=preadv, start_thread=start_thread)
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    with pytest.raises(Interrupted):
+        strategy.load(*batch((make(), 0, 100_000)), threads=2, progress=progress)
+    assert workers() == []
+    assert counting.holds_nothing

@@ -21,6 +21,7 @@ from emel_io_loader import (
     Transform,
 )
 from emel_io_staged import Digest, Identity, Port, StagedStrategy
+from emel_io_staged.outcomes import bare
 from emel_io_staged.testing import CountingPort
 
 LOOSE = settings(
@@ -352,3 +353,30 @@ def test_what_lies_between_targets_stays_as_it_is(strategy, make):
     assert not out[kept].any()
     out[kept] = content[kept]
     assert out.tolist() == content[:50].tolist()
+
+
+@pytest.mark.behaviour("STG-12")
+def test_what_caused_an_error_keeps_no_buffer_alive_either():
+    first, second = OSError("first"), ValueError("second")
+    with pytest.raises(OSError, match="first"):
+        raise first
+    with pytest.raises(ValueError, match="second"):
+        raise second from first
+    told = bare(second)
+    assert told.__context__ is None
+    assert told.__traceback__ is None
+    assert (told.__cause__, first.__traceback__) == (first, None)
+
+
+@pytest.mark.behaviour("STG-12")
+def test_leaving_a_strategy_that_is_at_work_is_an_error(make, spans):
+    seen = []
+
+    def leave(*_):
+        with pytest.raises(StrategyError) as caught, strategy:
+            pass
+        seen.append(caught.value.result.reaction)
+
+    with StagedStrategy() as strategy:
+        assert strategy.stream(spans(make()[0], (0, 9)), leave).ok
+    assert seen == [Reaction.BUSY]

@@ -168,3 +168,9 @@ def test_a_digest_is_that_of_the_whole(tmp_path, make_hasher, chunk_nbytes):
     hasher = make_hasher()
     assert through(tmp_path, stored, 7, bytearray(), Digest(hasher), chunk_nbytes).ok
     assert hasher.digest() == make_hasher(stored).digest()
+
+
+@pytest.mark.behaviour("STG-03")
+def test_a_conversion_that_would_lose_imaginary_parts_is_refused():
+    with pytest.raises(ValueError, match="would lose imaginary parts"):
+        Conversion("c8", "f4")

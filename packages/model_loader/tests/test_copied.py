@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from emel_io_loader import Mode, Reaction, Router
+from emel_model_format import DTYPES
 from emel_model_format.testing import GGUFTensor, SafetensorsTensor, gguf_bytes, safetensors_bytes
 from emel_model_loader import Limits, LoadOutcome, open_checkpoint
+from emel_model_loader.companions import NO_COMPANIONS
 
 
 def index(*tensors):
@@ -497,3 +499,13 @@ def test_the_limits_total_is_what_routing_hears(faulty, gguf):
     for limits in (Limits(10, 6, total=99), Limits()):
         open_checkpoint("m", Hears({"fake": strategy.offer()}), "fake", limits=limits)
     assert heard == [99, None]
+
+
+@pytest.mark.behaviour("LOADER-16")
+def test_without_companions_nothing_is_copied_or_transformed():
+    for make in (NO_COMPANIONS.copying, NO_COMPANIONS.staging):
+        with pytest.raises(NotImplementedError, match="no companion strategy"):
+            make()
+    wanted = np.dtype(np.float32)
+    said = NO_COMPANIONS.transform(DTYPES[0], "little", wanted)
+    assert said.endswith(f"turns {DTYPES[0].name} (little) into float32")

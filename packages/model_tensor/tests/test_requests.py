@@ -36,6 +36,10 @@ REFUSALS = {
         lambda w: w.tensors.bind(Spans(("a",), [0, 0], [0, -1], [1, 1]), [0, 0]),
         (S.BINDING_INVALID, T.OK), [1], R.INVALID, "binding-invalid",
     ),
+    "bind: no spans": (
+        lambda w: w.tensors.bind(None, []),
+        (S.BINDING_INVALID, T.OK), [0], R.INVALID, "binding-invalid",
+    ),
     "bind: columns of other lengths": (
         lambda w: w.tensors.bind(Spans(("a",), [0], [0, 1], [1, 1]), [0, 0]),
         (S.BINDING_INVALID, T.OK), [1], R.INVALID, "binding-invalid",
@@ -564,3 +568,24 @@ def test_an_empty_request_is_done_with_nothing_changed(world):
         assert report.ok
 
     assert world.everything() == before
+
+
+@pytest.mark.behaviour("RES-07")
+def test_after_an_interrupted_release_the_others_can_go_too(world):
+    """The strategy let one go, and the set never heard of it."""
+    assert world.maps.release(shown(world.tensors, 2)).ok
+    answer = world.tensors.release([2, 7], world.maps)
+    assert answer.ok, answer
+    assert [world.tensors.lease(i) for i in (2, 7)] == [None, None]
+    assert world.maps.usage().leases == 0
+
+
+@pytest.mark.behaviour("RES-07")
+def test_what_is_still_borrowed_stays_though_another_went_in_an_interrupted_release(world):
+    assert world.maps.release(shown(world.tensors, 2)).ok
+    borrowed = world.maps.view(*world.tensors.lease(7))
+    answer = world.tensors.release([2, 7], world.maps)
+    assert (answer.reaction, answer.tensors.tolist()) == (R.BUSY, [7])
+    assert bytes(borrowed) == world.content(7)
+    del borrowed
+    assert world.tensors.release([7], world.maps).ok

@@ -76,7 +76,8 @@ class ReadStrategy(Leaseless):
     ) -> None:
         if threads is not None and threads < 1:
             raise ValueError(_NO_THREADS.format(threads))
-        if min(call_nbytes or LEAST_CALL, LEAST_CALL) < LEAST_CALL or (most_threads or 1) < 1:
+        few = most_threads is not None and most_threads < 1
+        if few or (call_nbytes is not None and call_nbytes < LEAST_CALL):
             text = f"a call has {LEAST_CALL} bytes or more, not {call_nbytes}, and a batch 1 thread"
             raise ValueError(f"{text} or more, not {most_threads}")
         limits = _limits or Limits()

@@ -58,10 +58,6 @@ class Folder:
         """Truncate a file."""
         os.truncate(self.at(name), nbytes)
 
-    def remove(self, name: str) -> None:
-        """Remove a file."""
-        os.remove(self.at(name))  # noqa: PTH107
-
     def folder(self, name: str) -> str:
         """Make a folder."""
         os.mkdir(self.at(name))  # noqa: PTH102

@@ -27,7 +27,7 @@ from emel_io_loader import (
     validate,
 )
 from emel_io_loader.testing import FakeOutcome, FakeStrategy, StrategyConformance
-from emel_io_loader.testing.conformance import contents
+from emel_io_loader.testing.conformance import _platform, contents, files
 
 RULES = sorted(name for name in dir(StrategyConformance) if name.startswith("test_"))
 MAPS, COPIES = Mode.MAPS, Mode.COPIES
@@ -620,3 +620,27 @@ def test_a_case_that_makes_no_strategy_says_so(tmp_path):
 
     with pytest.raises(NotImplementedError, match="Empty has no make"):
         Empty().test_it_is_a_strategy(tmp_path)
+
+
+@pytest.mark.behaviour("ROUTE-06")
+def test_a_strategy_that_points_into_bytearrays_keeps_buffers_too(tmp_path):
+    class PointsInto(AfterFilling):
+        def spoil(self, spans, targets, answer):
+            self.views = [memoryview(b) for b in targets.buffers if isinstance(b, bytearray)]
+
+    class Case(StrategyConformance):
+        def make(self):
+            return PointsInto()
+
+    with pytest.raises(AssertionError, match="something still points into a bytearray"):
+        Case().test_buffers_are_not_kept(tmp_path)
+
+
+@pytest.mark.behaviour("ROUTE-06")
+def test_where_the_system_lists_nothing_and_has_no_fifos_the_rules_hold_all_the_same(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(_platform, "_PROCESS", str(tmp_path / "absent"))
+    monkeypatch.setattr(files, "HAS_FIFOS", False)
+    monkeypatch.setattr(contents, "_LARGE_NBYTES", LARGE_NBYTES)
+    assert broken_rules(OnDisk, tmp_path) == {}

@@ -66,6 +66,27 @@ def test_an_interrupted_load_leaves_nothing_and_costs_no_slot(make, spans_of, ki
     assert strategy.close().ok
 
 
+@pytest.mark.behaviour("MAP-05")
+def test_what_an_interrupted_load_cannot_let_go_of_goes_with_the_next(make, spans_of):
+    fails = [OSError(errno.EIO, "EIO")]
+
+    def unmap(mapping):
+        if fails:
+            raise fails.pop()
+        mapping.close()
+
+    wanted = spans_of((make("a.bin"), 0, 9), (make("b.bin"), 0, 9))
+    counting = CountingPort(Fault(KeyboardInterrupt(), 2, "open"), unmap=unmap)
+    strategy = MmapStrategy(slots=2, port=counting.port)
+    with pytest.raises(KeyboardInterrupt):
+        strategy.load(wanted)
+    assert len(counting.mapped) == 1
+    answer = strategy.load(wanted)
+    assert answer.ok
+    assert strategy.release(answer.leases).ok
+    assert counting.holds_nothing
+
+
 @pytest.mark.behaviour("MAP-08")
 @pytest.mark.parametrize("kind", ["unmap", "close"])
 def test_an_interrupted_release_can_be_finished_and_is_shared_with_nobody(make, spans, kind):

@@ -117,6 +117,7 @@ def test_nested_arrays(byteorder):
 
     value = header.metadata["n"]
     assert isinstance(value, PackedArrays)
+    assert repr(value) == "<PackedArrays of 4 arrays>"
     assert len(value) == 4
     assert value[0].tolist() == [1, -2]
     assert isinstance(value[1], PackedStrings)
@@ -242,3 +243,15 @@ def test_more_tensors_than_the_first_block_and_axes_of_every_number():
     assert header.tensors.shapes() == shapes
     assert [header.tensors.shape(i) for i in range(-1, 4)] == [shapes[-1], *shapes[:4]]
     assert header.tensors.ndim.tolist() == [len(shape) for shape in shapes]
+
+
+@pytest.mark.behaviour("FMT-01")
+def test_shapes_of_all_arrays_are_those_of_each():
+    tensors = [
+        GGUFTensor(name="numbers", dims=(3, 2), data=bytes(24)),
+        GGUFTensor(name="blocks", dims=(64, 2), type=8, data=bytes(136)),
+        GGUFTensor(name="scalar", dims=(), data=bytes(4)),
+    ]
+    found = parsed(gguf_bytes(tensors=tensors)).tensors
+    assert found.array_shapes() == [(2, 3), (2, 68), ()]
+    assert found.array_shapes() == [found.array_shape(i) for i in range(3)]

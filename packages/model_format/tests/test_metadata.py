@@ -27,6 +27,7 @@ def words():
 def test_one_entry_a_slice_and_all(words):
     assert isinstance(words, PackedStrings)
     assert len(words) == 5000
+    assert repr(words) == "<PackedStrings of 5000 strings>"
     assert words[0] == WORDS[0]
     assert words[-1] == WORDS[-1]
     assert words[4090:4100] == WORDS[4090:4100]

@@ -112,3 +112,16 @@ def test_a_length_that_leaves_the_view_stops_before_anything_is_stored(byteorder
     with pytest.raises(LookupError):
         string_ends(memoryview(data), 0, 1001, byteorder, need)
     assert seen[-1] == 14_000 + 8 + 2**64 - 1
+
+
+@pytest.mark.behaviour("FMT-05")
+def test_strings_of_four_gibibytes_have_offsets_of_64_bits():
+    long = 1 << 32
+    data = np.zeros(long + 19, np.uint8)  # memory that nobody touches is never there
+    data[:8] = np.frombuffer(struct.pack("<Q", long), np.uint8)
+    data[8 + long] = 3
+
+    ends = string_ends(memoryview(data), 0, 2, "little", lambda end, *_: end <= len(data))
+
+    assert ends.dtype == np.int64
+    assert ends.tolist() == [0, 8 + long, 8 + long + 8 + 3]

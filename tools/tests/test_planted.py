@@ -10,10 +10,12 @@ the tree in memory; a few go through the real commands, over a copy.
 import gc
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ import pytest
 from emel_tools.boundaries import table
 from emel_tools.boundaries.check import contracts, tree_at
 from emel_tools.boundaries.graph import graph_of
+from emel_tools.boundaries.tree import Tree
 from emel_tools.scope.observed import unnoted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +57,10 @@ VIOLATIONS = [plant(path) for path in sorted((PLANTED / "violations").glob("*.tx
 INNOCENT = [plant(path) for path in sorted((PLANTED / "innocent").glob("*.txt"))]
 
 
+STAGED = re.compile(
+    r"packages/\w+/src/|tools/src/emel_tools/(?:(?:__init__|demo|findings)\.py|bench/)"
+)
+CHECKER = re.compile(r"tools/src/emel_tools/(?:workspace\.py|boundaries/(?!isolation|witness))")
 CHOSEN = (
     "files-through-another-module",
     "interface-getattr",
@@ -63,7 +70,7 @@ CHOSEN = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stage():
+def dependences():
     """Say what of the packages the plants depend on, which is little of what is read here.
 
     It is the checker that is tried, on a stage; what stands there is judged by boundaries/table.
@@ -75,9 +82,17 @@ def stage():
         yield
 
 
+class Stage(Tree):
+    """What the plants speak of: the sources of the packages, and a few of the tools'."""
+
+    @cached_property
+    def subjects(self):
+        return tuple(each for each in super().subjects if STAGED.match(each.path))
+
+
 @pytest.fixture(scope="module")
 def tree():
-    tree = tree_at(ROOT)
+    tree = Stage(ROOT)
     gc.disable()  # it stays until the end: looking it over for garbage is a quarter of the time
     list(contracts(tree))
     gc.enable()
@@ -142,7 +157,8 @@ def test_violations_are_planted_in_every_package_in_the_tools_and_in_tests():
 
 
 @pytest.mark.behaviour("BND-11")
-def test_the_graph_is_the_one_that_grimp_builds(tree):
+def test_the_graph_is_the_one_that_grimp_builds():
+    tree = tree_at(ROOT)
     built = grimp.build_graph(*tree.roots, include_external_packages=True, cache_dir=None)
     ours = graph_of(tree)
     assert ours.modules == built.modules
@@ -154,14 +170,16 @@ def test_the_graph_is_the_one_that_grimp_builds(tree):
 
 @pytest.fixture
 def copy(tmp_path):
-    """Copy what the gate looks at, without environments and caches, and with nothing in the tests.
+    """Copy what the gate looks at, without environments and caches: the stage and the checker.
 
-    They are there by their names, as the table speaks of them; each process would read them again.
+    The other files are there by their names, as the table speaks of them, with nothing in them:
+    each process would read them again.
     """
     skip = shutil.ignore_patterns(".*cache*", "__pycache__", ".nox", ".git", "planted")
 
     def copy(source, target):
-        if "tests" in Path(source).parts:
+        path = Path(source).relative_to(ROOT).as_posix()
+        if path.endswith(".py") and not STAGED.match(path) and not CHECKER.match(path):
             Path(target).touch()
         else:
             shutil.copyfile(source, target)

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 import emel
 from emel import cli
+from emel.cli import _platform, render
 
 
 @pytest.mark.behaviour("CLI-01")
@@ -258,3 +259,91 @@ def test_many_tensors_are_listed_in_the_same_columns(run, tmp_path):
     listed = [line for line in out.splitlines() if line.startswith("layer.")]
     assert len(listed) == 700
     assert len({line.index(" F32 ") for line in listed}) == 1
+
+
+@pytest.mark.behaviour("CLI-04")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(BrokenPipeError(32, "gone"), "1"), (OSError(28, "full"), "emel: [Errno 28] full")],
+)
+def test_whoever_cannot_be_written_to_is_written_to_no_more(monkeypatch, error, said):
+    def broken():
+        raise error
+
+    hung_up = []
+    monkeypatch.setattr(cli, "command", lambda: broken)
+    monkeypatch.setattr(cli, "hang_up", lambda: hung_up.append(True))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert str(ended.value.code) == said
+    assert hung_up == [True]
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_without_standard_output_there_is_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == "emel: there is no standard output to write to"
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_inspect_lists_nothing_where_nothing_matches(run, safetensors_file):
+    code, out, err = run("inspect", "--tensors", "--grep", "no such tensor", safetensors_file)
+    assert (code, err) == (0, "")
+    assert re.search(r"tensors +0 of 19 match, 0 B", out)
+    assert "dtype" not in out
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_where_nobody_says_what_is_in_memory_it_is_left_out(run, monkeypatch, safetensors_file):
+    def without_statm(path, *more):
+        if path == "/proc/self/statm":
+            raise OSError
+        return real(path, *more)
+
+    real = _platform.os.open
+    assert "resident memory" in run("load", safetensors_file)[1]
+    monkeypatch.setattr(_platform.os, "open", without_statm)
+    code, out, err = run("load", safetensors_file)
+    assert (code, err) == (0, "")
+    assert "resident memory" not in out
+
+
+@pytest.mark.behaviour("CLI-02", "CLI-04")
+def test_a_load_that_gives_way_to_nothing_is_one_line(run, monkeypatch, safetensors_file):
+    def busy(self, **_):
+        raise emel.BusyError("somebody looks at it", code="still-borrowed")
+
+    monkeypatch.setattr(emel.Model, "load", busy)
+    words = ("load", "--memory-limit", "1 MiB", safetensors_file)
+    assert run(*words) == (1, "", "emel: somebody looks at it\n")
+
+
+@pytest.mark.behaviour("CLI-07")
+def test_a_record_that_cannot_be_read_is_none(tmp_path, monkeypatch):
+    path = tmp_path / "record"
+    path.write_bytes(b"{} and more than eight bytes")
+    whole = _platform.small_file(str(path), 99, lambda head: head[:1] == b"{")
+    assert whole == path.read_bytes()
+
+    def broken(*_):
+        raise OSError
+
+    monkeypatch.setattr(_platform.os, "read", broken)
+    assert _platform.small_file(str(path), 99, lambda _: True) == b""
+
+
+@pytest.mark.behaviour("CLI-01")
+@pytest.mark.parametrize(
+    ("nbytes", "spelled"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (3 << 40, "3.0 TiB"),
+        (1 << 60, "1048576.0 TiB"),
+    ],
+)
+def test_sizes_are_told_in_the_largest_unit_that_leaves_one(nbytes, spelled):
+    assert render.size(nbytes) == spelled

@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from gguf.quants import quantize
+from safetensors.numpy import save_file
 
 import emel
 
@@ -222,3 +223,24 @@ def test_memory_does_not_grow_with_the_tensor(tmp_path, strategy):
     grown, anything = done.stdout.split()
     assert anything == "False"
     assert int(grown) < 4 << 20  # the stages, and some temporaries of gguf's
+
+
+@pytest.mark.behaviour("FACE-07")
+def test_what_no_transform_can_make_is_refused_in_words(tmp_path):
+    blocks = tmp_path / "big.gguf"
+    writer = gguf.GGUFWriter(blocks, "llama", endianess=gguf.GGUFEndian.BIG)
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer.add_tensor("blocks", quantize(np.ones((1, 64), np.float32), kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    numbers = tmp_path / "complex.safetensors"
+    save_file({"numbers": np.ones(3, np.complex64)}, numbers)
+    for path, name, why in (
+        (blocks, "blocks", "big-endian file can't be dequantised"),
+        (numbers, "numbers", "would lose imaginary parts"),
+    ):
+        with emel.open(path) as model, pytest.raises(emel.UnsupportedError, match=why) as refused:
+            model.dequantize(name, dtype="f4")
+        assert (refused.value.code, refused.value.tensor) == ("dequantize-unsupported", name)

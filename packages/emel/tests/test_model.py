@@ -223,6 +223,13 @@ def test_one_name_is_a_name_and_not_its_letters(safetensors_file):
 
 
 @pytest.mark.behaviour("LOAD-03")
+def test_a_model_says_what_it_is_and_whether_it_is_closed(safetensors_file):
+    with emel.open(safetensors_file) as model:
+        assert repr(model) == f"<emel.Model {str(safetensors_file)!r}: safetensors, 19 tensors>"
+    assert repr(model).endswith("safetensors, closed>")
+
+
+@pytest.mark.behaviour("LOAD-03")
 def test_comparing_models_loads_nothing(model_file):
     with emel.open(model_file) as model, emel.open(model_file) as other:
         same = model

@@ -174,3 +174,16 @@ def test_an_eighth_of_a_large_tensor_costs_an_eighth_and_a_quarter_more_at_most(
         # A mapping is not read by calls; whoever copies reads what was planned and nothing else.
         # The counter's own text may be a few digits longer than before.
         assert 0 <= read - (0 if strategy == "mmap" else planned) < 64
+
+
+@pytest.mark.behaviour("LOAD-05")
+@STRATEGIES
+def test_numpy_takes_a_part_whole_and_as_a_copy(cube, strategy):
+    array, models = cube
+    part = models[("mmap", "read", "staged").index(strategy)].part("cube")
+    whole = np.asarray(part)
+    assert (whole.dtype, whole.tolist()) == (np.int16, array.tolist())
+    assert whole.flags.writeable
+    assert np.asarray(part, np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="always a copy"):
+        part.__array__(copy=False)

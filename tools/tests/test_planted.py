@@ -57,6 +57,7 @@ VIOLATIONS = [plant(path) for path in sorted((PLANTED / "violations").glob("*.tx
 INNOCENT = [plant(path) for path in sorted((PLANTED / "innocent").glob("*.txt"))]
 
 
+# What the plants speak of, and what a copy needs beside it to be checked by itself.
 STAGED = re.compile(
     r"packages/\w+/src/|tools/src/emel_tools/(?:(?:__init__|demo|findings)\.py|bench/)"
 )
@@ -83,7 +84,7 @@ def dependences():
 
 
 class Stage(Tree):
-    """What the plants speak of: the sources of the packages, and a few of the tools'."""
+    """The repository without what no plant speaks of: tests, and most of the tools."""
 
     @cached_property
     def subjects(self):

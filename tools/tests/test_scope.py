@@ -261,6 +261,61 @@ def test_what_a_shard_was_seen_to_open_or_list_affects_it(repository):
     assert chosen(repository)["lint/reel"].endswith("a folder that it lists")
 
 
+CODE = """# A word.
+def work(x: int) -> int:
+    "Dóuble it."
+    y = x  # type: int
+    return 2 * y
+""".encode()
+RUN_DISK = {"tests/tape", "tests/reel", "lint/reel"}
+
+
+@pytest.mark.behaviour("GATE-106")
+@pytest.mark.parametrize(
+    ("was", "now", "runs"),
+    [
+        (b"# A word.\n", b"# Another,\n\n# and more.\n", False),
+        (b"2 * y", b"(2\n            * y)  # twice", False),
+        (b"2 * y", b"3 * y", True),
+        (b"x: int", b"x: str", True),
+        (b"uble it", b"uble", True),
+        (b"# A word.", b"# coding: latin-1", True),
+        (b"# A word.", b"word = 'w\xf6rd'", True),
+        (b"# type: int", b"# type: str", True),
+        (b"2 * y", b"2 *", True),
+        (b"2 * y", b"2 * y\0", True),
+    ],
+)
+def test_a_change_of_comments_or_layout_runs_what_looks_at_the_file_and_not_what_runs_it(
+    repository, was, now, runs
+):
+    assert was in CODE
+    path = "packages/disk/src/emel_disk/__init__.py"
+    target = repository.root / path
+    target.write_bytes(CODE)
+    repository.commit()
+    repository.branch()
+    imports = observed.Seen(green=True, imported=frozenset({path}))
+    opens = observed.Seen(green=True, files=frozenset({path}))
+    know(repository, lint_reel=imports, lint_tape=opens)
+    target.write_bytes(CODE.replace(was, now))
+    looks = {"tests/disk", "lint/disk", "lint/tape"}
+    assert chosen(repository).keys() == (looks | RUN_DISK if runs else looks)
+
+
+@pytest.mark.behaviour("GATE-106")
+def test_a_file_that_came_or_went_is_no_change_of_comments(repository):
+    path = repository.root / "packages/disk/src/emel_disk/more.py"
+    repository.branch()
+    know(repository)
+    path.write_bytes(b"")
+    assert "tests/tape" in chosen(repository)
+    repository.commit()
+    repository.git("checkout", "-q", "-b", "later")
+    path.unlink()
+    assert "tests/tape" in chosen(repository, base="work")
+
+
 @pytest.mark.behaviour("GATE-98")
 def test_a_shard_that_never_ran_here_or_was_red_runs(repository):
     repository.branch()
@@ -293,7 +348,7 @@ def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
         )
     assert len(list(notes.iterdir())) == 2
     seen = observed.collect(notes, green=False)
-    assert seen.files == {"read.txt", "loaded.py"}
+    assert (seen.files, seen.imported) == ({"read.txt"}, {"loaded.py"})
     assert {".", "packages"} <= seen.folders <= {".", "packages", "packages/disk"}
     assert not seen.green
     assert list(notes.iterdir()) == []

@@ -12,6 +12,7 @@ from typing import Final
 from emel_tools.running.lane import Reads, Shard
 from emel_tools.scope.changes import Changes
 from emel_tools.scope.observed import Seen
+from emel_tools.scope.quiet import is_quiet
 from emel_tools.workspace import Package, shards
 
 CONFIGURATION: Final = (
@@ -46,6 +47,8 @@ class Repository:
     def __init__(
         self, root: Path, closures: Mapping[str, frozenset[str]], everything: Sequence[Shard]
     ) -> None:
+        self._root = root
+        self._quiet: dict[str, bool] = {}
         self._packages = {_spell(root, package): package.name for package in shards(root)}
         self._closures = closures
         self._globs = frozenset(glob for shard in everything for glob in shard.reads.paths)
@@ -63,24 +66,33 @@ class Repository:
     def affects(self, shard: Shard, seen: Seen | None, changed: Changes) -> str:
         """Name the changed file that can affect a shard, and how; empty if there is none."""
         for path in changed.files:
-            how = self._how(shard, seen, path, moved=path in changed.moved)
+            how = self._how(shard, seen, path, changed)
             if how:
                 return f"{path} {how}"
         return ""
 
-    def _how(self, shard: Shard, seen: Seen | None, path: str, *, moved: bool) -> str:
+    def _how(self, shard: Shard, seen: Seen | None, path: str, changed: Changes) -> str:
         package, is_source = self._owner(path)
         via = self._runs(shard.reads, package) if is_source else ""
-        listed = seen is not None and moved and _folder(path) in seen.folders
+        imported = seen is not None and path in seen.imported
+        listed = seen is not None and path in changed.moved and _folder(path) in seen.folders
+        if (via or imported) and self._is_quiet(path, changed):
+            via, imported = "", False
         ways = {
             "is its snapshot": path == f"snapshots/{shard.key}.txt",
             f"lies in {package}": package in shard.reads.own,
             f"is run by {via}": bool(via),
             "is what it looks at": any(matches(path, glob) for glob in shard.reads.paths),
             "was opened by it": seen is not None and path in seen.files,
+            "was imported by it": imported,
             "came or went in a folder that it lists": listed,
         }
         return next((how for how, holds in ways.items() if holds), "")
+
+    def _is_quiet(self, path: str, changed: Changes) -> bool:
+        if path not in self._quiet:
+            self._quiet[path] = is_quiet(self._root, changed, path)
+        return self._quiet[path]
 
     def _runs(self, reads: Reads, package: str) -> str:
         return next((via for via in reads.runs if package in self._closures.get(via, ())), "")

@@ -88,6 +88,11 @@ def under_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
 
 
+def content(root: Path, commit: str, path: str) -> bytes:
+    """Read a file as it is in a commit; nothing where it isn't there."""
+    return _asked(root, "show", f"{commit}:{path}")
+
+
 def since(root: Path, commit: str) -> Changes:
     """Compare with just this commit."""
     return _since(root, commit, "")
@@ -112,6 +117,10 @@ def _merge_base(root: Path, commit: str) -> str:
 
 
 def _git(root: Path, *words: str) -> str:
+    return _asked(root, *words).decode("utf-8", "surrogateescape")
+
+
+def _asked(root: Path, *words: str) -> bytes:
     """Ask git; nothing if it refuses, or isn't there.
 
     What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out: it may
@@ -122,5 +131,5 @@ def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(command, cwd=root, env=kept, capture_output=True, check=False)
     except FileNotFoundError:
-        return ""
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else ""
+        return b""
+    return done.stdout if done.returncode == 0 else b""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from emel_tools.findings import Finding
 from emel_tools.running.results import Result
 from emel_tools.scope import observed
@@ -40,7 +42,7 @@ def misses(root: Path, scope: Scope, results: Sequence[Result]) -> list[Finding]
     everything = [(choice.lane, choice.shard) for choice in scope.choices]
     last = {shard.key: observed.read(folder(root), shard.key) for _, shard in everything}
     seen = {
-        key: Seen(green=True, files=each.files, folders=each.folders) if each else Seen(green=True)
+        key: msgspec.structs.replace(each, green=True) if each else Seen(green=True)
         for key, each in last.items()
     }
     choices = affected(root, everything, changed, seen)

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from emel_tools.running.results import Result
 from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import Task
@@ -29,7 +31,7 @@ def noting(root: Path, progress: Progress) -> Progress:
             seen = observed.Seen(green=True)
         for result in results:
             green = result.verdict == "ok"  # neither red nor left without a verdict
-            kept = observed.Seen(green=green, files=seen.files, folders=seen.folders)
+            kept = msgspec.structs.replace(seen, green=green)
             observed.write(folder(root), result.key, kept)
         progress.ended(task, results)
 

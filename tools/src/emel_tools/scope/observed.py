@@ -20,6 +20,8 @@ import msgspec
 NOTES: Final = "EMEL_GATE_NOTES"
 """The environment variable that names the folder where processes leave their notes."""
 _LISTS: Final = ("os.listdir", "os.scandir")
+_IMPORTING: Final = "<frozen importlib._bootstrap_external>"
+"""What opens a source to run it; `Seen.imported` knows of those."""
 _unnoted: list[None] = []
 """One entry for each `unnoted` that this process is in."""
 
@@ -29,7 +31,9 @@ class Seen(msgspec.Struct, frozen=True):
 
     green: bool
     files: frozenset[str] = frozenset()
-    """Opened or imported, from the root, with slashes."""
+    """Opened, from the root, with slashes."""
+    imported: frozenset[str] = frozenset()
+    """Run, which is less than looked at: a comment makes no difference."""
     folders: frozenset[str] = frozenset()
     """Listed."""
 
@@ -64,13 +68,15 @@ def notes_of(root: Path, lane: str, shards: Sequence[str]) -> Path:
 def collect(notes: Path, *, green: bool) -> Seen:
     """Put together, and remove, the notes of all processes that ran a shard."""
     files: set[str] = set()
+    imported: set[str] = set()
     folders: set[str] = set()
     for path in notes.glob("*.json"):
         seen = msgspec.json.decode(path.read_bytes(), type=Seen)
         files |= seen.files
+        imported |= seen.imported
         folders |= seen.folders
         path.unlink()
-    return Seen(green, frozenset(files), frozenset(folders))
+    return Seen(green, frozenset(files), frozenset(imported), frozenset(folders))
 
 
 @contextmanager
@@ -119,17 +125,19 @@ class Notes:
         if _unnoted:
             return
         if event == "open":
-            self._files.add(_spelled(arguments[0]))
+            if sys._getframe(1).f_code.co_filename != _IMPORTING:  # noqa: SLF001
+                self._files.add(_spelled(arguments[0]))
         elif event in _LISTS:
             self._folders.add(_spelled(arguments[0]))
 
     def seen(self) -> Seen:
         """Say what was read in the repository, what was imported included."""
         loaded = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
-        files = {*self._files, *(str(path) for path in loaded if path)}
+        imported = (str(path) for path in loaded if path)
         return Seen(
             green=True,
-            files=frozenset(_ours(self._root, self._here, files)),
+            files=frozenset(_ours(self._root, self._here, self._files)),
+            imported=frozenset(_ours(self._root, self._here, imported)),
             folders=frozenset(_ours(self._root, self._here, self._folders)),
         )
 

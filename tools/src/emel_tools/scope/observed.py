@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from inspect import currentframe
 from pathlib import Path
 from typing import Final
 
@@ -125,7 +126,9 @@ class Notes:
         if _unnoted:
             return
         if event == "open":
-            if sys._getframe(1).f_code.co_filename != _IMPORTING:  # noqa: SLF001
+            here = currentframe()
+            opener = here.f_back if here is not None else None
+            if opener is None or opener.f_code.co_filename != _IMPORTING:
                 self._files.add(_spelled(arguments[0]))
         elif event in _LISTS:
             self._folders.add(_spelled(arguments[0]))

@@ -1,8 +1,10 @@
 """A shard runs when a changed file can affect it, in real git repositories."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -367,6 +369,27 @@ def test_files_of_the_repository_are_noted_however_they_are_opened(tmp_path, mon
     notes.see("os.rename", ("f.py", "g.py"))
     assert notes.seen().files == {"a.py", "b.py", "c.py", "d.py"}
     assert notes.seen().folders == {".", "x"}
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_noting_what_is_opened_keeps_nothing_alive(tmp_path):
+    notes = observed.Notes(tmp_path)
+
+    def opens(kept):
+        notes.see("open", (str(tmp_path / "a"), "r", 0))
+
+    class Kept:
+        pass
+
+    kept = Kept()
+    gone = weakref.ref(kept)
+    gc.disable()
+    try:
+        opens(kept)
+        del kept
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.behaviour("GATE-98")

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from inspect import currentframe
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import msgspec
@@ -126,9 +127,7 @@ class Notes:
         if _unnoted:
             return
         if event == "open":
-            here = currentframe()
-            opener = here.f_back if here is not None else None
-            if opener is None or opener.f_code.co_filename != _IMPORTING:
+            if _caller(currentframe()) != _IMPORTING:
                 self._files.add(_spelled(arguments[0]))
         elif event in _LISTS:
             self._folders.add(_spelled(arguments[0]))
@@ -143,6 +142,15 @@ class Notes:
             imported=frozenset(_ours(self._root, self._here, imported)),
             folders=frozenset(_ours(self._root, self._here, self._folders)),
         )
+
+
+def _caller(frame: FrameType | None) -> str:
+    """Name the file whose code called a frame.
+
+    A frame that held itself, or its caller, in a variable would keep alive what tests let go of.
+    """
+    back = frame.f_back if frame is not None else None
+    return back.f_code.co_filename if back is not None else ""
 
 
 def _spelled(path: object) -> str:

@@ -89,6 +89,7 @@ TESTS = lane("tests", *((name, Reads(own=(name,), runs=(name,)), 9) for name in 
 LINT = lane("lint", *((name, Reads(own=(name,)), 9) for name in NAMES))
 DOCS = lane("docs", ("pages", Reads(paths=("docs/**", "**/README.md")), 9))
 LANES = (TESTS, LINT, DOCS)
+COVERAGE = lane("coverage", *((name, Reads(covers=(name,)), 9) for name in NAMES))
 
 
 def know(repository, lanes=LANES, **seen):
@@ -303,6 +304,20 @@ def test_a_change_of_comments_or_layout_runs_what_looks_at_the_file_and_not_what
     target.write_bytes(CODE.replace(was, now))
     looks = {"tests/disk", "lint/disk", "lint/tape"}
     assert chosen(repository).keys() == (looks | RUN_DISK if runs else looks)
+
+
+@pytest.mark.behaviour("GATE-96", "GATE-106")
+def test_what_covers_a_package_is_affected_by_its_code_and_no_other(repository):
+    lanes = (COVERAGE,)
+    repository.branch()
+    know(repository, lanes)
+    repository.write("packages/disk/README.md", "new\n")
+    repository.write("packages/disk/tests/test_disk.py", "new = 1\n")
+    repository.write("packages/disk/src/emel_disk/__init__.py", "# a word\n")
+    assert chosen(repository, lanes) == {}
+    repository.write("packages/disk/src/emel_disk/__init__.py", "word = 1\n")
+    why = "packages/disk/src/emel_disk/__init__.py is code of disk"
+    assert chosen(repository, lanes) == {"coverage/disk": why}
 
 
 @pytest.mark.behaviour("GATE-106")

@@ -358,9 +358,12 @@ def test_every_part_of_the_gate_is_a_shard_and_coverage_waits_for_all_of_them(re
 @pytest.mark.behaviour("GATE-22")
 def test_lines_are_counted_where_a_package_itself_changes(repo):
     assert {shard.name: shard.reads for shard in coverage.LANE.shards(repo)} == {
-        "disk": Reads(own=("disk",)),
-        "tools": Reads(own=("tools",)),
+        "disk": Reads(covers=("disk",), paths=("packages/disk/tests/**",)),
+        "tools": Reads(covers=("tools",), paths=("tools/tests/**",)),
     }
+    suites = {shard.name: shard.reads for shard in tests.LANE.shards(repo)}
+    assert suites["disk"] == Reads(runs=("disk",), paths=("packages/disk/tests/**",))
+    assert suites["tools-1-of-3"] == Reads(paths=("tools/tests/**",))
 
 
 @pytest.mark.behaviour("GATE-23")

@@ -20,18 +20,20 @@ def _shards(root: Path) -> Sequence[Shard]:
     reads = Reads(paths=("**/behaviours.toml", "**/tests/**"))
     found = [Shard("behaviours", NAMED, reads, 30)]
     for package in shards(root):
+        suites = _suites(root, package)
+        behind = tuple(shard.key for shard in suites)
         # Just as a suite of its tests, so that it is chosen when that is.
-        own = Reads(own=(package.name,), runs=(package.name,))
-        behind = tuple(shard.key for shard in _suites(root, package))
-        found.append(Shard("behaviours", package.name, own, 30, behind=behind))
+        found.append(Shard("behaviours", package.name, suites[0].reads, 30, behind=behind))
     return found
 
 
 def _suites(root: Path, package: Package) -> list[Shard]:
     """List the shards that run the tests of a package."""
     from emel_tools.running.registry import lane
+    from emel_tools.suites.parts import parts_of
 
-    return [s for s in lane("tests").shards(root) if s.reads.own == (package.name,)]
+    names = {part.name for part in parts_of(package)}
+    return [shard for shard in lane("tests").shards(root) if shard.name in names]
 
 
 def _run(job: Job) -> Iterator[Outcome]:

@@ -9,7 +9,7 @@ from typing import Final
 from emel_tools.findings import Finding
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
-from emel_tools.suites.parts import parts_of
+from emel_tools.suites.parts import parts_of, tests_of
 from emel_tools.workspace import Package, shards
 
 _FIX: Final = "write the test that runs it, in the tests of this package"
@@ -21,7 +21,7 @@ def _shards(root: Path) -> Sequence[Shard]:
             "coverage",
             package.name,
             # Not what it runs of others: see docs/design/suites.md.
-            Reads(own=(package.name,)),
+            Reads(covers=(package.name,), paths=(tests_of(root, package),)),
             60,
             tuple(f"tests/{part.name}" for part in parts_of(package)),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
-from emel_tools.suites.parts import parts
+from emel_tools.suites.parts import parts, tests_of
 
 if TYPE_CHECKING:
     from emel_tools.suites.parts import Part
@@ -24,7 +24,9 @@ _GRACE: Final = 20.0
 def _shards(root: Path) -> Sequence[Shard]:
     everything = Reads(paths=("**/*.py",))
     found = [
-        Shard("tests", part.name, _reads(part), _SECONDS.get(part.package.name, 200.0) + _GRACE)
+        Shard(
+            "tests", part.name, _reads(root, part), _SECONDS.get(part.package.name, 200.0) + _GRACE
+        )
         for part in parts(root)
     ]
     after = tuple(shard.key for shard in found)
@@ -33,10 +35,11 @@ def _shards(root: Path) -> Sequence[Shard]:
     return found
 
 
-def _reads(part: Part) -> Reads:
+def _reads(root: Path, part: Part) -> Reads:
     """Say what a part depends on; of the tools' tests, what packages they read is observed."""
     name = part.package.name
-    return Reads(own=(name,), runs=() if name == "tools" else (name,))
+    runs = () if name == "tools" else (name,)
+    return Reads(runs=runs, paths=(tests_of(root, part.package),))
 
 
 def _run(job: Job) -> Iterator[Outcome]:

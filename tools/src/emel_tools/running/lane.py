@@ -26,6 +26,8 @@ class Reads(NamedTuple):
     """Packages (`io_mmap`, `tools`) all of whose files it looks at."""
     runs: tuple[str, ...] = ()
     """Packages whose code it runs: their sources, and those of all that they depend on."""
+    covers: tuple[str, ...] = ()
+    """Packages of whose code, and no other, it judges which of it ran."""
     paths: tuple[str, ...] = ()
     """Other files, as globs from the root: `docs/**`, `**/behaviours.toml`."""
 

@@ -74,14 +74,16 @@ class Repository:
     def _how(self, shard: Shard, seen: Seen | None, path: str, changed: Changes) -> str:
         package, is_source = self._owner(path)
         via = self._runs(shard.reads, package) if is_source else ""
+        covered = is_source and package in shard.reads.covers
         imported = seen is not None and path in seen.imported
         listed = seen is not None and path in changed.moved and _folder(path) in seen.folders
-        if (via or imported) and self._is_quiet(path, changed):
-            via, imported = "", False
+        if (via or covered or imported) and self._is_quiet(path, changed):
+            via, covered, imported = "", False, False
         ways = {
             "is its snapshot": path == f"snapshots/{shard.key}.txt",
             f"lies in {package}": package in shard.reads.own,
             f"is run by {via}": bool(via),
+            f"is code of {package}": covered,
             "is what it looks at": any(matches(path, glob) for glob in shard.reads.paths),
             "was opened by it": seen is not None and path in seen.files,
             "was imported by it": imported,

@@ -59,6 +59,11 @@ def parts(root: Path) -> tuple[Part, ...]:
     return tuple(part for package in shards(root) for part in parts_of(package))
 
 
+def tests_of(root: Path, package: Package) -> str:
+    """Spell where the tests of a package lie, as a glob from the root."""
+    return f"{package.folder.relative_to(root).as_posix()}/tests/**"
+
+
 def parts_of(package: Package) -> tuple[Part, ...]:
     """List the parts of one suite."""
     of = _PARTS.get(package.name, 1)

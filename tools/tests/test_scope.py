@@ -287,6 +287,8 @@ RUN_DISK = {"tests/tape", "tests/reel", "lint/reel"}
         (b"# type: int", b"# type: str", True),
         (b"2 * y", b"2 *", True),
         (b"2 * y", b"2 * y\0", True),
+        (b"2 * y", b"-" * 3_000 + b"y", True),
+        (b"2 * y", b"-" * 50_000 + b"y", True),
     ],
 )
 def test_a_change_of_comments_or_layout_runs_what_looks_at_the_file_and_not_what_runs_it(

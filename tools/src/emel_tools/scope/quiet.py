@@ -22,6 +22,6 @@ def is_quiet(root: Path, changed: Changes, path: str) -> bool:
 def _is_same(before: bytes, now: bytes) -> bool:
     try:
         first, second = (ast.dump(ast.parse(text, type_comments=True)) for text in (before, now))
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last of deep nesting, too
         return False
     return first == second

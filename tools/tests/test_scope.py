@@ -473,6 +473,28 @@ def test_what_takes_long_runs_only_in_full_or_when_it_is_named(repository):
 
 
 @pytest.mark.behaviour("GATE-99")
+def test_what_comes_behind_a_shard_runs_when_that_does_for_whatever_reason(repository):
+    judge = lane(
+        "judge",
+        ("disk", Reads(), 9, (), ("tests/disk",)),
+        ("reel", Reads(), 9, (), ("tests/tape", "tests/reel")),
+        ("long", Reads(), 9, (), ("tests/disk",), True),
+    )
+    count = lane("count", ("tape", Reads(paths=("docs/**",)), 9, ("tests/tape",)))
+    lanes = (judge, TESTS, count)
+    repository.branch()
+    opens = observed.Seen(green=True, files=frozenset({"packages/disk/README.md"}))
+    know(repository, lanes, tests_reel=opens)
+    assert chosen(repository, lanes) == {}
+    repository.write("docs/page.md", "new\n")
+    assert chosen(repository, lanes).keys() == {"count/tape", "tests/tape", "judge/reel"}
+    repository.write("packages/disk/README.md", "new\n")
+    found = chosen(repository, lanes)
+    assert found["judge/disk"] == "tests/disk runs, and it comes behind it"
+    assert "judge/long" not in found
+
+
+@pytest.mark.behaviour("GATE-99")
 def test_what_is_asked_for_brings_what_it_needs_and_not_what_only_goes_before(repository):
     coverage = lane("coverage", ("disk", Reads(), 9, ("tests/disk",), ("lint/disk",)))
     lanes = (TESTS, LINT, coverage)

@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 from typing import Final
 
 _SEPARATOR: Final = ":"
+_NOWHERE: Final = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 
 
 class Watch:
@@ -76,6 +77,8 @@ def _functions(text: bytes) -> dict[str, list[str]]:
     """Spell the code of each function of a module, and of the module itself, without lines."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
+        if hasattr(node, "lineno"):  # a class knows its first line, from 3.13 on
+            ast.copy_location(node, _NOWHERE)
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]

@@ -44,7 +44,7 @@ class Shard(NamedTuple):
     after: tuple[str, ...] = ()
     """Keys of shards whose results it needs; they run whenever it does, and before it."""
     behind: tuple[str, ...] = ()
-    """Keys of shards that run before it, if they run at all."""
+    """Keys of shards that run before it, if they run at all; what changes runs one runs it, too."""
     only_full: bool = False
     """Whether it is left out unless everything is asked for."""
 

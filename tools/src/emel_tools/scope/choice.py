@@ -101,6 +101,11 @@ def affected(
         return concerns_all or repository.affects(shard, last, changed)
 
     reasons = {shard.key: why(shard) for _, shard in everything}
+    runs = _needed(everything, reasons)
+    for _, shard in everything:
+        judged = next((key for key in shard.behind if key in runs), "")
+        if judged and not shard.only_full and not reasons[shard.key]:
+            reasons[shard.key] = f"{judged} runs, and it comes behind it"
     left_out = "no changed file can affect it" if changed.files else "nothing has changed"
     return _chosen(everything, reasons, left_out)
 
@@ -129,14 +134,7 @@ def _chosen(
     everything: Sequence[tuple[Lane, Shard]], reasons: Mapping[str, str], left_out: str
 ) -> tuple[Choice, ...]:
     """Add what the chosen shards need, and say why the others are left out."""
-    shards = {shard.key: shard for _, shard in everything}
-    whys = {key: why for key, why in reasons.items() if why}
-    todo = [*whys]
-    for key in todo:  # grows while it is read
-        for need in shards[key].after:
-            if need not in whys:
-                whys[need] = f"{key} needs it"
-                todo.append(need)
+    whys = _needed(everything, reasons)
     return tuple(
         Choice(
             lane,
@@ -146,6 +144,19 @@ def _chosen(
         )
         for lane, shard in everything
     )
+
+
+def _needed(everything: Sequence[tuple[Lane, Shard]], reasons: Mapping[str, str]) -> dict[str, str]:
+    """Say why shards run, those that others need included; keys of the others aren't there."""
+    shards = {shard.key: shard for _, shard in everything}
+    whys = {key: why for key, why in reasons.items() if why}
+    todo = [*whys]
+    for key in todo:  # grows while it is read
+        for need in shards[key].after:
+            if need not in whys:
+                whys[need] = f"{key} needs it"
+                todo.append(need)
+    return whys
 
 
 def folder(root: Path) -> Path:

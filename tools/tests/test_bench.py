@@ -14,6 +14,7 @@ from emel_tools.ratios import decision, judging, machine, profiling, reference, 
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.cases import cases_of
 from emel_tools.ratios.decision import MOST
+from emel_tools.ratios.judged import Judged
 from emel_tools.ratios.judging import Judge
 from emel_tools.ratios.line import on_grid
 from emel_tools.ratios.reference import Reference
@@ -52,10 +53,10 @@ class Blocks:
         return msgspec.json.encode(dict.fromkeys(order.cases, seen))
 
 
-def judge(run, recorded, was=None, *, same=False, seconds=1e9):
+def judge(run, recorded, was=None, *, same=False, seconds=1e9, judged=None):
     known = None if was is None else Reference("c0ffee0ff", was, ROOT, same=same)
     order = Order(str(ROOT), "", "a", (), 7)
-    return Judge("a", [CASE], recorded, known, order, run, seconds)
+    return Judge("a", [CASE], recorded, known, order, run, seconds, judged)
 
 
 def changes(outcome, recorded):
@@ -126,6 +127,50 @@ def test_a_case_that_runs_no_code_that_differs_is_not_timed():
     # Where the record has moved since, the code has to be seen to be as the record says.
     outcome = judge(run, RECORDED | {"work": "1500"}, RECORDED).outcome()
     assert len(run.orders) >= 2
+
+
+FINDINGS = ("tools/src/emel_tools/findings.py:Finding.__str__",)
+
+
+@pytest.mark.behaviour("GATE-107")
+def test_code_that_was_seen_to_be_as_quick_is_not_timed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "is_altered", lambda *_: True)
+    path = tmp_path / "judged" / "a.json"
+
+    def timed(*, recorded=RECORDED, runs=FINDINGS, anew=False, ratio=1.0, commit="c0ffee0ff"):
+        run = Blocks(by_reference=ratio, runs=runs)
+        known = Reference(commit, RECORDED, ROOT, same=False)
+        order, judged = Order(str(ROOT), "", "a", (), 7), Judged(path, anew=anew)
+        outcome = Judge("a", [CASE], recorded, known, order, run, judged=judged).outcome()
+        assert set(outcome.measured) == {machine.KEY, "work"}
+        return bool(run.orders)
+
+    assert timed(ratio=1.3)  # news is kept by nobody
+    assert timed()
+    assert not timed()
+    assert timed(anew=True)
+    assert not timed()
+    assert timed(commit="another")
+    assert timed()
+    assert timed(runs=("tools/src/emel_tools/findings.py:Finding.at",))
+    assert timed()
+    path.write_bytes(b"{")
+    assert timed()
+    assert not timed()
+
+
+@pytest.mark.behaviour("GATE-107")
+def test_a_case_of_which_nothing_was_seen_or_that_cannot_be_told_is_timed_again(tmp_path):
+    judged = Judged(tmp_path / "a.json", anew=False)
+    for run in (Blocks(by_reference=1.0, runs=()), Blocks(by_reference=1.0, problem="gone")):
+        for _ in range(2):
+            run.orders.clear()
+            judge(run, RECORDED, RECORDED, judged=judged).outcome()
+            assert run.orders
+    for _ in range(2):
+        run = Blocks(by_reference=1.5)
+        judge(run, RECORDED, RECORDED, seconds=-1, judged=judged).outcome()
+        assert run.orders
 
 
 @pytest.mark.behaviour("GATE-46")

@@ -27,8 +27,10 @@ def _shards(root: Path) -> Sequence[Shard]:
 def _run(job: Job) -> Iterator[Outcome]:
     from emel_tools.ratios import reference
     from emel_tools.ratios.cases import cases_of
+    from emel_tools.ratios.judged import Judged
     from emel_tools.ratios.judging import Judge
     from emel_tools.ratios.sampling import Order
+    from emel_tools.scope.observed import unnoted
     from emel_tools.snapshots import lines
 
     folder = job.folder / "bench"
@@ -36,11 +38,14 @@ def _run(job: Job) -> Iterator[Outcome]:
         cases = cases_of(shard)
         path = lines.path_of(job.root, "bench", shard)
         recorded = {line.key: line.value for line in lines.read(path)}
-        found = reference.find(job.root, folder, shard, _runs(shard), job.base)
-        if found:
-            reference.prune(folder, [found.root])
         order = Order(str(job.root), "", shard, (), job.seed)
-        yield Judge(shard, cases, recorded, found, order).outcome()
+        judged = Judged(job.folder / "judged" / f"{shard}.json", anew=job.full)
+        with unnoted():  # sources are compared as code: comments make no difference
+            found = reference.find(job.root, folder, shard, _runs(shard), job.base)
+            if found:
+                reference.prune(folder, [found.root])
+            outcome = Judge(shard, cases, recorded, found, order, judged=judged).outcome()
+        yield outcome
 
 
 LANE = Lane(

@@ -7,10 +7,12 @@ tables and classes that functions work with.
 from __future__ import annotations
 
 import ast
+import hashlib
 import sys
 import threading
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
@@ -63,6 +65,16 @@ def is_altered(executed: Collection[str], now: Path, before: Path) -> bool:
     return not executed or any(differ)
 
 
+def digest(executed: Collection[str], root: Path) -> str:
+    """Digest the code of functions as `Watch` names them, below a root."""
+    content = hashlib.sha256()
+    for name in sorted(executed):
+        path, _, function = name.partition(_SEPARATOR)
+        found = _functions((root / path).read_bytes()) if (root / path).exists() else {}
+        content.update(f"{name} {found.get(function)}\n".encode())
+    return content.hexdigest()
+
+
 def _differ(now: Path, before: Path, names: set[str]) -> bool:
     if not (now.exists() and before.exists()):
         return True
@@ -73,6 +85,7 @@ def _differ(now: Path, before: Path, names: set[str]) -> bool:
     return any(ours.get(name) != theirs.get(name) for name in names)
 
 
+@cache
 def _functions(text: bytes) -> dict[str, list[str]]:
     """Spell the code of each function of a module, and of the module itself, without lines."""
     tree = ast.parse(text)

@@ -17,7 +17,8 @@ from emel_tools.findings import Finding
 from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
-from emel_tools.ratios.executed import is_altered
+from emel_tools.ratios.executed import digest, is_altered
+from emel_tools.ratios.judged import Judged
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.profiling import Growth
 from emel_tools.ratios.reference import Reference
@@ -60,6 +61,8 @@ class Judge:
         Runs a block; its answer is JSON.
     seconds
         When no further block is begun.
+    judged
+        What was seen to be as quick as recorded before; None if that isn't kept.
     """
 
     def __init__(
@@ -71,9 +74,13 @@ class Judge:
         order: Order,
         run: Run = in_process,
         seconds: float = _SECONDS,
+        judged: Judged | None = None,
     ) -> None:
         self._shard, self._recorded, self._reference = shard, recorded, reference
         self._run, self._seconds = run, seconds
+        self._judged = judged
+        self._ran: dict[str, str] = {}
+        """What each case that differs from what was recorded ran, and what is recorded of it."""
         self._unchanged = reference is not None and reference.same
         compared = reference is not None and not reference.same
         self._order = msgspec.structs.replace(
@@ -100,6 +107,7 @@ class Judge:
                 break
             self._block(left, blocks)
             blocks += 1
+        self._keep()
         return blocks
 
     def _pass_over(self) -> None:
@@ -110,9 +118,28 @@ class Judge:
         lines = {line.case.name: line for line in known}
         order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
         seen = msgspec.json.decode(self._run(order), type=dict[str, tuple[str, ...]])
+        root = Path(self._order.root)
+        known = self._judged.read(self._against) if self._judged else {}
         for name, line in lines.items():
-            if not is_altered(seen[name], Path(self._order.root), self._reference.root):
+            if not is_altered(seen[name], root, self._reference.root):
                 line.verdict = "same"
+            elif seen[name]:
+                self._ran[name] = f"{line.recorded} {digest(seen[name], root)}"
+                if known.get(name) == self._ran[name]:
+                    line.verdict = "same"
+
+    def _keep(self) -> None:
+        """Remember what was as quick as the recorded code, side by side."""
+        if self._judged is None or not self._ran:
+            return
+        lines = (line for line in self.lines if line.verdict == "same" and not line.problem)
+        kept = {line.case.name: self._ran.get(line.case.name, "") for line in lines}
+        self._judged.write(self._against, {name: ran for name, ran in kept.items() if ran})
+
+    @property
+    def _against(self) -> str:
+        commit = self._reference.commit if self._reference else ""
+        return f"{commit} {self._kind}"
 
     def outcome(self) -> Outcome:
         """Measure, and say what came of it."""

@@ -1,0 +1,65 @@
+"""What each case ran when it was last seen to be as quick as the recorded code, on this machine.
+
+A record stays as long as nothing is news, so code moves away from it; without this, each change
+would have every case timed that any change since had touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+_OWN: Final = Path(__file__).parent
+"""Where it stands what a case is, and how it is judged."""
+
+
+class _Kept(msgspec.Struct):
+    settings: str
+    cases: dict[str, str]
+    """A digest of what each case ran, and of what was recorded of it."""
+
+
+class Judged:
+    """The cases of one shard that needn't be timed again.
+
+    Parameters
+    ----------
+    path
+        Where it is kept.
+    anew
+        Whether to time everything, whatever is kept.
+    """
+
+    def __init__(self, path: Path, *, anew: bool) -> None:
+        self._path, self._anew = path, anew
+
+    def read(self, against: str) -> dict[str, str]:
+        """Read what each case ran.
+
+        Parameters
+        ----------
+        against
+            The commit that was compared with, and the kind of machine.
+        """
+        try:
+            kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return {}
+        return {} if self._anew or kept.settings != _settings(against) else kept.cases
+
+    def write(self, against: str, cases: Mapping[str, str]) -> None:
+        """Keep it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_bytes(msgspec.json.encode(_Kept(_settings(against), dict(cases))))
+
+
+def _settings(against: str) -> str:
+    content = hashlib.sha256(against.encode())
+    for path in sorted(_OWN.rglob("*.py")):
+        text = path.read_bytes()
+        content.update(f"{path.relative_to(_OWN)} {len(text)}\n".encode() + text)
+    return content.hexdigest()

@@ -141,8 +141,10 @@ class Workers:
 
     def _next(self, number: int) -> int | None:
         """Take the next call of a share, or the last one of the share that has most left."""
-        with suppress(IndexError):
+        try:
             return self._shares[number].popleft()
+        except IndexError:
+            pass
         while any(self._shares):
             with suppress(IndexError):  # another thread was faster
                 return max(self._shares, key=len).pop()

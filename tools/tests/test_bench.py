@@ -11,6 +11,7 @@ from emel_io_mmap import TABLES
 from emel_machine import mermaid
 from emel_tools.gates import bench
 from emel_tools.ratios import decision, judging, machine, profiling, reference, selfcheck
+from emel_tools.ratios import judged as kept
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.cases import cases_of
 from emel_tools.ratios.decision import MOST
@@ -151,6 +152,16 @@ def test_code_that_was_seen_to_be_as_quick_is_not_timed_again(tmp_path, monkeypa
     assert timed(anew=True)
     assert not timed()
     assert timed(commit="another")
+    assert timed()
+    monkeypatch.setattr(judging.machine, "kind", lambda: "another")
+    assert timed()
+    monkeypatch.undo()
+    monkeypatch.setattr(judging, "is_altered", lambda *_: True)
+    assert timed()
+    monkeypatch.setattr(kept, "_OWN", tmp_path)  # what a case is stands somewhere else now
+    assert timed()
+    assert not timed()
+    (tmp_path / "case.py").write_text("more = 1\n")
     assert timed()
     assert timed(runs=("tools/src/emel_tools/findings.py:Finding.at",))
     assert timed()

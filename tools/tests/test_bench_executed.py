@@ -9,7 +9,7 @@ import pytest
 from emel_io_mmap import TABLES
 from emel_machine import mermaid
 from emel_tools.ratios.cases import cases_of
-from emel_tools.ratios.executed import Watch, is_altered
+from emel_tools.ratios.executed import Watch, digest, is_altered
 from emel_tools.ratios.judging import in_process
 from emel_tools.ratios.sampling import Order
 
@@ -43,7 +43,10 @@ def altered(tmp_path, code, names=NAMES):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     executed = [f"{PATH}:{name}" for name in names]
-    return is_altered(executed, tmp_path / "now", tmp_path / "before")
+    found = is_altered(executed, tmp_path / "now", tmp_path / "before")
+    digests = {digest(executed, tmp_path / state) for state in ("now", "before")}
+    assert found == (len(digests) == 2 or not executed)
+    return found
 
 
 @pytest.mark.behaviour("GATE-105")

@@ -333,6 +333,12 @@ def test_a_file_that_came_or_went_is_no_change_of_comments(repository):
     repository.git("checkout", "-q", "-b", "later")
     path.unlink()
     assert "tests/tape" in chosen(repository, base="work")
+    other = path.with_name("data.cfg")  # in which nobody knows what a comment is
+    other.write_bytes(b"a = 1\n")
+    repository.commit()
+    repository.git("checkout", "-q", "-b", "last")
+    other.write_bytes(b"a = 1  # b\n")
+    assert "tests/tape" in chosen(repository, base="later")
 
 
 @pytest.mark.behaviour("GATE-98")
@@ -441,11 +447,12 @@ def test_what_is_read_in_a_process_that_shards_share_is_nobodys(repository, toge
     seen = noting(root, quiet)
     seen.begun(task)
     notes = observed.notes_of(root, "lint", [shard.name])
-    observed.write(notes, "1", observed.Seen(green=True, files=frozenset({"read.txt"})))
+    read, run = frozenset({"read.txt"}), frozenset({"run.py"})
+    observed.write(notes, "1", observed.Seen(green=True, files=read, imported=run, folders=read))
     seen.ended(task, [Result("lint", shard.name, "ok", "")])
-    assert observed.read(folder(root), shard.key) == observed.Seen(
-        green=True, files=frozenset(files)
-    )
+    kept = observed.read(folder(root), shard.key)
+    assert (kept.green, kept.files, kept.folders) == (True, files, files)
+    assert kept.imported == (run if files else set())
 
 
 @pytest.mark.behaviour("GATE-99")
@@ -491,6 +498,9 @@ def test_what_comes_behind_a_shard_runs_when_that_does_for_whatever_reason(repos
     repository.write("packages/disk/README.md", "new\n")
     found = chosen(repository, lanes)
     assert found["judge/disk"] == "tests/disk runs, and it comes behind it"
+    assert found["judge/reel"].startswith("tests/tape runs")
+    observed.write(folder(repository.root), "judge/reel", observed.Seen(green=False))
+    assert chosen(repository, lanes)["judge/reel"] == "it was red when it last ran"
     assert "judge/long" not in found
 
 

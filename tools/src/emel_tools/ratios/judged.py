@@ -20,7 +20,7 @@ _OWN: Final = Path(__file__).parent
 class _Kept(msgspec.Struct):
     settings: str
     cases: dict[str, str]
-    """A digest of what each case ran, and of what was recorded of it."""
+    """A digest of what each case ran."""
 
 
 class Judged:

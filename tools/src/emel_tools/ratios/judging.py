@@ -80,7 +80,7 @@ class Judge:
         self._run, self._seconds = run, seconds
         self._judged = judged
         self._ran: dict[str, str] = {}
-        """What each case that differs from what was recorded ran, and what is recorded of it."""
+        """A digest of what each case ran that differs from what was recorded."""
         self._unchanged = reference is not None and reference.same
         compared = reference is not None and not reference.same
         self._order = msgspec.structs.replace(
@@ -124,7 +124,7 @@ class Judge:
             if not is_altered(seen[name], root, self._reference.root):
                 line.verdict = "same"
             elif seen[name]:
-                self._ran[name] = f"{line.recorded} {digest(seen[name], root)}"
+                self._ran[name] = digest(seen[name], root)
                 if known.get(name) == self._ran[name]:
                     line.verdict = "same"
 

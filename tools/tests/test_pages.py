@@ -1,5 +1,6 @@
 """The documents: generated parts are compared and written, examples run, references looked up."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,11 @@ def test_the_page_of_a_package_shows_every_public_name_with_its_docstring():
                 assert f"## `{name.key}`" in text
             if name.doc:
                 assert name.doc.split()[0] in text
+            if name.kind == "class":
+                shown = text.partition(f"## `{name.key}`\n\n```python\n")[2]
+                decorators, _, rest = shown.partition(f"class {name.key}")
+                (made,) = ast.parse(f"{decorators}class A{rest.splitlines()[0]}: ...").body
+                assert len(made.decorator_list) == name.what.count("@")
 
 
 @pytest.mark.behaviour("GATE-70")

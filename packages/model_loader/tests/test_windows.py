@@ -1,5 +1,7 @@
 """Every byte of a checkpoint, once and in order, in bounded memory."""
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -245,10 +247,17 @@ def test_what_progress_raises_comes_through_and_nothing_stays_mapped(any_way):
         if progress.nbytes_done > 50:
             raise StopError
 
+    memory = []
+
+    def look(piece, stored):
+        if not isinstance(world.strategy, Staging):  # whose stages are its own
+            memory.append(weakref.ref(stored.base))
+
     with pytest.raises(StopError) as caught:
-        stream(world.checkpoint, nowhere, progress=stop)
+        stream(world.checkpoint, look, progress=stop)
 
     assert caught.traceback
+    assert all(ref() is None for ref in memory)
     assert world.checkpoint.usage().leases == 0
     assert world.checkpoint.close() is None
 

@@ -71,11 +71,11 @@ class Windows:
         window_nbytes = max(window_nbytes, _ELEMENT_NBYTES)
         self._seen = list[NDArray[np.uint8]]()
         self.opened = checkpoint.load() if self._maps else None
+        """Why the tensors can't be mapped; None if they are, or needn't be."""
         if self.opened is not None and self.opened.reaction is Reaction.BUSY:
             # More files than slots: nothing was mapped, and the file can be read all the same.
             self._maps, self.opened = False, None
         self._buffer = np.empty(0 if self._maps else window_nbytes, np.uint8)
-        """Why the tensors can't be mapped; None if they are, or needn't be."""
         self.released: Failure | None = None
         """Why what was mapped here can't be released; None until the end."""
 
@@ -135,7 +135,7 @@ class Windows:
     ) -> None:
         # Whatever went wrong: the frames of an exception hold the list, and not what was in it.
         self._seen.clear()
-        self._buffer = self._buffer[:0]
+        self._buffer = np.empty(0, np.uint8)
         if self._maps:
             mapped = self._checkpoint.tensors.mapped(self._absent)
             if mapped.size:

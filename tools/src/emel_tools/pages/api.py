@@ -46,9 +46,9 @@ def _described(package: Package, name: Name, call: str) -> list[str]:
         case "elsewhere":
             return [f"## `{name.key}`", "", f"`{name.what.rstrip('.')}`"]
         case "class":
-            bases = name.what.partition("class")[2]
-            decorated = name.what.partition("class(")[0].removesuffix("class").split()
-            head = [*decorated, f"class {name.key}{bases}"]
+            decorators, _, bases = f" {name.what}".rpartition(" class")
+            above = [f"@{each.strip()}" for each in decorators.split(" @")[1:]]
+            head = [*above, f"class {name.key}{bases}"]
             code = [*head, f"{name.key}{call}"] if call else head
             return [f"## `{name.key}`", "", "```python", *code, "```", "", text]
         case "function":

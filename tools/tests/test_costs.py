@@ -344,6 +344,7 @@ def test_a_difference_has_its_likely_cause(name, before, now, said):
     found = causes([Figure(WORK, name, now)], {f"map {name}": str(before)})
     assert said in found[f"map {name}"]
     assert causes([Figure(WORK, name, before)], {f"map {name}": str(before)}) == {}
+    assert causes([Figure(WORK, name, now)], {f"another {name}": str(before)}) == {}
 
 
 @pytest.mark.behaviour("GATE-41")

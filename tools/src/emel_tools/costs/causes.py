@@ -39,10 +39,16 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def causes(figures: Sequence[Figure], recorded: Mapping[str, str]) -> dict[str, str]:
-    """Say what is likely behind each figure that differs, where that can be told."""
+    """Say what is likely behind each figure that differs, where that can be told.
+
+    Of a workload of which nothing is recorded yet, nothing differs.
+    """
     values = {figure.key: figure.value for figure in figures}
+    known = {key.partition(" ")[0] for key in recorded}
     found: dict[str, str] = {}
     for figure in figures:
+        if figure.workload.name not in known:
+            continue
         before = recorded.get(figure.key, "0")  # what is none isn't always recorded
         if before.isdecimal() and int(before) != figure.value:
             cause = _cause(figure, figure.value - int(before), values, recorded)

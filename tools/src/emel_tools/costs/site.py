@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from emel_io_loader import Spans
 
+GAP: Final = 56 << 20
+"""Bytes from one tensor to the next in files that are as large as models are: 300 make 16 GiB."""
 _F32: Final = 0
 _U16, _U32, _I32, _STRING, _ARRAY = 2, 4, 5, 8, 9
 """GGUF's numbers of types."""
@@ -30,6 +32,10 @@ class Site:
     def file(self, nbytes: int, name: str = "zeros") -> str:
         """Make a file of so many bytes; its path, from the current directory."""
         return self._write(f"{name}-{nbytes}.bin", b"", nbytes)
+
+    def text(self, path: str, text: str) -> str:
+        """Write a file of text; its path."""
+        return self._write(path, text.encode(), len(text.encode()))
 
     def spans(self, count: int, nbytes: int, *, files: int = 1, gap: int = 0) -> Spans:
         """Make spans of so many bytes each, dealt out to files in turn, `gap` bytes apart."""

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 import numpy as np
 
 import emel
-from emel_tools.costs.site import Site
+from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import (
     MIB,
     Action,
@@ -152,6 +152,19 @@ def auto(site: Site) -> Action:
     return _using(site.gguf(64, 4096), nothing, "auto")
 
 
+def as_large_as_models(site: Site) -> Action:
+    """Ask for each array of 16 GiB, keep them, and ask for one again that was let go."""
+
+    def use(model: emel.Model) -> None:
+        arrays = dict(model)
+        for name in list(model)[::30]:
+            del arrays[name]
+            model.release([name])
+            arrays[name] = model[name]
+
+    return _using(site.safetensors(300, GAP), use)
+
+
 def indexed(site: Site) -> Action:
     """Open a safetensors model in four files, and ask for each array."""
     return _using(site.indexed(64, 64, 4), every_array)
@@ -162,22 +175,47 @@ def quantised(site: Site) -> Action:
     return _using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized)
 
 
-def inspected(site: Site, items: int = 16) -> Action:
-    """Run `emel inspect` on a file."""
-    words = ["emel", "inspect", "--json", site.gguf(items, 64)]
-    (command,) = entry_points(group="console_scripts", name="emel")
-    main: Callable[[], None] = command.load()
+def command(*words: str) -> Action:
+    """Run `emel` with these words."""
+    (installed,) = entry_points(group="console_scripts", name="emel")
+    main: Callable[[], None] = installed.load()
 
     def act() -> None:
         out = io.StringIO()
-        with unittest.mock.patch.object(sys, "argv", words), contextlib.redirect_stdout(out):
+        given = unittest.mock.patch.object(sys, "argv", ["emel", *words])
+        with given, contextlib.redirect_stdout(out):
             try:
                 main()
             except SystemExit as end:
                 if end.code:
-                    raise RefusedError(f"emel inspect: {end.code}") from None
+                    raise RefusedError(f"emel {' '.join(words)}: {end.code}") from None
 
     return act
+
+
+def inspected(site: Site, items: int = 16) -> Action:
+    """Run `emel inspect` on a file."""
+    return command("inspect", "--json", site.gguf(items, 64))
+
+
+def added_up(site: Site) -> Action:
+    """Run `emel digest` on a file."""
+    return command("digest", "--strategy=read", site.gguf(16, 64))
+
+
+def compared(site: Site) -> Action:
+    """Run `emel verify` on two files."""
+    return command("verify", "--strategy=mmap", site.gguf(16, 64), site.safetensors(16, 64))
+
+
+def recorded(site: Site) -> Action:
+    """Run `emel verify` on a file and what was recorded of it."""
+    path = site.gguf(16, 64)
+    with emel.open(path, "read") as model:
+        digest = model.digest()
+    lines = [f"{value}  {name}" for name, value in digest.tensors.items()]
+    record = site.text("record.txt", "\n".join([*lines, f"{digest.model}  (model)", ""]))
+    return command("verify", "--strategy=mmap", path, record)
 
 
 def _large(
@@ -227,6 +265,7 @@ WORKLOADS: Workloads = (
         files=4,
     ),
     _small("every-array-of-64-tensors", every_array),
+    Workload("every-array-of-16-gib-mmap", as_large_as_models, items=300),
     _small("every-array-of-16-tensors", every_array, "read", 16),
     _small("release-each-of-16-tensors", release_each, items=16),
     _large("load-4-mib", load_and_release, "mmap"),
@@ -260,6 +299,9 @@ WORKLOADS: Workloads = (
         items=16,
         without=_OF_THE_MACHINE,
     ),
+    Workload("digest-command-16-tensors", added_up, items=16, without=_OF_THE_MACHINE),
+    Workload("verify-command-2-files", compared, items=16, files=2, without=_OF_THE_MACHINE),
+    Workload("verify-command-record", recorded, items=16, files=2, without=_OF_THE_MACHINE),
     _many("open-tensors", nothing),
     _many("load-tensors-and-look-at-each", load_and_release),
     _each("load-tensors-copied", load_and_release, "read"),

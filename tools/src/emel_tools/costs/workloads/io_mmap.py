@@ -8,7 +8,7 @@ import numpy as np
 
 from emel_io_loader import Advice, Leases
 from emel_io_mmap import MmapStrategy
-from emel_tools.costs.site import Site
+from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
 
@@ -59,6 +59,27 @@ def one_by_one(site: Site, items: int = 64) -> Action:
     def act() -> None:
         strategy = MmapStrategy()
         leases = [fine(strategy.load(span)).leases for span in alone]
+        for lease in leases:
+            fine(strategy.release(lease))
+        fine(strategy.close())
+
+    return act
+
+
+def as_a_model(site: Site) -> Action:
+    """Map spans that lie as far apart as a model's tensors, each by itself; let some go, and again.
+
+    What is done for small files, or for few leases, isn't done for these.
+    """
+    spans = site.spans(300, 64, gap=GAP)
+    alone = [spans.take(np.array([i])) for i in range(300)]
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        leases: list[Leases] = [fine(strategy.load(span)).leases for span in alone]
+        for i in range(0, 300, 30):
+            fine(strategy.release(leases[i]))
+            leases[i] = fine(strategy.load(alone[i])).leases
         for lease in leases:
             fine(strategy.release(lease))
         fine(strategy.close())
@@ -133,6 +154,7 @@ WORKLOADS: Workloads = (
     Workload("map-64-spans-and-close", load_and_close, items=64, files=4),
     Workload("map-16-mib-and-view-16-spans", view_all, items=16, nbytes=16 * MIB),
     Workload("map-64-spans-one-by-one", one_by_one, items=64),
+    Workload("map-300-spans-of-16-gib-one-by-one", as_a_model, items=300),
     Workload("map-64-spans-twice", map_again, items=64, files=4),
     Workload("populate-64-spans", partial(advise_all, advice=Advice.POPULATE), items=64),
     Workload("give-back-64-spans", partial(advise_all, advice=Advice.DONT_NEED), items=64),

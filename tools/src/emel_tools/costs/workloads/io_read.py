@@ -8,7 +8,7 @@ import numpy as np
 
 from emel_io_loader import Spans, Targets
 from emel_io_read import Port, ReadStrategy, congruent_empty
-from emel_tools.costs.site import Site
+from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
 
@@ -109,6 +109,11 @@ WORKLOADS: Workloads = (
         partial(into_one, items=64, nbytes=64 << 10, gap=64 << 10),
         items=64,
         nbytes=4 * MIB,
+    ),
+    Workload(
+        "read-300-spans-of-16-gib",
+        partial(into_one, items=300, nbytes=64, gap=GAP),
+        items=300,
     ),
     Workload("read-4-mib-backwards", shuffled, items=64, nbytes=4 * MIB),
     Workload("read-64-spans-one-by-one", one_by_one, items=64),

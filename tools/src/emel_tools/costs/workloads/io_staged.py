@@ -8,7 +8,7 @@ import numpy as np
 
 from emel_io_loader import Spans, Targets
 from emel_io_staged import Conversion, Digest, Identity, StagedStrategy
-from emel_tools.costs.site import Site
+from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, fine
 
 
@@ -27,17 +27,25 @@ def _strategy() -> StagedStrategy:
     return StagedStrategy(chunk_nbytes=MIB // 2, stages=4)
 
 
-def _spans(site: Site, items: int, nbytes: int, files: int = 1) -> tuple[Spans, Targets]:
-    spans = site.spans(items, nbytes, files=files)
+def _spans(
+    site: Site, items: int, nbytes: int, files: int = 1, gap: int = 0
+) -> tuple[Spans, Targets]:
+    spans = site.spans(items, nbytes, files=files, gap=gap)
     memory = np.zeros(items * nbytes, np.uint8)
     return spans, Targets.one_after_another(memory, spans.nbytes)
 
 
 def copy(
-    site: Site, items: int = 16, nbytes: int = MIB, *, threads: int | None = None, files: int = 1
+    site: Site,
+    items: int = 16,
+    nbytes: int = MIB,
+    *,
+    threads: int | None = None,
+    files: int = 1,
+    gap: int = 0,
 ) -> Action:
     """Copy spans into one buffer."""
-    spans, targets = _spans(site, items, nbytes, files)
+    spans, targets = _spans(site, items, nbytes, files, gap)
 
     def act() -> None:
         with _strategy() as strategy:
@@ -124,6 +132,7 @@ WORKLOADS: Workloads = (
     ),
     Workload("copy-16-mib-twice", twice, items=16, nbytes=_PAYLOAD),
     Workload("copy-1-span-of-16-mib", partial(copy, items=1, nbytes=_PAYLOAD), nbytes=_PAYLOAD),
+    Workload("copy-300-spans-of-16-gib", partial(copy, items=300, nbytes=64, gap=GAP), items=300),
     Workload("convert-16-mib", transform, items=16, nbytes=_PAYLOAD),
     Workload("let-16-mib-through", leave, items=16, nbytes=_PAYLOAD),
     Workload("hash-16-mib", hashed, items=16, nbytes=_PAYLOAD),

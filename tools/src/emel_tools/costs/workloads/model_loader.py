@@ -25,7 +25,7 @@ from emel_model_loader import (
     read_part,
     stream,
 )
-from emel_tools.costs.site import Site
+from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import (
     MIB,
     Action,
@@ -193,6 +193,27 @@ def many_files(site: Site, items: int) -> Action:
     return _using(site.indexed(items, 64, items), nothing)
 
 
+def as_large_as_models(site: Site) -> Action:
+    """Ask for each array of 16 GiB."""
+    return _using(site.safetensors(300, GAP), every_array)
+
+
+def missing(_: Site, items: int) -> Action:
+    """Ask for a model of which all files but the first and the last are missing."""
+    names = [f"m-{i:05}-of-{items:05}.gguf" for i in range(1, items + 1)]
+    listed = (names[0], *(f"other-{i}.gguf" for i in range(items)), names[-1])
+
+    def listed_in(folder: str) -> tuple[str, ...] | None:
+        return listed if folder == "." else None
+
+    def act() -> None:
+        answer = open_checkpoint(names[0], Router(_OFFERS), "mmap", entries=listed_in)
+        if getattr(answer, "code", "") != "shards-missing":
+            raise RefusedError(str(answer))
+
+    return act
+
+
 def _one(count: int, nbytes: int, use: Use, strategy: str = "mmap") -> Callable[[Site], Action]:
     return lambda site: _using(site.gguf(count, nbytes), use, strategy)
 
@@ -222,6 +243,7 @@ WORKLOADS: Workloads = (
     Workload("open-gguf-in-4-files", split, items=64, files=4),
     Workload("open-safetensors-in-4-files", indexed, items=64, files=4),
     Workload("every-array-of-64-tensors", _one(64, 64, every_array), items=64),
+    Workload("every-array-of-16-gib", as_large_as_models, items=300),
     Workload("release-each-of-16-tensors", _one(16, 64, release_each), items=16),
     Workload("slices-of-16-tensors-read", _one(16, 4096, sliced, "read"), items=16),
     Workload("read-each-of-16-tensors", _one(16, 4096, read_each), items=16),
@@ -233,6 +255,10 @@ WORKLOADS: Workloads = (
     *(_large("digest-8-mib", digested, name) for name in _STRATEGIES),
     *(_large("stream-8-mib", streamed, name) for name in _STRATEGIES),
     _large("compare-8-mib", compared, "mmap"),
+    *(
+        Workload(f"{name}-2-tensors-of-10-mib-mmap", _one(2, 10 * MIB, use), 2, 1, 20 * MIB)
+        for name, use in (("digest", digested), ("stream", streamed), ("compare", compared))
+    ),
     _large("slices-of-8-mib", sliced, "mmap"),
     _many("open-tensors", nothing),
     _many("every-array-of-tensors", every_array),
@@ -248,6 +274,7 @@ WORKLOADS: Workloads = (
     _each("read-each-of-tensors", read_each),
     whole("merge-indexed-tensors", partial(indexed, use=nothing)),
     whole("merge-split-tensors", partial(split, use=nothing)),
+    Scaled("miss-files", missing),
     Scaled(
         "merge-files",
         many_files,

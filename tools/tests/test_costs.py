@@ -250,6 +250,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         monkeypatch.setattr(growth.time, "process_time", lambda: self.now)
+        monkeypatch.setattr(growth.time, "sleep", lambda _: None)
 
     def takes(self, *seconds: float):
         left = list(seconds)
@@ -270,8 +271,12 @@ def test_growth_is_told_from_noise(monkeypatch):
     assert growth.power(small, clock.takes(30e-3), 16) == growth.WORSE
     # It falters for a while, and then doesn't.
     assert growth.power(small, clock.takes(30e-3, 35e-3, 29e-3, 16e-3), 16) == growth.LINEAR
+    assert growth.power(small, clock.takes(0.1, 0.09, 16e-3), 16) == growth.LINEAR
     falters = clock.takes(2e-3, 3e-3, 1e-3)
     assert growth.power(falters, clock.takes(20e-3), 16) == growth.LINEAR
+    # What is short may lie between two interruptions; what is long never does.
+    between = clock.takes(*[1e-3, *[2e-3] * 15] * 20)
+    assert growth.power(between, clock.takes(31e-3), 16) == growth.LINEAR
 
 
 @pytest.mark.behaviour("GATE-39")

@@ -18,10 +18,9 @@ WORSE: Final = 2
 _ROOM: Final = 1.6
 """So many times the growth of the items is still linear. Seen were 1.02 at the most, the best of
 five; what no longer fits a cache is slower."""
-_RUNS: Final = 3
-_AGAIN: Final = 7
-_CLEAR: Final = 2.5
-"""So many times is more than noise makes of anything twice."""
+_AGAIN: Final = 8
+_PAUSE: Final = 0.1
+"""Seconds to wait before what seems to grow is measured again: a slow spell of the machine passes."""
 _LONG: Final = 1.0
 """Seconds after which nothing is repeated: what takes so long isn't noise."""
 
@@ -36,20 +35,23 @@ def power(small: Callable[[], object], large: Callable[[], object], factor: floa
     factor
         16 or so.
     """
+    # As often as makes it last as long: whatever interrupts the one interrupts the other.
+    times = max(1, round(factor))
     best_small = best_large = float("inf")
     with without_garbage():
         for again in range(1 + _AGAIN):
-            best_small = min(best_small, *(_seconds(small) for _ in range(_RUNS)))
-            best_large = min(best_large, _seconds(large))
+            time.sleep(_PAUSE if again else 0)
+            best_small = min(best_small, _seconds(small, times) / times)
+            best_large = min(best_large, _seconds(large, 1))
             if best_large <= factor * _ROOM * best_small:
                 return LINEAR
-            clear = again and best_large > factor * _CLEAR * best_small
-            if clear or best_large >= _LONG:
+            if best_large >= _LONG:
                 break
     return WORSE
 
 
-def _seconds(action: Callable[[], object]) -> float:
+def _seconds(action: Callable[[], object], times: int) -> float:
     began = time.process_time()
-    action()
+    for _ in range(times):
+        action()
     return time.process_time() - began

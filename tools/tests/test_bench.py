@@ -130,20 +130,19 @@ def test_a_case_that_runs_no_code_that_differs_is_not_timed():
     assert len(run.orders) >= 2
 
 
-FINDINGS = ("tools/src/emel_tools/findings.py:Finding.__str__",)
-
-
 @pytest.mark.behaviour("GATE-107")
-def test_code_that_was_seen_to_be_as_quick_is_not_timed_again(tmp_path, monkeypatch):
+def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(judging, "is_altered", lambda *_: True)
-    path = tmp_path / "judged" / "a.json"
+    path, code = tmp_path / "judged" / "a.json", tmp_path / "work.py"
+    code.write_text("def work(): return 1\ndef rest(): return 1\n")
 
-    def timed(*, recorded=RECORDED, runs=FINDINGS, anew=False, ratio=1.0, commit="c0ffee0ff"):
-        run = Blocks(by_reference=ratio, runs=runs)
+    def timed(*, recorded=RECORDED, anew=False, ratio=1.0, commit="c0ffee0ff"):
+        run = Blocks(by_reference=ratio, runs=("work.py:work",))
         known = Reference(commit, RECORDED, ROOT, same=False)
-        order, judged = Order(str(ROOT), "", "a", (), 7), Judged(path, anew=anew)
+        order, judged = Order(str(tmp_path), "", "a", (), 7), Judged(path, anew=anew)
         outcome = Judge("a", [CASE], recorded, known, order, run, judged=judged).outcome()
         assert set(outcome.measured) == {machine.KEY, "work"}
+        assert bool(run.orders) == bool(run.watched)
         return bool(run.orders)
 
     assert timed(ratio=1.3)  # news is kept by nobody
@@ -158,16 +157,29 @@ def test_code_that_was_seen_to_be_as_quick_is_not_timed_again(tmp_path, monkeypa
     monkeypatch.undo()
     monkeypatch.setattr(judging, "is_altered", lambda *_: True)
     assert timed()
-    monkeypatch.setattr(kept, "_OWN", tmp_path)  # what a case is stands somewhere else now
+    monkeypatch.setattr(kept, "_OWN", tmp_path / "ratios")  # what a case is stands elsewhere now
     assert timed()
     assert not timed()
-    (tmp_path / "case.py").write_text("more = 1\n")
+    (tmp_path / "ratios").mkdir()
+    (tmp_path / "ratios" / "case.py").write_text("more = 1\n")
     assert timed()
-    assert timed(runs=("tools/src/emel_tools/findings.py:Finding.at",))
+    code.write_text("def work(): return 1\ndef rest(): return 2\n")
+    assert not timed()
+    code.write_text("def work(): return 2\ndef rest(): return 2\n")
     assert timed()
+    assert not timed()
     path.write_bytes(b"{")
     assert timed()
     assert not timed()
+
+
+@pytest.mark.behaviour("GATE-107")
+def test_what_runs_no_code_that_differs_is_not_run_again_either(tmp_path):
+    for watched in (1, 0):
+        run = Blocks(runs=("tools/src/emel_tools/findings.py:Finding.__str__",))
+        judged = Judged(tmp_path / "a.json", anew=False)
+        judge(run, RECORDED, RECORDED, judged=judged).outcome()
+        assert (run.orders, run.watched) == ([], watched)
 
 
 @pytest.mark.behaviour("GATE-107")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations_with_replacement, cycle, permutations, product
 from random import Random
 from typing import Final, NamedTuple, TypeVar
 
@@ -45,6 +46,18 @@ def places(things: list[_T], thing: _T) -> Iterator[tuple[str, list[_T]]]:
     """Put `thing` first, last and in between."""
     for word, at in (("first", 0), ("between", len(things) // 2), ("last", len(things))):
         yield word, [*things[:at], thing, *things[at:]]
+
+
+def arrangements() -> Iterator[tuple[tuple[int, int], ...]]:
+    """Place three and four short stretches, (begin, nbytes), in every way that there is.
+
+    Each once: in which order they are listed goes by turns.
+    """
+    for count, begins, sizes in ((3, 5, 4), (4, 3, 3)):
+        stretches = list(product(range(begins), range(sizes)))
+        orders = cycle(permutations(range(count)))
+        for placed, order in zip(combinations_with_replacement(stretches, count), orders):
+            yield tuple(placed[i] for i in order)
 
 
 def some_bytes(rng: Random, nbytes: int) -> bytes:

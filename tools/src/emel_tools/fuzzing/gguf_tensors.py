@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Final
 
-from emel_tools.fuzzing.case import EDGES, Case, accepted, refused
+from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused
 from emel_tools.fuzzing.gguf_families import I8, SIZES, with_entry
 from emel_tools.fuzzing.gguf_files import Entry, GGUFFile
 
@@ -138,6 +138,18 @@ def overlaps(base: GGUFFile) -> Iterator[Case]:
             else:
                 yield accepted(label, data)
                 yield accepted(f"{label}, and more behind", data + b"tail")
+
+
+def arranged() -> Iterator[Case]:
+    """Each byte is one tensor's, however they lie."""
+    for placed in arrangements():
+        entries = (Entry(b"s%d" % i, (n,), I8, begin, n) for i, (begin, n) in enumerate(placed))
+        data = GGUFFile(entries=tuple(entries)).data()
+        taken = [at for begin, nbytes in placed for at in range(begin, begin + nbytes)]
+        if len(taken) > len(set(taken)):
+            yield refused("overlapping-data", f"tensors at {placed}", data)
+        else:
+            yield accepted(f"tensors at {placed}", data)
 
 
 def many(base: GGUFFile) -> Iterator[Case]:

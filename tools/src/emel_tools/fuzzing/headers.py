@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from emel_model_format import Header, NeedMore, Refusal, parse
 from emel_tools.findings import Finding
@@ -51,7 +51,18 @@ def families(seed: int) -> Iterator[tuple[str, Case]]:
         text = json_files.healthy(Random(seed), careful=careful)
         for each in (*json_families.FAMILIES, *json_tensors.FAMILIES):
             yield from ((each.__name__, case) for case in each(text))
-    yield from (("lookalikes", case) for case in lookalikes())
+    for alone in (gguf_tensors.arranged, json_tensors.arranged, lookalikes):
+        yield from ((alone.__name__, case) for case in alone())
+
+
+_Kind: TypeAlias = tuple[str, tuple[str, ...], str]
+"""What one file has in common with others of its family."""
+
+
+def _kind(family: str, case: Case) -> _Kind:
+    # Where a file ends decides which check finds it, so each end is one of a kind.
+    label = case.label if family == "truncations" else re.sub(r"\d+", "", case.label)[:30]
+    return family, case.rules, label
 
 
 class _Run:
@@ -66,8 +77,9 @@ class _Run:
             frozenset({"Rule"}),
         )
         self.rules: set[str] = set()
-        self.kinds: set[tuple[str, tuple[str, ...], str]] = set()
-        self.files: list[bytes] = []
+        self.kinds: set[_Kind] = set()
+        self.files: dict[_Kind, bytes] = {}
+        """The first of each kind, for mutations to begin with."""
         self.found: dict[tuple[str, str], Finding] = {}
         self.counts = {"corpus": 0, "cases": 0, "mutations": 0}
 
@@ -123,9 +135,7 @@ class _Run:
 
     def is_new(self, key: str, case: Case) -> bool:
         """Whether it is the first of its kind, which is looked at more closely than its copies."""
-        # Where a file ends decides which check finds it, so each end is one of a kind.
-        label = case.label if key == "truncations" else re.sub(r"\d+", "", case.label)[:30]
-        kind = key, case.rules, label
+        kind = _kind(key, case)
         if kind in self.kinds or len(case.data) > SMALL:
             return False
         self.kinds.add(kind)
@@ -137,7 +147,7 @@ class _Run:
             self.counts["cases"] += 1
             self.case(case, case.label, family)
             if len(case.data) < MUTABLE:
-                self.files.append(case.data)
+                self.files.setdefault(_kind(family, case), case.data)
 
     def unreached(self) -> Iterator[Finding]:
         """Name the refusals that no case has reached."""
@@ -160,7 +170,7 @@ class _Run:
 
     def mutate(self) -> None:
         """Mutate files; those that take new steps are mutated further."""
-        pool = self.rng.sample(self.files, POOL)
+        pool = self.rng.sample([*self.files.values()], POOL)
         for _ in range(MUTATIONS * (FULL if self.full else 1)):
             data = mutated(self.rng, self.rng.choice(pool), pool)
             self.counts["mutations"] += 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Final
 
-from emel_tools.fuzzing.case import EDGES, Case, accepted, refused
+from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused
 from emel_tools.fuzzing.json_families import none_at, with_item
 from emel_tools.fuzzing.json_files import Item, JSONFile, item
 from emel_tools.fuzzing.safetensors_rules import BITS
@@ -157,6 +157,19 @@ def spans(_: JSONFile) -> Iterator[Case]:
                     yield refused("hole-in-data", label, data)
                 else:
                     yield accepted(label, data)
+
+
+def arranged() -> Iterator[Case]:
+    """Each byte is one tensor's, and each byte is some tensor's, however they lie."""
+    for placed in arrangements():
+        room = max(begin + nbytes for begin, nbytes in placed)
+        made = (item(f"s{i}", "U8", (n,), begin) for i, (begin, n) in enumerate(placed))
+        data = JSONFile(tuple(each.text() for each in made), room).data()
+        chain = sorted((begin, begin + nbytes) for begin, nbytes in placed)
+        if [begin for begin, _ in chain] == [0, *(end for _, end in chain[:-1])]:
+            yield accepted(f"tensors at {placed}", data)
+        else:
+            yield refused("overlapping-data hole-in-data", f"tensors at {placed}", data)
 
 
 def many(_: JSONFile) -> Iterator[Case]:

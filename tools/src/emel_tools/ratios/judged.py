@@ -17,10 +17,18 @@ _OWN: Final = Path(__file__).parent
 """Where it stands what a case is, and how it is judged."""
 
 
+class Ran(msgspec.Struct, frozen=True):
+    """What a case ran when it was judged."""
+
+    functions: tuple[str, ...]
+    """As `Watch` names them. While their code stays, they are what it runs."""
+    digest: str
+    """Of their code."""
+
+
 class _Kept(msgspec.Struct):
     settings: str
-    cases: dict[str, str]
-    """A digest of what each case ran."""
+    cases: dict[str, Ran]
 
 
 class Judged:
@@ -37,7 +45,7 @@ class Judged:
     def __init__(self, path: Path, *, anew: bool) -> None:
         self._path, self._anew = path, anew
 
-    def read(self, against: str) -> dict[str, str]:
+    def read(self, against: str) -> dict[str, Ran]:
         """Read what each case ran.
 
         Parameters
@@ -51,7 +59,7 @@ class Judged:
             return {}
         return {} if self._anew or kept.settings != _settings(against) else kept.cases
 
-    def write(self, against: str, cases: Mapping[str, str]) -> None:
+    def write(self, against: str, cases: Mapping[str, Ran]) -> None:
         """Keep it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_bytes(msgspec.json.encode(_Kept(_settings(against), dict(cases))))

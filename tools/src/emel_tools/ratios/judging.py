@@ -18,7 +18,7 @@ from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
 from emel_tools.ratios.executed import digest, is_altered
-from emel_tools.ratios.judged import Judged
+from emel_tools.ratios.judged import Judged, Ran
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.profiling import Growth
 from emel_tools.ratios.reference import Reference
@@ -79,14 +79,14 @@ class Judge:
         self._shard, self._recorded, self._reference = shard, recorded, reference
         self._run, self._seconds = run, seconds
         self._judged = judged
-        self._ran: dict[str, str] = {}
-        """A digest of what each case ran that differs from what was recorded."""
+        self._ran: dict[str, Ran] = {}
         self._unchanged = reference is not None and reference.same
         compared = reference is not None and not reference.same
         self._order = msgspec.structs.replace(
             order, reference=str(reference.root) if reference and compared else ""
         )
         self._kind = machine.kind()
+        self._kept = judged.read(self._against) if judged else {}
         self._at_home = recorded.get(machine.KEY, self._kind) == self._kind
         was: Mapping[str, str] = reference.recorded if reference else {}
         self.lines = [
@@ -115,26 +115,34 @@ class Judge:
         if self._reference is None or self._unchanged:
             return
         known = (line for line in self.lines if line.comparable and line.recorded == line.before)
-        lines = {line.case.name: line for line in known}
+        lines = {line.case.name: line for line in known if not self._is_kept(line)}
+        if not lines:
+            return
         order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
         seen = msgspec.json.decode(self._run(order), type=dict[str, tuple[str, ...]])
         root = Path(self._order.root)
-        known = self._judged.read(self._against) if self._judged else {}
         for name, line in lines.items():
+            if seen[name]:
+                self._ran[name] = Ran(seen[name], digest(seen[name], root))
             if not is_altered(seen[name], root, self._reference.root):
                 line.verdict = "same"
-            elif seen[name]:
-                self._ran[name] = digest(seen[name], root)
-                if known.get(name) == self._ran[name]:
-                    line.verdict = "same"
+
+    def _is_kept(self, line: Line) -> bool:
+        """Take over what was seen before: what ran then runs now, as its code is what it was."""
+        ran = self._kept.get(line.case.name)
+        if ran is None or digest(ran.functions, Path(self._order.root)) != ran.digest:
+            return False
+        line.verdict = "same"
+        self._ran[line.case.name] = ran
+        return True
 
     def _keep(self) -> None:
-        """Remember what was as quick as the recorded code, side by side."""
+        """Remember what was as quick as the recorded code, or is that code."""
         if self._judged is None or not self._ran:
             return
         lines = (line for line in self.lines if line.verdict == "same" and not line.problem)
-        kept = {line.case.name: self._ran.get(line.case.name, "") for line in lines}
-        self._judged.write(self._against, {name: ran for name, ran in kept.items() if ran})
+        names = [line.case.name for line in lines if line.case.name in self._ran]
+        self._judged.write(self._against, {name: self._ran[name] for name in names})
 
     @property
     def _against(self) -> str:

@@ -116,17 +116,18 @@ def fail_release(strategy, answer):
 def test_a_fault_of_the_strategy_is_told_apart_wherever_it_is(
     gguf, faulty, routed, broken, arrange, mode
 ):
-    strategy = faulty(gguf(2), mode)
-    router = routed(strategy, faulty(gguf(2), mode))
     cause = OSError(5, "it broke")
-    arrange(strategy, broken(offset=7, cause=cause))
+    for offset, told in ((0, 0), (-1, None), (7, 7)):
+        strategy = faulty(gguf(2), mode)
+        router = routed(strategy, faulty(gguf(2), mode))
+        arrange(strategy, broken(offset=offset, cause=cause))
 
-    failure = open_checkpoint("m", router, "fake")
+        failure = open_checkpoint("m", router, "fake")
 
-    assert isinstance(failure, Failure)
+        assert isinstance(failure, Failure)
+        assert (failure.message, failure.path, failure.offset) == ("it broke", "m", told)
     assert failure.stage is LoadOutcome.IO_FAILED
     assert (failure.reaction, failure.code) == (Reaction.SOURCE, "broken")
-    assert (failure.message, failure.path, failure.offset) == ("it broke", "m", 7)
     assert (failure.errno, failure.cause) == (5, cause)
     assert_nothing_is_held(strategy)
     assert isinstance(open_checkpoint("m", router, "fake"), Checkpoint)

@@ -12,6 +12,24 @@ from emel_tools.fuzzing.json_files import JSONFile, item, metadata
 COUNT: Final = 24
 SHARDS: Final = 4
 NBYTES: Final = 3000
+ALIKE: Final = tuple(
+    (dtype, NBYTES // 3 // 8 * 8 // size)
+    for dtype, size in (
+        ("F32", 4),
+        ("I32", 4),
+        ("U32", 4),
+        ("F64", 8),
+        ("I64", 8),
+        ("U64", 8),
+        ("F16", 2),
+        ("BF16", 2),
+        ("I16", 2),
+        ("U16", 2),
+        ("I8", 1),
+        ("U8", 1),
+    )
+)
+"""As many elements of each type as fill the same bytes."""
 NAMES: Final = tuple(f"{'öbß'[i % 3]}.{i * 7 % COUNT}.weight" for i in range(COUNT))
 
 
@@ -30,6 +48,7 @@ def write(folder: Path) -> None:
     index.write_text(json.dumps({"metadata": {"k": "v"}, "weight_map": weights}), encoding="utf-8")
     (folder / "one.safetensors").write_bytes(_shard(NAMES, 0))
     (folder / "other.safetensors").write_bytes(_shard(NAMES[2:], 9))
+    (folder / "alike.safetensors").write_bytes(_alike())
     (folder / "one.gguf").write_bytes(_gguf())
     broken = folder / "broken"
     broken.mkdir(exist_ok=True)
@@ -66,6 +85,17 @@ def _shard(names: tuple[str, ...], seed: int) -> bytes:
         begin = int(made.fields[2][1].strip("[]").split(",")[1])
         items.append(made.text())
     return JSONFile(tuple(items), begin, seed=seed).data()
+
+
+def _alike() -> bytes:
+    """Make a file in which types, sizes and shapes tie, so that nothing but order tells them apart."""
+    begin, items = 0, list[str]()
+    for i in range(COUNT):
+        dtype, elements = ALIKE[i * 5 % len(ALIKE)]
+        made = item(f"{NAMES[i]}.alike", dtype, (elements,), begin)
+        begin += NBYTES // 3 // 8 * 8
+        items.append(made.text())
+    return JSONFile(tuple(items), begin, seed=3).data()
 
 
 def _gguf() -> bytes:

@@ -23,7 +23,10 @@ from typing import Any, Final, Self, cast
 import numpy as np
 
 import emel
-from emel_io_loader import Spans, plan
+from emel_io_loader import BatchOutcome, Spans, Targets, plan
+from emel_io_mmap import MmapStrategy
+from emel_io_read import ReadStrategy
+from emel_io_staged import StagedStrategy
 from emel_tools.determinism import samples
 
 _STRATEGIES: Final = ("mmap", "read", "staged", "auto")
@@ -191,6 +194,38 @@ def _plans(scribe: _Scribe) -> None:
         scribe.say(f"plan {number}", told)
 
 
+def _strategies(scribe: _Scribe) -> None:
+    """What strategies say by themselves, of several files at once."""
+    folder = str(scribe.folder / "several")
+    paths = [f"{folder}/{name}.safetensors" for name in "bacd"]
+    n = len(paths)
+    spans = Spans(paths, list(range(n)), [8] * n, [16] * n)
+    with MmapStrategy() as strategy:
+        leases = strategy.load(spans).leases
+        held = [strategy.view(*leases[i]) for i in range(n)]
+        _batch(scribe, "mmap: release of what is borrowed", strategy.release(leases))
+        _batch(scribe, "mmap: close of what is borrowed", strategy.close())
+        held.clear()
+    with MmapStrategy(slots=2) as strategy:
+        _batch(scribe, "mmap: more files than slots", strategy.load(spans))
+    gone = Spans([f"{path}.gone" for path in paths], list(range(n)), [8] * n, [16] * n)
+    ended = Spans(paths, list(range(n)), [1 << 30] * n, [16] * n)
+    targets = Targets.each([np.zeros(16, np.uint8) for _ in range(n)])
+    for name, make in (("mmap", MmapStrategy), ("read", ReadStrategy), ("staged", StagedStrategy)):
+        for what, asked in (("missing files", gone), ("files that end before", ended)):
+            with make() as strategy:
+                into = None if name == "mmap" else targets
+                answer = strategy.load(asked, into, threads=scribe.threads)
+                _batch(scribe, f"{name}: {what}", answer)
+
+
+def _batch(scribe: _Scribe, key: str, answer: BatchOutcome) -> None:
+    told = (answer.code, answer.message, answer.index, answer.offset, answer.nspans, answer.nbytes)
+    leases = answer.leases
+    held = () if leases is None else (leases.slot.tolist(), leases.generation.tolist())
+    scribe.say(key, (*told, *held))
+
+
 class _Entries:
     """What `os.scandir` answers with: an iterator that can be closed."""
 
@@ -253,10 +288,11 @@ def main() -> None:
     for strategy in _STRATEGIES:
         for name in ("indexed", "one.gguf"):
             _model(scribe, name, folder / name, strategy)
-    for work in (_refusals, _plans, _cut):
+    for work in (_refusals, _strategies, _plans, _cut):
         work(scribe)
-    for name in ("indexed", "one.gguf"):
+    for name in ("indexed", "one.gguf", "alike.safetensors"):
         for words in (
+            ("inspect",),
             ("inspect", "--json"),
             ("inspect", "--tensors", "--metadata"),
             ("digest", "--json"),

@@ -20,7 +20,7 @@ _ROOM: Final = 1.6
 five; what no longer fits a cache is slower."""
 _AGAIN: Final = 8
 _PAUSE: Final = 0.1
-"""Seconds to wait before what seems to grow is measured again: a slow spell of the machine passes."""
+"""Seconds to wait before what seems to grow is measured again: a slow spell passes."""
 _LONG: Final = 1.0
 """Seconds after which nothing is repeated: what takes so long isn't noise."""
 

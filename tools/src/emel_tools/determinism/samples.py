@@ -88,7 +88,7 @@ def _shard(names: tuple[str, ...], seed: int) -> bytes:
 
 
 def _alike() -> bytes:
-    """Make a file in which types, sizes and shapes tie, so that nothing but order tells them apart."""
+    """Make a file in which types and sizes tie, so that only their order tells them apart."""
     begin, items = 0, list[str]()
     for i in range(COUNT):
         dtype, elements = ALIKE[i * 5 % len(ALIKE)]

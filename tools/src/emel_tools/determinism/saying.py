@@ -221,8 +221,7 @@ def _strategies(scribe: _Scribe) -> None:
 
 def _batch(scribe: _Scribe, key: str, answer: BatchOutcome) -> None:
     told = (answer.code, answer.message, answer.index, answer.offset, answer.nspans, answer.nbytes)
-    leases = answer.leases
-    held = () if leases is None else (leases.slot.tolist(), leases.generation.tolist())
+    held = answer.leases.slot.tolist(), answer.leases.generation.tolist()
     scribe.say(key, (*told, *held))
 
 

@@ -56,7 +56,9 @@ def arrangements() -> Iterator[tuple[tuple[int, int], ...]]:
     for count, begins, sizes in ((3, 5, 4), (4, 3, 3)):
         stretches = list(product(range(begins), range(sizes)))
         orders = cycle(permutations(range(count)))
-        for placed, order in zip(combinations_with_replacement(stretches, count), orders):
+        for placed, order in zip(
+            combinations_with_replacement(stretches, count), orders, strict=False
+        ):
             yield tuple(placed[i] for i in order)
 
 

@@ -76,10 +76,10 @@ def as_a_model(site: Site) -> Action:
 
     def act() -> None:
         strategy = MmapStrategy()
-        leases: list[Leases] = [fine(strategy.load(span)).leases for span in alone]
+        leases = [strategy.load(span).leases for span in alone]
         for i in range(0, 300, 30):
             fine(strategy.release(leases[i]))
-            leases[i] = fine(strategy.load(alone[i])).leases
+            leases[i] = strategy.load(alone[i]).leases
         for lease in leases:
             fine(strategy.release(lease))
         fine(strategy.close())

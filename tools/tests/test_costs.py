@@ -272,6 +272,7 @@ def test_growth_is_told_from_noise(monkeypatch):
     # It falters for a while, and then doesn't.
     assert growth.power(small, clock.takes(30e-3, 35e-3, 29e-3, 16e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(0.1, 0.09, 16e-3), 16) == growth.LINEAR
+    assert growth.power(small, clock.takes(2.0, 16e-3), 16) == growth.WORSE  # no noise is as long
     falters = clock.takes(2e-3, 3e-3, 1e-3)
     assert growth.power(falters, clock.takes(20e-3), 16) == growth.LINEAR
     # What is short may lie between two interruptions; what is long never does.

@@ -79,4 +79,5 @@ LANE = Lane(
     _shards,
     _run,
     Kind(counts=False),
+    varies=True,  # environments are installed again only where what they need has changed
 )

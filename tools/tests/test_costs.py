@@ -268,16 +268,16 @@ def test_growth_is_told_from_noise(monkeypatch):
     assert growth.power(small, clock.takes(16e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(0.5e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(256e-3), 16) == growth.WORSE
-    assert growth.power(small, clock.takes(30e-3), 16) == growth.WORSE
+    assert growth.power(small, clock.takes(50e-3), 16) == growth.WORSE
     # It falters for a while, and then doesn't.
-    assert growth.power(small, clock.takes(30e-3, 35e-3, 29e-3, 16e-3), 16) == growth.LINEAR
+    assert growth.power(small, clock.takes(60e-3, 65e-3, 59e-3, 16e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(0.1, 0.09, 16e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(2.0, 16e-3), 16) == growth.WORSE  # no noise is as long
     falters = clock.takes(2e-3, 3e-3, 1e-3)
-    assert growth.power(falters, clock.takes(20e-3), 16) == growth.LINEAR
+    assert growth.power(falters, clock.takes(40e-3), 16) == growth.LINEAR
     # What is short may lie between two interruptions; what is long never does.
     between = clock.takes(*[1e-3, *[2e-3] * 15] * 20)
-    assert growth.power(between, clock.takes(31e-3), 16) == growth.LINEAR
+    assert growth.power(between, clock.takes(62e-3), 16) == growth.LINEAR
 
 
 @pytest.mark.behaviour("GATE-39")

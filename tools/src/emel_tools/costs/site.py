@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,10 @@ class Site:
         number = np.arange(count)
         return Spans(paths, number % files, number // files * step, np.full(count, nbytes))
 
+    def cut(self, path: str, nbytes: int) -> None:
+        """Take so many bytes from the end of a file."""
+        os.truncate(self._folder / path, (self._folder / path).stat().st_size - nbytes)
+
     def bytes_of(self, path: str) -> NDArray[np.uint8]:
         """Read a whole file."""
         return np.fromfile(self._folder / path, np.uint8)
@@ -64,10 +69,23 @@ class Site:
             self._gguf(path, i * each, each, nbytes, _F32, split=numbers)
         return paths[0]
 
-    def safetensors(self, count: int, nbytes: int) -> str:
+    def nested(self, count: int) -> str:
+        """Make a GGUF file without tensors; `nested` is an array of `count` arrays of a number."""
+        one = struct.pack("<IQi", _I32, 1, 7)
+        value = struct.pack("<IQ", _ARRAY, count) + one * count
+        header = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + _pair("nested", _ARRAY, value)
+        return self._write(f"nested-{count}.gguf", header, -(-len(header) // 32) * 32)
+
+    def safetensors(self, count: int, nbytes: int, *, origin: str = "") -> str:
         """Make a safetensors file of `count` F32 tensors of `nbytes` each."""
-        path = f"safetensors-{count}x{nbytes}.safetensors"
-        return path if self._has(path) else self._safetensors(path, _names(0, count), nbytes)
+        path, names = f"safetensors-{count}x{nbytes}{origin}.safetensors", _names(0, count)
+        return path if self._has(path) else self._safetensors(path, names, nbytes, origin)
+
+    def ones(self, path: str, nbytes: int) -> str:
+        """Copy a file whose last `nbytes` are data: they are ones there; its path."""
+        data = self.bytes_of(path)
+        data[-nbytes:] = 1
+        return self._write(f"ones-{path}", data.tobytes(), len(data))
 
     def indexed(self, count: int, nbytes: int, shards: int) -> str:
         """Make a safetensors model in several files, with an index; the path of its folder."""
@@ -118,8 +136,9 @@ class Site:
         header += bytes(-len(header) % 32)
         return self._write(path, header, len(header) + count * step)
 
-    def _safetensors(self, path: str, names: Sequence[str], nbytes: int) -> str:
-        entries = {
+    def _safetensors(self, path: str, names: Sequence[str], nbytes: int, origin: str = "") -> str:
+        entries: dict[str, object] = {"__metadata__": {"format": origin}} if origin else {}
+        entries |= {
             name: {
                 "dtype": "F32",
                 "shape": [nbytes // 4],

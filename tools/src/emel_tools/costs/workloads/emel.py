@@ -103,6 +103,12 @@ def sliced(model: emel.Model) -> None:
         part[: part.shape[0] // 2]
 
 
+def whole_parts(model: emel.Model) -> None:
+    """Make an array of each tensor by way of its part."""
+    for name in model:
+        np.asarray(model.part(name))
+
+
 def streamed(model: emel.Model) -> None:
     """Show all to a sink."""
     model.stream(sink)
@@ -201,6 +207,16 @@ def inspected(site: Site, items: int = 16) -> Action:
 def added_up(site: Site) -> Action:
     """Run `emel digest` on a file."""
     return command("digest", "--strategy=read", site.gguf(16, 64))
+
+
+def inspected_tokens(site: Site, items: int) -> Action:
+    """Run `emel inspect` on a file with a vocabulary."""
+    return command("inspect", "--json", site.gguf(4, 64, tokens=items))
+
+
+def moved(site: Site) -> Action:
+    """Run `emel load` on a file."""
+    return command("load", "--json", "--strategy=read", "--threads=1", site.gguf(40, 64))
 
 
 def compared(site: Site) -> Action:
@@ -302,18 +318,21 @@ WORKLOADS: Workloads = (
     Workload("digest-command-16-tensors", added_up, items=16, without=_OF_THE_MACHINE),
     Workload("verify-command-2-files", compared, items=16, files=2, without=_OF_THE_MACHINE),
     Workload("verify-command-record", recorded, items=16, files=2, without=_OF_THE_MACHINE),
+    Workload("load-command-40-tensors", moved, items=40, without=_OF_THE_MACHINE),
+    _large("whole-parts-of-4-mib", whole_parts, "read", owned=MIB // 4),
     _many("open-tensors", nothing),
     _many("load-tensors-and-look-at-each", load_and_release),
     _each("load-tensors-copied", load_and_release, "read"),
     _each("load-tensors-into-one-buffer", into_one_buffer),
-    _each("load-tensors-into-arrays", into_arrays),
+    _many("load-tensors-into-arrays", into_arrays)._replace(growth=None),
     _each("release-each-of-tensors", release_each),
     _each("read-each-of-tensors", read_each),
     _each("digest-tensors", digested),
     _each("verify-tensors", verified),
     _many("tell-residency-of-tensors", placed),
-    _each("describe-tensors", described),
+    _many("describe-tensors", described),
     _each("slice-tensors", sliced),
     _each("convert-tensors", converted),
     each("inspect-tensors", inspected),
+    Scaled("inspect-tokens", inspected_tokens, growth=None),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import count, islice
 
 from emel_io_file import ReadPort, Sources, Stretch, entries, file_system, identify, read_fully
 from emel_tools.costs.site import Site
@@ -67,6 +68,19 @@ def find_file_system(site: Site) -> Action:
     return lambda: file_system(path)
 
 
+def among_changing_mounts(site: Site) -> Action:
+    """Say what a path is mounted from, while file systems come and go."""
+    path, seen = site.file(64), count()
+
+    def act() -> None:
+        for number in islice(seen, 32):
+            lines = (f"{i} 1 0:{i} / /mnt/{number}-{i} rw - ext4 none rw" for i in range(2, 66))
+            table = "\n".join(("1 1 0:1 / / rw - ext4 none rw", *lines))
+            file_system(path, mounts=lambda table=table: table)
+
+    return act
+
+
 WORKLOADS: Workloads = (
     Workload("open-and-close-8-files-of-64-spans", open_and_close, items=64, files=8),
     Workload("open-8-files-twice", open_twice, items=64, files=8),
@@ -75,6 +89,7 @@ WORKLOADS: Workloads = (
     Workload("list-a-folder", list_folder),
     # How long the table of mounts is, and how deep the path, is the machine's affair.
     Workload("find-the-file-system", find_file_system, without=("reads", "read-bytes", "looks")),
+    Workload("find-the-file-system-while-mounts-change", among_changing_mounts, without=("looks",)),
     Scaled("open-spans-of-8-files", open_and_close),
     Scaled("read-into-buffers", partial(read_stretch, nbytes=16)),
 )

@@ -72,6 +72,21 @@ def validated(items: int) -> Action:
     return act
 
 
+def validated_alone(site: Site, items: int) -> Action:
+    """Hold span after span of a model, each a batch of its own, to the rules."""
+    spans = site.spans(1, 64)
+    found = MmapStrategy().identify(spans.files)
+    fine(found.result)
+    alone = Spans(spans.files, [0], [0], [64], found.identities)
+
+    def act() -> None:
+        for _ in range(items):
+            if validate(alone):
+                raise RefusedError("a valid span was refused")
+
+    return act
+
+
 def placed(items: int) -> Action:
     """Hold a buffer for each span to the rules."""
     buffers = [np.zeros(64, np.uint8) for _ in range(items)]
@@ -154,6 +169,7 @@ WORKLOADS: Workloads = (
     _scaled("plan-spans-that-overlap", partial(planned, step=32)),
     _scaled("plan-spans-in-any-order", shuffled),
     _scaled("validate-spans", validated),
+    Scaled("validate-spans-one-by-one", validated_alone),
     _scaled("validate-buffers", placed),
     _scaled("make-and-take-spans-of-as-many-files", listed),
     Scaled("dispatch-spans", dispatch),

@@ -131,6 +131,26 @@ def release_parts(site: Site, items: int) -> Action:
     return act
 
 
+def beside_a_lease(site: Site, items: int) -> Action:
+    """Map, look at and release span after span of a file of which one stays looked at."""
+    spans = site.spans(2, 64, gap=4096)
+    first, second = (spans.take(np.array([i])) for i in range(2))
+
+    def act() -> None:
+        strategy = MmapStrategy()
+        stays: Leases = strategy.load(first).leases
+        looked_at = strategy.view(*stays[0])
+        for _ in range(items):
+            leases: Leases = strategy.load(second).leases
+            strategy.view(*leases[0])
+            fine(strategy.release(leases))
+        del looked_at
+        fine(strategy.release(stays))
+        fine(strategy.close())
+
+    return act
+
+
 def many_files(site: Site, items: int) -> Action:
     """Map a batch of one span in each of many files."""
     spans = site.spans(items, 64, files=items)
@@ -163,5 +183,6 @@ WORKLOADS: Workloads = (
     Scaled("view-spans", partial(view_all, nbytes=64)),
     each("map-spans-one-by-one", one_by_one),
     Scaled("release-spans-in-16-parts", release_parts),
+    Scaled("map-spans-beside-a-lease", beside_a_lease, sizes=(32, 256), growth=None),
     Scaled("map-files", many_files, sizes=(16, 64), growth=None),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_model_format import Header, Metadata, PackedStrings, Tensors, parse
+from emel_model_format import Header, Metadata, PackedArrays, PackedStrings, Tensors, parse
 from emel_tools.costs.site import Site
 from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, Workloads
 
@@ -40,6 +40,25 @@ def vocabulary(site: Site, items: int = 64) -> Action:
 def safetensors(site: Site, items: int = 64) -> Action:
     """Parse a safetensors header."""
     return _parsed(site, site.safetensors(items, 64))
+
+
+def safetensors_of_torch(site: Site, items: int = 64) -> Action:
+    """Parse a safetensors header as most are, with a word on its origin."""
+    return _parsed(site, site.safetensors(items, 64, origin="pt"))
+
+
+def nested(site: Site, items: int) -> Action:
+    """Look at each array of an array of arrays."""
+    metadata = _header(site.bytes_of(site.nested(items))).metadata
+
+    def act() -> None:
+        found = metadata["nested"]
+        if not isinstance(found, PackedArrays):
+            raise RefusedError("it isn't read as arrays")
+        for i in range(items):
+            found[i]
+
+    return act
 
 
 def with_payload(path: Callable[[Site], str]) -> Callable[[Site], Action]:
@@ -105,7 +124,9 @@ WORKLOADS: Workloads = (
     Scaled("parse-gguf-tensors", gguf),
     Scaled("parse-gguf-tokens", vocabulary),
     Scaled("parse-safetensors-tensors", safetensors),
+    Scaled("parse-safetensors-tensors-of-torch", safetensors_of_torch),
     Scaled("look-at-gguf-tokens", tokens),
+    Scaled("look-at-nested-arrays", nested, growth=(128, 1024)),
     Scaled("shape-tensors", shapes),
     Scaled("join-tensors", joined),
     Scaled("look-at-metadata", metadata),

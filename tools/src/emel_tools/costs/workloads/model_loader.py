@@ -158,6 +158,21 @@ def compared(checkpoint: Checkpoint) -> None:
     _whole(other.close())
 
 
+def look_and_release_each(checkpoint: Checkpoint) -> None:
+    """Ask for each array, and release it before the next."""
+    for i in range(len(checkpoint.names)):
+        array = checkpoint.array(i)
+        _whole(array)
+        del array
+        _whole(checkpoint.release(np.array([i])))
+
+
+def strided(checkpoint: Checkpoint) -> None:
+    """Read every second number of tensors that are larger than a window."""
+    for i in range(len(checkpoint.names)):
+        _whole(read_part(checkpoint, i, plan(checkpoint, i, slice(None, None, 2))))
+
+
 def sliced(checkpoint: Checkpoint) -> None:
     """Read every eighth number of the first half of each tensor."""
     for i in range(len(checkpoint.names)):
@@ -191,6 +206,33 @@ def indexed(site: Site, items: int = 64, use: Use = every_array) -> Action:
 def many_files(site: Site, items: int) -> Action:
     """Open a model of a tensor in each of many files."""
     return _using(site.indexed(items, 64, items), nothing)
+
+
+def differing(site: Site) -> Action:
+    """Compare a checkpoint with another, all of whose bytes differ."""
+    path = site.gguf(4, 2 * MIB)
+    ones = site.ones(path, 8 * MIB)
+
+    def use(checkpoint: Checkpoint) -> None:
+        other = opened(ones)
+        _whole(compare(checkpoint, other))
+        _whole(other.close())
+
+    return _using(path, use)
+
+
+def failing(site: Site) -> Action:
+    """Load into buffers what a file doesn't hold any more; the checkpoint stays open."""
+    path = site.ones(site.gguf(4, MIB // 4), MIB)
+    checkpoint = opened(path, "read")
+    site.cut(path, MIB // 2)
+
+    def act() -> None:
+        into = {i: np.empty(MIB // 4, np.uint8) for i in range(4)}
+        if checkpoint.load_into(into, threads=1) is None:
+            raise RefusedError("a file that was cut short was read")
+
+    return act
 
 
 def as_large_as_models(site: Site) -> Action:
@@ -255,6 +297,12 @@ WORKLOADS: Workloads = (
     *(_large("digest-8-mib", digested, name) for name in _STRATEGIES),
     *(_large("stream-8-mib", streamed, name) for name in _STRATEGIES),
     _large("compare-8-mib", compared, "mmap"),
+    Workload("compare-8-mib-that-differ", differing, items=4, files=2, nbytes=8 * MIB),
+    Workload("fail-to-load-into-buffers", failing, items=4, nbytes=MIB, owned=MIB),
+    Workload("look-at-and-release-each-of-40", _one(40, 64, look_and_release_each), items=40),
+    Workload(
+        "every-second-number-of-20-mib", _one(2, 10 * MIB, strided, "read"), 2, 1, 20 * MIB, 5 * MIB
+    ),
     *(
         Workload(f"{name}-2-tensors-of-10-mib-mmap", _one(2, 10 * MIB, use), 2, 1, 20 * MIB)
         for name, use in (("digest", digested), ("stream", streamed), ("compare", compared))

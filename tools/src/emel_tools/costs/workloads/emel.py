@@ -319,7 +319,7 @@ WORKLOADS: Workloads = (
     Workload("verify-command-2-files", compared, items=16, files=2, without=_OF_THE_MACHINE),
     Workload("verify-command-record", recorded, items=16, files=2, without=_OF_THE_MACHINE),
     Workload("load-command-40-tensors", moved, items=40, without=_OF_THE_MACHINE),
-    _large("whole-parts-of-4-mib", whole_parts, "read", owned=MIB // 4),
+    _large("whole-parts-of-8-mib", whole_parts, "read", owned=2 * MIB, items=4, nbytes=2 * MIB),
     _many("open-tensors", nothing),
     _many("load-tensors-and-look-at-each", load_and_release),
     _each("load-tensors-copied", load_and_release, "read"),

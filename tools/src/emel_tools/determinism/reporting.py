@@ -31,6 +31,7 @@ def main() -> None:
     found = [
         Finding(f, i % 3, 0, f"rule{i % 4}", "is wrong", "mend it") for i, f in enumerate(places)
     ]
+    found += [Finding(places[0], 1, 0, f"rule{i}", f"is {i}", "mend it") for i in range(9)]
     ordered = in_order("made", {*found})
     said["findings"] = "\n".join(map(str, ordered))
     said["snapshot"] = lines.text_of({f"key {p}": "1" for p in {*places}})

@@ -30,6 +30,7 @@ ALIKE: Final = tuple(
     )
 )
 """As many elements of each type as fill the same bytes."""
+SEVERAL: Final = ("weights-b", "weights-a", "weights-d", "weights-c")
 NAMES: Final = tuple(f"{'öbß'[i % 3]}.{i * 7 % COUNT}.weight" for i in range(COUNT))
 
 
@@ -62,7 +63,7 @@ def write(folder: Path) -> None:
         (twice / name).write_bytes(_shard(NAMES[:12], number))
     several = folder / "several"
     several.mkdir(exist_ok=True)
-    for name in ("b", "a", "d", "c"):
+    for name in SEVERAL:
         (several / f"{name}.safetensors").write_bytes(_shard(NAMES[:2], 1))
     missing = folder / "missing"
     missing.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ ORDER (0: as they come). It prints one JSON object, in which the folder is spell
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -18,12 +19,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any, Final, Self, cast
 
 import numpy as np
 
 import emel
-from emel_io_loader import BatchOutcome, Spans, Targets, plan
+from emel_io_loader import BatchOutcome, Router, Spans, Targets, discover, plan
 from emel_io_mmap import MmapStrategy
 from emel_io_read import ReadStrategy
 from emel_io_staged import StagedStrategy
@@ -101,7 +103,8 @@ def _model(scribe: _Scribe, label: str, path: Path, strategy: str) -> None:
             [(k, str(v)[:80]) for k, v in model.metadata.items() if not isinstance(v, np.ndarray)],
         )
         scribe.say(f"{key}: infos", [model.info(name) for name in model])
-        scribe.say(f"{key}: repr", repr(model))
+        part, metadata = model.part(samples.NAMES[0]), model.metadata
+        scribe.say(f"{key}: repr", [model, part, metadata, model.usage(), *metadata.values()])
         model.load(samples.NAMES[3:9], threads=scribe.threads)
         _residency(scribe, f"{key}: some loaded", model)
         held = {name: model[name] for name in samples.NAMES[4:8]}
@@ -197,7 +200,7 @@ def _plans(scribe: _Scribe) -> None:
 def _strategies(scribe: _Scribe) -> None:
     """What strategies say by themselves, of several files at once."""
     folder = str(scribe.folder / "several")
-    paths = [f"{folder}/{name}.safetensors" for name in "bacd"]
+    paths = [f"{folder}/{name}.safetensors" for name in samples.SEVERAL]
     n = len(paths)
     spans = Spans(paths, list(range(n)), [8] * n, [16] * n)
     with MmapStrategy() as strategy:
@@ -217,6 +220,47 @@ def _strategies(scribe: _Scribe) -> None:
                 into = None if name == "mmap" else targets
                 answer = strategy.load(asked, into, threads=scribe.threads)
                 _batch(scribe, f"{name}: {what}", answer)
+
+
+def _calls(scribe: _Scribe) -> None:
+    """Calls that fail in several threads: which of them is told of."""
+    preadv, nbytes = os.preadv, 1 << 16
+    path = str(scribe.folder / "long.bin")
+    Path(path).write_bytes(bytes(16 * nbytes))
+
+    def failing(descriptor: int, buffers: Any, offset: int) -> int:  # noqa: ANN401 - os.preadv's
+        got = preadv(descriptor, buffers, offset)
+        if offset >= 4 * nbytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return got
+
+    spans = Spans([path], [0], [0], [16 * nbytes])
+    targets = Targets.each([np.zeros(16 * nbytes, np.uint8)])
+    os.preadv = failing  # pyright: ignore[reportAttributeAccessIssue]
+    with ReadStrategy(call_nbytes=nbytes) as strategy:
+        answer = strategy.load(spans, targets, threads=scribe.threads or 3)
+    os.preadv = preadv  # pyright: ignore[reportAttributeAccessIssue]
+    _batch(scribe, "calls that fail", answer)
+
+
+class _Point:
+    """An entry point of some distribution."""
+
+    name = "mine"
+
+    def __init__(self, owner: str) -> None:
+        self.dist = SimpleNamespace(name=owner)
+
+    def load(self) -> object:
+        """Nobody gets here."""
+        raise NotImplementedError
+
+
+def _owners(scribe: _Scribe) -> None:
+    """Who offers a strategy twice, in whatever order they are found."""
+    points = [_Point(owner) for owner in {f"dist-{letter}" for letter in "abcdefgh"}]
+    found = Router({}, found=lambda: discover(points)).route("mine")
+    scribe.say("a strategy that several have", getattr(found, "message", ""))
 
 
 def _batch(scribe: _Scribe, key: str, answer: BatchOutcome) -> None:
@@ -287,7 +331,7 @@ def main() -> None:
     for strategy in _STRATEGIES:
         for name in ("indexed", "one.gguf"):
             _model(scribe, name, folder / name, strategy)
-    for work in (_refusals, _strategies, _plans, _cut):
+    for work in (_refusals, _strategies, _calls, _owners, _plans, _cut):
         work(scribe)
     for name in ("indexed", "one.gguf", "alike.safetensors"):
         for words in (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -55,6 +56,11 @@ MORE: Final = (
     ),
 )
 """In full scope, beside those."""
+_OF_A_STRATEGY: Final = re.compile(r"(?P<model>.*), (mmap|read|staged|auto): (?P<what>.*)")
+AGREED: Final = frozenset(
+    {"names", "files", "metadata", "infos", "bytes", "digest", "one buffer", "streamed"}
+)
+"""What is the same through every strategy."""
 SHOWN: Final = 6
 """Differing lines that are shown of one variant."""
 
@@ -106,6 +112,7 @@ def compare(
     """Hold what each variant says to what the first run said."""
     base = run(root, folder, module, BASE)
     findings = [_failed(module, BASE, base.trouble)] if base.trouble else []
+    findings += _disagreements(module, base.lines)
     for variant in () if base.trouble else variants:
         said = run(root, folder, module, variant)
         if said.trouble:
@@ -136,6 +143,21 @@ def _differences(
         )
         found.append(Finding(_place(module), 0, 0, "differs", what, fix))
     return found
+
+
+def _disagreements(module: str, lines: Mapping[str, str]) -> Iterator[Finding]:
+    """Find what a model is said to be by one strategy, and not by another."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for key, text in lines.items():
+        match = _OF_A_STRATEGY.fullmatch(key)
+        if match is None or match["what"] not in AGREED:
+            continue
+        strategy, expected = first.setdefault((match["model"], match["what"]), (key, text))
+        if text != expected:
+            one, other = _apart(expected, text)
+            what = f"{key}: {one!r} expected, as {strategy} has it, got {other!r}"
+            fix = "whatever gets the bytes: keep to the order of the file"
+            yield Finding(_place(module), 0, 0, "differs", what, fix)
 
 
 def _apart(first: str, second: str) -> tuple[str, str]:

@@ -212,6 +212,13 @@ def splits() -> Iterator[FolderCase]:
         ((0, 2, -1), (1, 2, 3), "split-total-differs"),
     ):
         yield FolderCase(code, f"a split that says {a} and {b}", both(a, b))
+    shards = [_shard(i, 4, suffix="gguf") for i in (1, 2, 3, 4)]
+    for lies in range(4):
+        for at, said in enumerate(((9, 4, 4), (lies, 9, 4), (lies, 4, 9))):
+            four = {name: _gguf(f"t{i}", split=(i, 4, 4)) for i, name in enumerate(shards)}
+            four[shards[lies]] = _gguf(f"t{lies}", split=said)
+            code = ("split-number-differs", "split-count-differs", "split-total-differs")[at]
+            yield FolderCase(code, f"shard {lies} of four, which says {said}", four)
     alone = {"renamed.gguf": _gguf("a", split=(1, 2, 3))}
     yield FolderCase("shard-renamed", "a shard under another name", alone)
     yield FolderCase("shards-missing", "half a split", {second: fine[second]}, second)

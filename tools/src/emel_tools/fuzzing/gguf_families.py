@@ -148,6 +148,11 @@ def texts(base: GGUFFile) -> Iterator[Case]:
     for name in (entry.name for entry in base.entries):
         for file in with_entry(base, Entry(name, (8,))):
             yield refused("duplicate-tensor-name", f"the name {name!r} twice", file.data())
+    for name in (b"", b" ", b"n", "é".encode(), b"x" * 64):
+        for file in with_entry(base, Entry(name, (8,))):
+            yield accepted(f"the name {name!r}", file.data())
+            for twice in with_entry(file, Entry(name, (4,), nbytes=16)):
+                yield refused("duplicate-tensor-name", f"the name {name!r} twice", twice.data())
         for file in with_entry(base, Entry(name + b"\0")):
             yield accepted(f"the name {name!r} and a NUL", file.data())
     for key, *_ in base.keys:
@@ -173,6 +178,13 @@ def values(base: GGUFFile) -> Iterator[Case]:
             for value in (base.array(7, flags), nested):
                 for file in with_key(base, ARRAY, value):
                     yield refused("invalid-bool", f"the bool {byte} in an array", file.data())
+    for count, at in ((n, at) for n in (65, 300, 5000) for at in (n // 2, n - 1)):
+        flags = [b"\1"] * count
+        for file in with_key(base, ARRAY, base.array(7, flags)):
+            yield accepted(f"{count} bools", file.data())
+        flags[at] = b"\2"
+        for file in with_key(base, ARRAY, base.array(7, flags)):
+            yield refused("invalid-bool", f"bool {at} of {count}", file.data())
     for inner in (base.array(0, [b"\1"]), base.array(TEXT, []), base.array(ARRAY, [])):
         value = inner
         for depth in range(2, 12):
@@ -199,7 +211,9 @@ def alignments(base: GGUFFile) -> Iterator[Case]:
     for kind, value in ((TEXT, base.text(b"32")), (ARRAY, base.array(4, [base.number("I", 32)]))):
         for file in with_key(base, kind, value, key):
             yield refused("alignment-type", f"an alignment of type {kind}", file.data())
-    for number in (0, 3, 6, 24, 48, 33, 2**31 + 1, 2**32 - 1):
+    powers = [2**exponent for exponent in range(32)]
+    between = {power + other for power in powers for other in powers if other < power}
+    for number in (0, 33, 95, 2**32 - 1, *sorted(between)):
         for file in with_key(base, 4, base.number("I", number), key):
             yield refused("bad-alignment", f"the alignment {number}", file.data())
     for number in (1, 2, 8, 16, 32, 64, 128, 4096):

@@ -82,7 +82,8 @@ def _shard(names: tuple[str, ...], seed: int) -> bytes:
     dtypes = ("F32", "BF16", "U8", "I64", "F16")
     begin, items = 0, [metadata({f"k{i}": str(i) for i in range(9)})]
     for i, name in enumerate(names):
-        made = item(name, dtypes[i % 5], (NBYTES // 8 + i,), begin)
+        elements = NBYTES // 8 + i if i % 7 != 4 else 0
+        made = item(name, dtypes[i % 5], (elements,), begin)
         begin = int(made.fields[2][1].strip("[]").split(",")[1])
         items.append(made.text())
     return JSONFile(tuple(items), begin, seed=seed).data()
@@ -103,9 +104,10 @@ def _gguf() -> bytes:
     plain = GGUFFile()
     words = [plain.text(f"token {i}".encode()) for i in range(40)]
     keys = [(f"key.{i * 5 % 12}".encode(), 4, plain.number("I", i)) for i in range(12)]
+    rows = [4 + i if i % 7 != 4 else 0 for i in range(COUNT)]
     entries = tuple(
         Entry(
-            name.encode(), (32, 4 + i), 2 if i % 2 else 0, nbytes=(18 if i % 2 else 128) * (4 + i)
+            name.encode(), (32, rows[i]), 2 if i % 2 else 0, nbytes=(18 if i % 2 else 128) * rows[i]
         )
         for i, name in enumerate(NAMES)
     )

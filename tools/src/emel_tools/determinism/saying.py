@@ -231,7 +231,8 @@ def _calls(scribe: _Scribe) -> None:
     def failing(descriptor: int, buffers: Any, offset: int) -> int:  # noqa: ANN401 - os.preadv's
         got = preadv(descriptor, buffers, offset)
         if offset >= 4 * nbytes:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            number = (errno.EIO, errno.ENXIO, errno.ENODEV)[offset // nbytes % 3]
+            raise OSError(number, os.strerror(number))
         return got
 
     spans = Spans([path], [0], [0], [16 * nbytes])

@@ -133,6 +133,7 @@ def _model(scribe: _Scribe, label: str, path: Path, strategy: str) -> None:
         chunks: dict[str, int] = {}
         model.stream(lambda name, start, chunk: chunks.__setitem__(name, start + len(chunk)))
         scribe.say(f"{key}: streamed", list(chunks.items()))
+        scribe.say(f"{key}: streamed, in any order", sorted(chunks.items()))
         scribe.say(f"{key}: strategy", model.strategy)
         scribe.attempt(f"{key}: no such tensor", lambda: model["nobody"])
         scribe.attempt(f"{key}: no such buffer", lambda: model.load(samples.NAMES, into={}))

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,23 @@ def test_a_congruent_array_lies_in_memory_as_in_the_file(offset, nbytes):
         (8000, 20_000, [12_288, 8192, 8192]),  # in three pieces, of which two share a block
     ],
 )
-def test_whole_blocks_go_right_into_a_congruent_target(load, counting, offset, nbytes, sizes):
+def test_whole_blocks_go_right_into_a_congruent_target(
+    load, counting, path, small, offset, nbytes, sizes
+):
     assert load(offset, nbytes) == nbytes
     assert counting.sizes == sizes
+
+    target, filled = congruent_empty(60_000, offset), []
+
+    def preadv(descriptor, buffers, at):
+        filled.extend(np.frombuffer(buffer, np.uint8) for buffer in buffers)
+        return counting.port.preadv(descriptor, buffers, at)
+
+    port, limits = replace(counting.port, preadv=preadv), small._replace(call=1 << 20)
+    with ReadStrategy(direct=True, port=port, _limits=limits) as strategy:
+        assert strategy.load(Spans([path], [0], [offset], [60_000]), Targets.each([target])).ok
+    blocks = (offset + 60_000) // PAGE - -(-offset // PAGE)
+    assert sum(part.nbytes for part in filled if np.shares_memory(part, target)) == blocks * PAGE
 
 
 @pytest.mark.behaviour("READ-07")

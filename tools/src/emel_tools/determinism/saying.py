@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
@@ -27,7 +27,7 @@ import numpy as np
 import emel
 from emel_io_loader import BatchOutcome, Router, Spans, Targets, discover, plan
 from emel_io_mmap import MmapStrategy
-from emel_io_read import ReadStrategy
+from emel_io_read import Port, ReadStrategy
 from emel_io_staged import StagedStrategy
 from emel_tools.determinism import samples
 
@@ -225,12 +225,12 @@ def _strategies(scribe: _Scribe) -> None:
 
 def _calls(scribe: _Scribe) -> None:
     """Calls that fail in several threads: which of them is told of."""
-    preadv, nbytes = os.preadv, 1 << 16
+    nbytes = 1 << 16
     path = str(scribe.folder / "long.bin")
     Path(path).write_bytes(bytes(16 * nbytes))
 
-    def failing(descriptor: int, buffers: Any, offset: int) -> int:  # noqa: ANN401 - os.preadv's
-        got = preadv(descriptor, buffers, offset)
+    def failing(descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+        got = os.preadv(descriptor, buffers, offset)
         if offset >= 4 * nbytes:
             number = (errno.EIO, errno.ENXIO, errno.ENODEV)[offset // nbytes % 3]
             raise OSError(number, os.strerror(number))
@@ -238,10 +238,9 @@ def _calls(scribe: _Scribe) -> None:
 
     spans = Spans([path], [0], [0], [16 * nbytes])
     targets = Targets.each([np.zeros(16 * nbytes, np.uint8)])
-    os.preadv = failing  # pyright: ignore[reportAttributeAccessIssue]
-    with ReadStrategy(call_nbytes=nbytes) as strategy:
+    port = Port(preadv=failing)
+    with ReadStrategy(call_nbytes=nbytes, port=port) as strategy:
         answer = strategy.load(spans, targets, threads=scribe.threads or 3)
-    os.preadv = preadv  # pyright: ignore[reportAttributeAccessIssue]
     _batch(scribe, "calls that fail", answer)
 
 

@@ -211,8 +211,7 @@ def alignments(base: GGUFFile) -> Iterator[Case]:
     for kind, value in ((TEXT, base.text(b"32")), (ARRAY, base.array(4, [base.number("I", 32)]))):
         for file in with_key(base, kind, value, key):
             yield refused("alignment-type", f"an alignment of type {kind}", file.data())
-    powers = [2**exponent for exponent in range(32)]
-    between = {power + other for power in powers for other in powers if other < power}
+    between = {(1 << more) + (1 << less) for more in range(32) for less in range(more)}
     for number in (0, 33, 95, 2**32 - 1, *sorted(between)):
         for file in with_key(base, 4, base.number("I", number), key):
             yield refused("bad-alignment", f"the alignment {number}", file.data())

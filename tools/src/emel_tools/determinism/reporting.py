@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from emel_tools.determinism.saying import shuffle_listings
+from emel_tools.determinism.disorder import shuffle_listings
 from emel_tools.findings import Finding, in_order
 from emel_tools.pages import samples, table
 from emel_tools.reports.junit import junit_of

@@ -1,0 +1,60 @@
+"""Listings and reads in another order than they would have: a system may do as it likes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Self, cast
+
+
+class _Entries:
+    """What `os.scandir` answers with: an iterator that can be closed."""
+
+    def __init__(self, entries: list[os.DirEntry[str]]) -> None:
+        self._entries = iter(entries)
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]:
+        return self._entries
+
+    def __next__(self) -> os.DirEntry[str]:
+        return next(self._entries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def shuffle_listings(order: int) -> None:
+    """Let folders be listed in another order: a file system may do as it likes."""
+    listdir, scandir = os.listdir, os.scandir
+
+    def names(path: Any = ".") -> list[str]:  # noqa: ANN401 - os.listdir's
+        found = [str(name) for name in sorted(cast("list[str]", listdir(path)))]
+        Random(order).shuffle(found)
+        return found
+
+    def entries(path: Any = ".") -> _Entries:  # noqa: ANN401 - the same
+        with scandir(path) as them:
+            found = sorted(them, key=lambda entry: entry.name)
+        Random(order).shuffle(found)
+        return _Entries(found)
+
+    os.listdir, os.scandir = names, entries  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def delay_reads(order: int) -> None:
+    """Let reads end in another order than they began in."""
+    preadv = os.preadv
+
+    def late(descriptor: int, buffers: Any, offset: int) -> int:  # noqa: ANN401 - os.preadv's
+        time.sleep(Random(f"{order} {offset} {descriptor}").random() / 2000)
+        return preadv(descriptor, buffers, offset)
+
+    os.preadv = late  # pyright: ignore[reportAttributeAccessIssue]

@@ -62,6 +62,16 @@ def test_a_line_that_is_missing_and_a_process_that_fails_are_found(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-63")
+def test_strategies_that_disagree_are_found(tmp_path):
+    said = {"one, mmap: digest": "a b", "one, read: digest": "a b", "other, read: digest": "c"}
+    assert list(variants._disagreements("m.saying", said)) == []
+    said |= {"one, staged: digest": "b a", "one, staged: strategy": "why", "one, staged": "x"}
+    (finding,) = variants._disagreements("m.saying", said)
+    assert "one, staged: digest: 'a b' expected, as one, mmap: digest has it" in finding.what
+    assert "got 'b a'" in finding.what
+
+
+@pytest.mark.behaviour("GATE-63")
 def test_listings_come_in_another_order_and_are_the_same(tmp_path, monkeypatch):
     for name in "abcdefgh":
         (tmp_path / name).write_bytes(b"")

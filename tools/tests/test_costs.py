@@ -286,7 +286,7 @@ def test_searching_a_list_for_each_item_is_told_by_its_time():
         names = [f"blk.{i}.weight" for i in range(count)]
         return lambda: [name for name in list(names) if name in names]
 
-    assert growth.power(searching(256), searching(4096), 16) == growth.WORSE
+    assert growth.power(searching(100), searching(1600), 16) == growth.WORSE
 
 
 @pytest.mark.behaviour("GATE-40")

@@ -415,7 +415,7 @@ def test_the_lines_that_changed_are_those_that_git_names_and_untracked_files(rep
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n", {4}),
+        ("if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n", {2, 4}),
         ("if sys.version_info < (3, 0):\n    a\n    c\n", {2, 3}),
         ("if sys.platform == 'nothing':\n    a\nelse:\n    b\n", {2}),
         ("if sys.platform != 'nothing':\n    a\nelse:\n    b\n", {4}),

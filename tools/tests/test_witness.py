@@ -1,12 +1,15 @@
 """Whose use a capability is: planted code runs in a small repository, and is watched."""
 
 import gc
+import importlib
+import os
 import sys
 import weakref
 
 import pytest
 
 from emel_tools.boundaries.witness import calls, recorder
+from emel_tools.boundaries.witness.events import silent_calls
 
 FACE = "packages/disk/src/emel_disk/face.py"
 FRESH = "import sys; sys.modules.pop('colorsys', None)\n"
@@ -282,6 +285,14 @@ def test_an_inner_recorder_pauses_the_outer_one_and_an_ended_one_sees_nothing(wa
     end()
     names["use"](names["__file__"])
     assert watched.seen() == set()
+
+
+@pytest.mark.behaviour("BND-22")
+def test_calls_that_raise_no_event_are_known_by_function_and_capability():
+    known = {name: (function, capability) for function, capability, name in silent_calls()}
+    assert known["os.fstat"] == (os.fstat, "files")
+    assert known["importlib.import_module"] == (importlib.import_module, "imports")
+    assert "os.startfile" not in known
 
 
 @pytest.mark.behaviour("BND-23")

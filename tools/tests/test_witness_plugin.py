@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from emel_tools.boundaries.witness import calls, shards
+from emel_tools.boundaries.witness import calls, plugin, shards
 
 TABLE = """
 [importlinter]
@@ -198,3 +199,24 @@ def test_a_repository_without_a_table_is_refused(repo):
     ran = run(repo)
     assert ran.returncode == pytest.ExitCode.USAGE_ERROR
     assert "has no .importlinter, so nothing says who may do what" in ran.stderr
+
+
+@pytest.mark.behaviour("BND-22", "BND-24")
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_summary_says_what_is_not_in_the_table_and_what_this_python_does_not_show(
+    monkeypatch, tmp_path, seen
+):
+    monkeypatch.setattr(calls, "SEEN", seen)
+    witness = plugin.Witness(tmp_path)
+    witness.findings = ["it opens a file"]
+    said = []
+    reporter = SimpleNamespace(
+        config=SimpleNamespace(stash={plugin._KEY: witness}),
+        section=lambda title, **_: said.append(title),
+        line=said.append,
+    )
+
+    plugin.pytest_terminal_summary(reporter)
+
+    assert said[:2] == ["capabilities used and not in the table", "it opens a file"]
+    assert [line.partition(":")[0] for line in said[2:]] == ([] if seen else ["witness"])

@@ -107,11 +107,16 @@ class Module:
 
     @cached_property
     def unreachable(self) -> frozenset[int]:
-        """Lines that this Python or this system never runs, by what an `if` asks of `sys`."""
+        """Lines that this system, or some version of Python, never runs: an `if` asks `sys`.
+
+        Which version there is makes no difference, as what is left out is recorded for all.
+        """
         lines: set[int] = set()
         for node in ast.walk(self._tree):
             if isinstance(node, ast.If) and (holds := _holds_here(node.test)) is not None:
-                for statement in node.orelse if holds else node.body:
+                asks_version = dotted(getattr(node.test, "left", node.test)) == "sys.version_info"
+                other = node.orelse if holds else node.body
+                for statement in [*node.body, *node.orelse] if asks_version else other:
                     lines |= {*range(statement.lineno, (statement.end_lineno or 0) + 1)}
         return frozenset(lines)
 

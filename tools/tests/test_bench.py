@@ -180,6 +180,15 @@ def test_what_runs_no_code_that_differs_is_not_run_again_either(tmp_path):
         judged = Judged(tmp_path / "a.json", anew=False)
         judge(run, RECORDED, RECORDED, judged=judged).outcome()
         assert (run.orders, run.watched) == ([], watched)
+    # What was taken over is kept beside what had to be run.
+    cases, both = [CASE, CASE._replace(name="more")], RECORDED | {"more": "1000"}
+    known = Reference("c0ffee0ff", both, ROOT, same=False)
+    order = Order(str(ROOT), "", "a", (), 7)
+    for watched in (1, 0):
+        run.watched = 0
+        judged = Judged(tmp_path / "a.json", anew=False)
+        Judge("a", cases, both, known, order, run, judged=judged).outcome()
+        assert (run.orders, run.watched) == ([], watched)
 
 
 @pytest.mark.behaviour("GATE-107")

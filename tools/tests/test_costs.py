@@ -250,7 +250,8 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         monkeypatch.setattr(growth.time, "process_time", lambda: self.now)
-        monkeypatch.setattr(growth.time, "sleep", lambda _: None)
+        self.paused = list[float]()
+        monkeypatch.setattr(growth.time, "sleep", self.paused.append)
 
     def takes(self, *seconds: float):
         left = list(seconds)
@@ -267,8 +268,10 @@ def test_growth_is_told_from_noise(monkeypatch):
     small = clock.takes(1e-3)
     assert growth.power(small, clock.takes(16e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(0.5e-3), 16) == growth.LINEAR
+    assert sum(clock.paused) == 0
     assert growth.power(small, clock.takes(256e-3), 16) == growth.WORSE
     assert growth.power(small, clock.takes(50e-3), 16) == growth.WORSE
+    assert sum(clock.paused) > 1  # so that a slow spell passes
     # It falters for a while, and then doesn't.
     assert growth.power(small, clock.takes(60e-3, 65e-3, 59e-3, 16e-3), 16) == growth.LINEAR
     assert growth.power(small, clock.takes(0.1, 0.09, 16e-3), 16) == growth.LINEAR

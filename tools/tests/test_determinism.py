@@ -70,6 +70,9 @@ def test_strategies_that_disagree_are_found(tmp_path):
     (finding,) = variants._disagreements("m.saying", said)
     assert "one, staged: digest: 'a b' expected, as one, mmap: digest has it" in finding.what
     assert "got 'b a'" in finding.what
+    (tmp_path / "said.py").write_text(f"import json; print(json.dumps({said!r}))")
+    found, _ = variants.compare(tmp_path, tmp_path / "kept", "said", variants.VARIANTS[:1])
+    assert [each.what for each in found] == [finding.what]
 
 
 @pytest.mark.behaviour("GATE-63")
@@ -100,6 +103,10 @@ def test_the_transcript_speaks_of_digests_plans_residency_errors_and_commands(
     for words in (
         "digest",
         "plan 3",
+        "mmap: close of what is borrowed",
+        "staged: missing files",
+        "calls that fail",
+        "a strategy that several have",
         "all loaded",
         "refusal of twice",
         "$ emel verify",

@@ -1,5 +1,6 @@
 """The lane fuzz: oracles that are right, findings that say what was found, a corpus that holds."""
 
+import math
 from pathlib import Path
 from random import Random
 
@@ -128,9 +129,13 @@ def test_a_refusal_that_no_case_reaches_is_found(monkeypatch, tmp_path):
 
 @pytest.mark.behaviour("GATE-54")
 def test_each_family_breaks_one_rule_and_has_twins_that_do_not():
-    kinds = {}
+    kinds, arranged = {}, {True: set(), False: set()}
     for family, case in headers.families(3):
         kinds.setdefault(family, set()).add(case.rules)
+        if family == "arranged":
+            arranged[case.data.startswith(b"GGUF")].add(case.data)
+    # Three tensors at 5 places and of 4 sizes, and four at 3 and of 3, in each format.
+    assert [len(files) for files in arranged.values()] == [math.comb(22, 3) + math.comb(12, 4)] * 2
     lonely = [name for name, rules in kinds.items() if ("accepted",) not in rules]
     # Files cut short, limits of what is read and values of another type have no twin that is whole.
     alone = ["counts", "headers_over_limit", "kinds", "lookalikes", "truncations"]

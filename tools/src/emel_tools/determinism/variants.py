@@ -58,9 +58,9 @@ MORE: Final = (
 """In full scope, beside those."""
 _OF_A_STRATEGY: Final = re.compile(r"(?P<model>.*), (mmap|read|staged|auto): (?P<what>.*)")
 AGREED: Final = frozenset(
-    {"names", "files", "metadata", "infos", "bytes", "digest", "one buffer"}
-    | {"streamed, in any order"}
-)
+    {"bytes", "digest", "files", "infos", "metadata", "names", "one buffer",
+     "streamed, in any order"}
+)  # fmt: skip
 """What is the same through every strategy."""
 SHOWN: Final = 6
 """Differing lines that are shown of one variant."""

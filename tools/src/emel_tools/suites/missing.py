@@ -107,17 +107,11 @@ class Module:
 
     @cached_property
     def unreachable(self) -> frozenset[int]:
-        """Lines that this system, or some version of Python, never runs: an `if` asks `sys`.
-
-        Which version there is makes no difference, as what is left out is recorded for all.
-        """
+        """Lines that this system, or some version of Python, never runs: an `if` asks `sys`."""
         lines: set[int] = set()
         for node in ast.walk(self._tree):
-            if isinstance(node, ast.If) and (holds := _holds_here(node.test)) is not None:
-                asks_version = dotted(getattr(node.test, "left", node.test)) == "sys.version_info"
-                other = node.orelse if holds else node.body
-                for statement in [*node.body, *node.orelse] if asks_version else other:
-                    lines |= {*range(statement.lineno, (statement.end_lineno or 0) + 1)}
+            for statement in _unheld(node):
+                lines |= {*range(statement.lineno, (statement.end_lineno or 0) + 1)}
         return frozenset(lines)
 
     @cached_property
@@ -135,6 +129,23 @@ class Module:
         """Whether the statement that begins in a line has changed."""
         extent = self.extents.get(line, range(line, line + 1))
         return any(each in extent for each in changed)
+
+
+def _unheld(node: ast.AST) -> list[ast.stmt]:
+    """List what an `if` keeps from this system, or from any version of Python.
+
+    What is left out is recorded for all versions, whichever it is that runs here.
+    """
+    match node:
+        case ast.If(test=ast.Compare(left=left) as test, body=body, orelse=orelse):
+            holds = _holds_here(test)
+            if holds is None:
+                return []
+            if dotted(left) == "sys.version_info":
+                return [*body, *orelse]
+            return orelse if holds else body
+        case _:
+            return []
 
 
 def _holds_here(test: ast.expr) -> bool | None:

@@ -183,6 +183,6 @@ WORKLOADS: Workloads = (
     Scaled("view-spans", partial(view_all, nbytes=64)),
     each("map-spans-one-by-one", one_by_one),
     Scaled("release-spans-in-16-parts", release_parts),
-    Scaled("map-spans-beside-a-lease", beside_a_lease, growth=None),
+    Scaled("map-spans-beside-a-lease", beside_a_lease, sizes=(32, 256), growth=None),
     Scaled("map-files", many_files, sizes=(16, 64), growth=None),
 )

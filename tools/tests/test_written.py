@@ -52,6 +52,14 @@ SWALLOWED = {
     "expected as anything": "with pytest.raises(Exception):\n    assert f()",
     "left by return": "try:\n    assert f()\nfinally:\n    return",
     "left by break": "while True:\n    try:\n        assert f()\n    finally:\n        break",
+    "pushed": "with ExitStack() as stack:\n    stack.push(lambda *_: True)\n    assert f()",
+    "let go on leaving": "class A:\n    def __exit__(self, kind, *_):\n"
+    "        return kind is not None\nwith A():\n    assert f()",
+    "let go by a generator": "@contextmanager\ndef quiet():\n    try:\n        yield\n"
+    "    except Exception:\n        pass\nwith quiet():\n    assert f()",
+    "in a thread": "with ThreadPoolExecutor() as pool:\n    pool.submit(holds, f())\nassert g()",
+    "in a thread of a name": "done = Pool().submit(lambda: holds(f()))\nassert g()",
+    "in threads": "with ThreadPoolExecutor() as pool:\n    pool.map(holds, f())\nassert g()",
 }
 HEAD = "OOPS = (ValueError, AssertionError)\n\n\ndef holds(x):\n    assert x\n\n\n"
 
@@ -73,6 +81,18 @@ INNOCENT = {
     "a return of another function": "try:\n    assert f()\nfinally:\n    g(lambda: 1)\n",
     "suppressed while closing": "with suppress(OSError):\n    f()\nassert f()",
     "a loop of its own": "try:\n    assert f()\nexcept ValueError:\n    return",
+    "closed on leaving": "class A:\n    def __exit__(self, *_):\n        return False\n"
+    "with A():\n    assert f()",
+    "left as another does": "class A:\n    def __exit__(self, *what):\n"
+    "        return self.inner.__exit__(*what)\nwith A():\n    assert f()",
+    "closed by a generator": "@contextmanager\ndef closing():\n    try:\n        yield\n"
+    "    finally:\n        g()\nwith closing():\n    assert f()",
+    "asked for in a thread": "with ThreadPoolExecutor() as pool:\n"
+    "    futures = [pool.submit(holds, n) for n in f()]\n"
+    "for future in futures:\n    future.result()",
+    "a thread without a check": "with Pool() as pool:\n    pool.submit(g)\nassert f()",
+    "looked at": "with ThreadPoolExecutor() as pool:\n    list(pool.map(holds, f()))",
+    "pushed on a list": "heap = []\nheap.push(1)\nassert f()",
 }
 
 

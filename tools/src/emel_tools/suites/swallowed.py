@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from emel_tools.suites.checks import Checks, Source, is_check
-from emel_tools.suites.syntax import Function, caught, dead, last, truth, walk, within
+from emel_tools.suites.syntax import FUNCTIONS, Function, caught, dead, last, truth, walk, within
 
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
+_EXITS: Final = frozenset({"__exit__", "__aexit__"})
+_STACKS: Final = frozenset({"ExitStack", "AsyncExitStack"})
+_CONTEXTS: Final = frozenset({"contextmanager", "asynccontextmanager"})
 Told = tuple[int, str, str]
 """Line, rule, and what is wrong."""
 
@@ -24,6 +27,9 @@ def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
             for item in node.items:
                 checked = checks.checks_in(node.body, around)
                 yield from _with(node, item.context_expr, names, checked=checked)
+        elif isinstance(node, FUNCTIONS) and node.name in _EXITS:
+            yield from _exit(node)
+    yield from _unheard(source, checks)
 
 
 def _within_functions(
@@ -52,7 +58,7 @@ def _try(
     checks: Checks,
     names: Mapping[str, ast.expr],
 ) -> Iterator[Told]:
-    checked = checks.checks_in(node.body, around)
+    checked = checks.checks_in(node.body, around) or _runs_a_with(node, around)
     for handler in node.handlers:
         found = caught(handler.type, names)
         if not found or _goes_on(handler):
@@ -67,6 +73,44 @@ def _try(
         if isinstance(statement, (ast.Return, ast.Break, ast.Continue)):
             what = "leaving a `finally` lets go of whatever was raised, an assertion too"
             yield statement.lineno, "swallowed", what
+
+
+def _runs_a_with(node: ast.Try | ast.TryStar, around: tuple[Function, ...]) -> bool:
+    """Whether the body of some `with` runs in here: of whoever uses this context manager."""
+    made = any(last(each) in _CONTEXTS for f in around[-1:] for each in f.decorator_list)
+    return made and any(isinstance(inner, ast.Yield) for inner in within(node.body))
+
+
+def _exit(node: Function) -> Iterator[Told]:
+    for inner in within(node.body):
+        if isinstance(inner, ast.Return) and inner.value is not None:
+            other = isinstance(inner.value, ast.Call) and last(inner.value.func) in _EXITS
+            if truth(inner.value) is not False and not other:
+                what = f"an `{node.name}` that may answer true lets go of an assertion that failed"
+                yield inner.lineno, "swallowed", what
+
+
+def _unheard(source: Source, checks: Checks) -> Iterator[Told]:
+    """Find assertions that fail where nobody hears of it: in a future, or behind a stack."""
+    has_stacks = any(isinstance(n, ast.alias) and n.name in _STACKS for n in walk(source.tree))
+    has_stacks |= any(last(node) in _STACKS for node in walk(source.tree))
+    for node, around in _within_functions(source.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="push" | "push_async_exit")):
+                if has_stacks:
+                    what = "what is pushed on a stack of contexts may let go of an assertion"
+                    yield node.lineno, "swallowed", what
+            case ast.Call(func=ast.Attribute(attr="submit"), args=args):
+                inside = {last(inner) for scope in around[:1] for inner in walk(scope)}
+                if any(map(checks.checks, args)) and not inside & {"result", "exception"}:
+                    what = "what fails in a future is heard by whoever asks for its result: nobody"
+                    yield node.lineno, "swallowed", what
+            case ast.Expr(value=ast.Call(func=function, args=args)) if last(function) == "map":
+                if any(map(checks.checks, args)):
+                    what = "nobody looks at what this answers, so nothing that fails in it is heard"
+                    yield node.lineno, "swallowed", what
+            case _:
+                pass
 
 
 def _is_in_test(around: tuple[Function, ...]) -> bool:

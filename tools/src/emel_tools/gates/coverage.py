@@ -12,6 +12,7 @@ from emel_tools.snapshots import Kind
 from emel_tools.suites.parts import parts_of, tests_of
 from emel_tools.workspace import Package, shards
 
+_REACH: Final = "remove it, or let it be reached: by a case that has what it loops over"
 _FIX: Final = "write the test that runs it, in the tests of this package"
 
 
@@ -40,19 +41,23 @@ def _run(job: Job) -> Iterator[Outcome]:
 
 
 def _judged(job: Job, package: Package) -> Outcome:
-    from emel_tools.suites import changed, missing, record
+    from emel_tools.suites import changed, missing, record, unreached
 
     parts = parts_of(package)
     if not all(record.is_green(part.record(job.folder)) for part in parts):
         # Not a finding: that shard has its own, and they can make lines look left out.
         return Outcome(package.name, "nothing: its tests are red")
     source = package.source.relative_to(job.root).as_posix()
-    data = [part.coverage(job.folder) for part in parts]
-    found, modules = missing.missing(job.root, package.source, data)
+    files = missing.left_out([part.coverage(job.folder) for part in parts])
+    found, modules = missing.missing(job.root, package.source, files)
     here = changed.changed(job.root, job.base, source)
     findings = [
         Finding(path, line, 0, "untested change", what, _FIX)
         for path, line, what in missing.untested(job.root, found, here)
+    ]
+    findings += [
+        Finding(path, line, 0, "never runs", what, _REACH)
+        for path, line, what in unreached.unreached(job.root, package.folder / "tests", files)
     ]
     counted = list(missing.counts(source, found))
     lines, branches = (sum(len(each[n]) for each in found) for n in (2, 3))

@@ -36,7 +36,9 @@ def words(root: Path, part: Part, seed: int, folder: Path, *, traced: bool) -> l
     Coverage starts before pytest does, and not as its plugin, because the plugins are among the
     sources of the tools.
     """
-    source = part.package.source.relative_to(root).as_posix()
+    package = part.package
+    tests = (package.folder / "tests").relative_to(root).as_posix()
+    source = f"{package.source.relative_to(root).as_posix()},{tests}"
     data = part.coverage(folder)
     counting = ("coverage", "run", "--rcfile=", "--branch", f"--source={source}")
     return [
@@ -45,7 +47,7 @@ def words(root: Path, part: Part, seed: int, folder: Path, *, traced: bool) -> l
         *("-p", _WITNESS, "-p", _PLUGIN, "-p", "no:cacheprovider", "-p", "no:xdist", "-q"),
         *(f"--randomly-seed={seed}", f"--emel-record={part.record(folder)}"),
         *(f"--emel-part={part.number}/{part.of}", "--color=no"),
-        (part.package.folder / "tests").relative_to(root).as_posix(),
+        tests,
     ]
 
 

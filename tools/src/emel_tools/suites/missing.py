@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from coverage import Coverage
 
 from emel_tools.suites.syntax import dotted
@@ -23,6 +23,19 @@ _EXCLUDED: Final = (
 _NEVER: Final = r"(?!)"
 MODULE: Final = "(module)"
 """The scope of what stands in no function."""
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What a run has left out of a file, or of a function: what coverage.py reports of it."""
+
+    missing_lines: list[int]
+    missing_branches: list[tuple[int, int]]
+    functions: dict[str, Left] = {}
+    """Of a file, by qualified name; empty for what stands in none."""
+
+
+class _Report(msgspec.Struct, frozen=True):
+    files: dict[str, Left]
 
 
 class Missing(NamedTuple):
@@ -47,8 +60,8 @@ class Missing(NamedTuple):
         return f"no test of the package goes from here to {where} in {self.scope}"
 
 
-def missing(root: Path, source: Path, data: Sequence[Path]) -> tuple[list[Missing], int]:
-    """Read what the runs of a suite left out of the sources of its package.
+def missing(root: Path, source: Path, files: Mapping[str, Left]) -> tuple[list[Missing], int]:
+    """List what the runs of a suite left out of the sources of its package.
 
     Parameters
     ----------
@@ -56,8 +69,8 @@ def missing(root: Path, source: Path, data: Sequence[Path]) -> tuple[list[Missin
         The repository.
     source
         The folder of the package.
-    data
-        What the runs have written down, one file a part.
+    files
+        What the runs leave out, as `left_out` reads it.
 
     Returns
     -------
@@ -70,18 +83,16 @@ def missing(root: Path, source: Path, data: Sequence[Path]) -> tuple[list[Missin
     KeyError
         A module isn't among what was counted.
     """
-    files = _report(data)
     found: list[Missing] = []
     paths = sorted(source.rglob("*.py"))
     for path in paths:
         name = path.relative_to(root).as_posix()
         unreachable = Module(path).unreachable
-        functions: dict[str, Any] = files[name].get("functions", {"": files[name]})
-        for scope, facts in functions.items():
-            lines = tuple(line for line in facts["missing_lines"] if line not in unreachable)
+        for scope, left in files[name].functions.items():
+            lines = tuple(line for line in left.missing_lines if line not in unreachable)
             branches = tuple(
                 (start, end)
-                for start, end in facts["missing_branches"]
+                for start, end in left.missing_branches
                 if start not in unreachable and end not in unreachable
             )
             if lines or branches:
@@ -89,27 +100,39 @@ def missing(root: Path, source: Path, data: Sequence[Path]) -> tuple[list[Missin
     return sorted(found), len(paths)
 
 
-def _report(data: Sequence[Path]) -> dict[str, Any]:
+def left_out(data: Sequence[Path]) -> Mapping[str, Left]:
+    """Read what the runs of a suite leave out of each file of its package, and of its tests.
+
+    Parameters
+    ----------
+    data
+        What the runs have written down, one file a part.
+
+    Returns
+    -------
+    Mapping
+        By path from the root.
+    """
     with tempfile.TemporaryDirectory() as folder:
         counted = Coverage(data_file=f"{folder}/data", config_file=False, branch=True)
         counted.set_option("report:exclude_lines", list(_EXCLUDED))
         counted.set_option("report:partial_branches", [_NEVER])
         counted.combine([str(path) for path in data], keep=True)
         counted.json_report(outfile=f"{folder}/report.json")
-        return json.loads(Path(folder, "report.json").read_bytes())["files"]
+        return msgspec.json.decode(Path(folder, "report.json").read_bytes(), type=_Report).files
 
 
 class Module:
     """What the syntax of a module says of its lines."""
 
     def __init__(self, path: Path) -> None:
-        self._tree = ast.parse(path.read_bytes(), str(path))
+        self.tree = ast.parse(path.read_bytes(), str(path))
 
     @cached_property
     def unreachable(self) -> frozenset[int]:
         """Lines that this system, or some version of Python, never runs: an `if` asks `sys`."""
         lines: set[int] = set()
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             for statement in _unheld(node):
                 lines |= {*range(statement.lineno, (statement.end_lineno or 0) + 1)}
         return frozenset(lines)
@@ -118,7 +141,7 @@ class Module:
     def extents(self) -> dict[int, range]:
         """For the first line of each statement, all its lines; of a compound one, its head."""
         found: dict[int, range] = {}
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             if isinstance(node, ast.stmt):
                 body: list[ast.stmt] = getattr(node, "body", [])
                 end = body[0].lineno - 1 if body else node.end_lineno or node.lineno

@@ -66,8 +66,14 @@ def test_one(number):
 EMPTY = """\
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine
 
 from emel_disk import total
+
+
+class Steps(RuleBasedStateMachine):
+    def step(self):
+        assert total([]) == 0
 
 
 def test_each():
@@ -273,7 +279,7 @@ def test_an_assertion_that_no_run_reaches_is_found_but_in_a_property(green):
     found = outcome(green[0], "disk", lane=coverage.LANE)
     assert told(found) == [
         (
-            *("never runs", "packages/disk/tests/test_empty.py:9"),
+            *("never runs", "packages/disk/tests/test_empty.py:15"),
             "no test reaches `assert number == 1`, so it can't fail",
         )
     ]

@@ -91,6 +91,7 @@ INNOCENT = {
     "    futures = [pool.submit(holds, n) for n in f()]\n"
     "for future in futures:\n    future.result()",
     "a thread without a check": "with Pool() as pool:\n    pool.submit(g)\nassert f()",
+    "a map for its effects": "map(g, f())\nassert f()",
     "looked at": "with ThreadPoolExecutor() as pool:\n    list(pool.map(holds, f()))",
     "pushed on a list": "heap = []\nheap.push(1)\nassert f()",
 }

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -166,14 +167,20 @@ def test_what_is_left_behind_is_counted(told):
     assert told["nothing"] == {}
 
 
+def least(action: Callable[[], object]) -> Memory:
+    """Leave out what the interpreter and whoever counts lines allocate once for themselves."""
+    runs = [allocated(action) for _ in range(3)]
+    return Memory(min(run.peak for run in runs), min(run.left for run in runs))
+
+
 @pytest.mark.behaviour("GATE-37")
 def test_a_copy_is_part_of_the_peak():
     payload = np.zeros(MIB, np.uint8)
     beside = np.zeros(1, np.uint8)
-    assert allocated(lambda: payload[:]).peak < 10_000
+    assert least(lambda: payload[:]).peak < 10_000
     for copy in (payload.copy, payload.tobytes, lambda: beside + payload):
-        assert MIB <= allocated(copy).peak < MIB + 10_000
-        assert allocated(copy).left < 10_000
+        assert MIB <= least(copy).peak < MIB + 10_000
+        assert least(copy).left < 10_000
     kept: list[bytes] = []
     assert allocated(lambda: kept.append(payload.tobytes())).left >= MIB
 

@@ -53,6 +53,10 @@ SWALLOWED = {
     "left by return": "try:\n    assert f()\nfinally:\n    return",
     "left by break": "while True:\n    try:\n        assert f()\n    finally:\n        break",
     "pushed": "with ExitStack() as stack:\n    stack.push(lambda *_: True)\n    assert f()",
+    "pushed on another name": "from contextlib import ExitStack as Stack\n"
+    "with Stack() as stack:\n    stack.push(lambda *_: True)\n    assert f()",
+    "let go on leaving, later": "class A:\n    async def __aexit__(self, *_):\n"
+    "        return True\nassert f()",
     "let go on leaving": "class A:\n    def __exit__(self, kind, *_):\n"
     "        return kind is not None\nwith A():\n    assert f()",
     "let go by a generator": "@contextmanager\ndef quiet():\n    try:\n        yield\n"
@@ -85,6 +89,10 @@ INNOCENT = {
     "with A():\n    assert f()",
     "left as another does": "class A:\n    def __exit__(self, *what):\n"
     "        return self.inner.__exit__(*what)\nwith A():\n    assert f()",
+    "a generator that is no context": "def each():\n    try:\n        yield 1\n"
+    "    except Exception:\n        pass\nassert list(each())",
+    "a context that begins in a try": "@contextmanager\ndef begun():\n    try:\n        g()\n"
+    "    except Exception:\n        pass\n    yield\nwith begun():\n    assert f()",
     "closed by a generator": "@contextmanager\ndef closing():\n    try:\n        yield\n"
     "    finally:\n        g()\nwith closing():\n    assert f()",
     "asked for in a thread": "with ThreadPoolExecutor() as pool:\n"

@@ -1,5 +1,6 @@
 """One class for each reaction, each also the builtin that people expect."""
 
+import json
 import os
 import pickle
 import struct
@@ -79,6 +80,29 @@ def test_a_refused_file_is_a_typed_error_and_nothing_stays_open(tmp_path, held, 
     assert raised.value.path == str(path)
     assert str(path) in str(raised.value)
     assert held(path) == []
+
+
+@pytest.mark.behaviour("FACE-01")
+@pytest.mark.parametrize("name", ["b", "it's", "layer." * 20])
+def test_a_message_that_names_its_tensor_names_it_once(tmp_path, name):
+    path = tmp_path / "bad.safetensors"
+    header = json.dumps({name: {"dtype": "I8", "shape": [3], "data_offsets": [0, 4]}})
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(4))
+    with pytest.raises(emel.InvalidFileError) as raised:
+        emel.open(path)
+    assert raised.value.tensors == (name,)
+    assert str(raised.value).endswith(" span 4 (byte 9)")
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_a_message_names_the_tensors_that_its_sentence_does_not(safetensors_file):
+    with emel.open(safetensors_file) as model:
+        name = next(iter(model))
+        held = memoryview(model[name])
+        with pytest.raises(emel.BusyError) as raised:
+            model.release()
+        assert str(raised.value).endswith(f"({name})")
+        held.release()
 
 
 @pytest.mark.behaviour("FACE-01", "FACE-02")

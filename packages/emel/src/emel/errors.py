@@ -81,7 +81,7 @@ class SourceError(EmelError, OSError):
     As of any OSError, `filename` is the path.
     """
 
-    def __init__(self, message: str, **facts: Any) -> None:  # noqa: ANN401 - EmelError's
+    def __init__(self, message: str, **facts: Any) -> None:  # EmelError's
         super().__init__(message, **facts)
         self.filename = self.path
         self.strerror = message
@@ -111,13 +111,8 @@ NAMED: Final = 5
 
 def raise_failure(failure: Failure) -> NoReturn:
     """Raise a failure as the exception of its reaction, with its cause chained."""
-    message = failure.message
-    if failure.tensors:
-        names = ", ".join(failure.tensors[:NAMED])
-        more = len(failure.tensors) - NAMED
-        message += f" ({names}{f' and {more} more' if more > 0 else ''})"
     raise _CLASSES[failure.reaction](
-        message,
+        _named(failure.message, failure.tensors),
         code=failure.code,
         path=failure.path,
         tensors=failure.tensors,
@@ -125,6 +120,16 @@ def raise_failure(failure: Failure) -> NoReturn:
         offset=failure.offset,
         errno=failure.errno,
     ) from failure.cause
+
+
+def _named(message: str, tensors: tuple[str, ...]) -> str:
+    """Add to a message the tensors that it is about, unless it names the only one itself."""
+    # As the parsers show a name: a long one is cut after sixty characters.
+    if not tensors or (len(tensors) == 1 and ascii(tensors[0])[:60] in message):
+        return message
+    names = ", ".join(tensors[:NAMED])
+    more = len(tensors) - NAMED
+    return f"{message} ({names}{f' and {more} more' if more > 0 else ''})"
 
 
 def _rebuild(

@@ -82,7 +82,8 @@ def write(root, name, text):
 
 def command(*options, tests="packages/disk/tests"):
     plugin = ["-p", "emel_tools.boundaries.witness.plugin", "-p", "no:cacheprovider"]
-    return [sys.executable, "-m", "pytest", *plugin, *options, tests]
+    # Hypothesis takes longer to import than all else here, and has nothing to do.
+    return [sys.executable, "-m", "pytest", *plugin, "-p", "no:hypothesispytest", *options, tests]
 
 
 def environment(repo):

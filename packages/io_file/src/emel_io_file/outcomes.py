@@ -106,7 +106,7 @@ class FileProblem:
         """What the operating system answered; 0 if it wasn't asked."""
         return getattr(self.error, "errno", None) or 0
 
-    def answer(self, **facts: Any) -> BatchOutcome:  # noqa: ANN401 - BatchOutcome's own fields
+    def answer(self, **facts: Any) -> BatchOutcome:  # BatchOutcome's own fields
         """Answer a batch with it."""
         return BatchOutcome(
             outcome=self.outcome,

@@ -24,7 +24,7 @@ class Point(Protocol):
         """What the strategy is called."""
         ...
 
-    def load(self) -> Any:  # noqa: ANN401 - whatever was registered
+    def load(self) -> Any:  # whatever was registered
         """Import the object that was registered: a callable that makes a strategy."""
         ...
 
@@ -87,7 +87,7 @@ def _make(name: str, point: Point) -> Strategy:
     return made
 
 
-def fault_of(made: Any, name: str) -> str:  # noqa: ANN401 - whatever was made
+def fault_of(made: Any, name: str) -> str:  # whatever was made
     """Say what `made` lacks to be the strategy `name`; empty if nothing."""
     found: dict[str, Any] = {}
     for member in _MEMBERS:

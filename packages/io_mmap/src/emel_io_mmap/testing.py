@@ -41,7 +41,7 @@ class CountingPort(CountingCalls[Port]):
         """Whether no descriptor and no mapping is left."""
         return not self.opened and not self.mapped
 
-    def after(self, name: str, words: tuple[Any, ...], answer: Any) -> None:  # noqa: ANN401
+    def after(self, name: str, words: tuple[Any, ...], answer: Any) -> None:
         """Keep the books of mappings too."""
         super().after(name, words, answer)
         if name == "map":

@@ -64,7 +64,7 @@ class CountingPort(CountingCalls[Port]):
 
         return started
 
-    def after(self, name: str, words: tuple[Any, ...], answer: Any) -> None:  # noqa: ANN401
+    def after(self, name: str, words: tuple[Any, ...], answer: Any) -> None:
         """Count bytes too."""
         super().after(name, words, answer)
         if name == "preadv" and isinstance(answer, int):

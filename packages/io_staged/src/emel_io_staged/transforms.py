@@ -142,7 +142,7 @@ class Dequantisation:
 class Hasher(Protocol):
     """What hashlib and xxhash make."""
 
-    def update(self, data: Any, /) -> object:  # noqa: ANN401 - any buffer
+    def update(self, data: Any, /) -> object:  # any buffer
         """Take more bytes."""
         ...
 

@@ -38,7 +38,7 @@ def contracts(tree: Tree) -> Iterator[Finding]:
     configure()
     graph = graph_of(tree)
     options = _options(str(tree.root / table.FILE), tree.text(table.FILE))
-    use_cases._register_contract_types(options)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    use_cases._register_contract_types(options)  # pyright: ignore[reportPrivateUsage]
     session = {**options.session_options, TREE: tree}
     for given in options.contracts_options:
         yield from _one(tree, graph, session, given)

@@ -32,17 +32,17 @@ class _Counter:
         self.lines = self.calls = self.dispatches = 0
         self._ours: dict[str, bool] = {}
 
-    def enter(self, frame: FrameType, _event: str, _: Any) -> Callable[..., Any] | None:  # noqa: ANN401
+    def enter(self, frame: FrameType, _event: str, _: Any) -> Callable[..., Any] | None:
         file = frame.f_code.co_filename
         known = self._ours.get(file)
         return self.step if (self._learn(file) if known is None else known) else None
 
-    def step(self, _frame: FrameType, event: str, _: Any) -> Callable[..., Any]:  # noqa: ANN401
+    def step(self, _frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
         if event == "line":
             self.lines += 1
         return self.step
 
-    def call(self, frame: FrameType, event: str, _: Any) -> None:  # noqa: ANN401
+    def call(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "c_return" or event == "return":  # noqa: PLR1714 - a set takes twice as long
             return
         code = frame.f_code

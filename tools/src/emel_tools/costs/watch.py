@@ -81,7 +81,7 @@ class _Tally:
 
     def counting(self, figure: str, call: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(call)
-        def counting(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        def counting(*args: Any, **options: Any) -> Any:  # whatever it takes
             if self.on:
                 self.seen.append(figure)
             return call(*args, **options)

@@ -67,7 +67,7 @@ class RefusedError(RuntimeError):
     """A workload was refused: what it cost then says nothing."""
 
 
-def fine(answer: Any) -> Any:  # noqa: ANN401 - a BatchOutcome, a Report or the like
+def fine(answer: Any) -> Any:  # a BatchOutcome, a Report or the like
     """Answer with an outcome that is ok, and see to it that it is.
 
     Raises

@@ -35,12 +35,12 @@ def shuffle_listings(order: int) -> None:
     """Let folders be listed in another order: a file system may do as it likes."""
     listdir, scandir = os.listdir, os.scandir
 
-    def names(path: Any = ".") -> list[str]:  # noqa: ANN401 - os.listdir's
+    def names(path: Any = ".") -> list[str]:  # os.listdir's
         found = [str(name) for name in sorted(cast("list[str]", listdir(path)))]
         Random(order).shuffle(found)
         return found
 
-    def entries(path: Any = ".") -> _Entries:  # noqa: ANN401 - the same
+    def entries(path: Any = ".") -> _Entries:  # the same
         with scandir(path) as them:
             found = sorted(them, key=lambda entry: entry.name)
         Random(order).shuffle(found)
@@ -53,7 +53,7 @@ def delay_reads(order: int) -> None:
     """Let reads end in another order than they began in."""
     preadv = os.preadv
 
-    def late(descriptor: int, buffers: Any, offset: int) -> int:  # noqa: ANN401 - os.preadv's
+    def late(descriptor: int, buffers: Any, offset: int) -> int:  # os.preadv's
         time.sleep(Random(f"{order} {offset} {descriptor}").random() / 2000)
         return preadv(descriptor, buffers, offset)
 

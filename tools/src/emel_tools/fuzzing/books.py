@@ -52,6 +52,6 @@ class Memory:
         return _answer(reaction, done=np.array(done, np.bool_))
 
 
-def _answer(reaction: Reaction, **facts: Any) -> BatchOutcome:  # noqa: ANN401 - BatchOutcome's
+def _answer(reaction: Reaction, **facts: Any) -> BatchOutcome:  # BatchOutcome's
     ok = RouteOutcome.OK if reaction is Reaction.NONE else RouteOutcome.STRATEGY_FAILED
     return BatchOutcome(outcome=ok, reaction=reaction, **facts)

@@ -38,13 +38,13 @@ class Steps:
         """Every line that ran."""
         return {(file, line) for file, _, line in self.seen}
 
-    def _enter(self, frame: FrameType, event: str, _: Any) -> Callable[..., object] | None:  # noqa: ANN401, ARG002
+    def _enter(self, frame: FrameType, event: str, _: Any) -> Callable[..., object] | None:  # noqa: ARG002
         file = frame.f_code.co_filename
         if not file.startswith(self._folder):
             return None
         last, seen = 0, self.seen
 
-        def step(frame: FrameType, event: str, _: Any) -> Callable[..., object]:  # noqa: ANN401
+        def step(frame: FrameType, event: str, _: Any) -> Callable[..., object]:
             nonlocal last
             if event == "line":
                 seen.add((file, last, frame.f_lineno))

@@ -60,7 +60,7 @@ class _Bytes:
         self.pos += nbytes
         return self.data[self.pos - nbytes : self.pos]
 
-    def number(self, code: str) -> Any:  # noqa: ANN401 - what the code says
+    def number(self, code: str) -> Any:  # what the code says
         """Take one number."""
         return struct.unpack(self.order + code, self.take(struct.calcsize("=" + code)))[0]
 

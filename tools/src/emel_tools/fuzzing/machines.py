@@ -81,12 +81,12 @@ def _effect(number: int, bits: int) -> Callable[[_Heard, None], None]:
     return effect_number
 
 
-def enum_of(name: str, count: int) -> Any:  # noqa: ANN401 - an enum made on the spot
+def enum_of(name: str, count: int) -> Any:  # an enum made on the spot
     """Make an enum of so many members."""
     return IntEnum(name, [f"{name}{i}" for i in range(count)], start=0)
 
 
-def _count(members: Any) -> int:  # noqa: ANN401 - an enum
+def _count(members: Any) -> int:  # an enum
     return len(members)
 
 

@@ -94,7 +94,7 @@ class _Counting(np.ndarray[Any, Any]):
 
     looked_at = 0
 
-    def __array_ufunc__(self, function: np.ufunc, method: str, *words: Any, **options: Any) -> Any:  # noqa: ANN401
+    def __array_ufunc__(self, function: np.ufunc, method: str, *words: Any, **options: Any) -> Any:
         _Counting.looked_at += max((np.size(word) for word in words), default=0)
         plain = [w.view(np.ndarray) if isinstance(w, _Counting) else w for w in words]
         if "out" in options:

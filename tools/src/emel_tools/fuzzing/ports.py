@@ -16,7 +16,7 @@ ERRNOS: Final = (errno.EIO, errno.ENOMEM, errno.EACCES)
 class Books:
     """What is open and mapped, and which call is to fail."""
 
-    def __init__(self, port: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401 - any package's
+    def __init__(self, port: Any, names: tuple[str, ...]) -> None:  # any package's
         self.opened: set[int] = set()
         self._mapped: list[ref[Any]] = []
         self.fault: tuple[str, int, str] | None = None
@@ -46,7 +46,7 @@ class Books:
             return self.fault[2]
 
     def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., object]:
-        def counted(*words: Any) -> object:  # noqa: ANN401 - those of any call
+        def counted(*words: Any) -> object:  # those of any call
             how = self._strikes(name)
             if how == "short" and name == "preadv":
                 descriptor, buffers, offset = words

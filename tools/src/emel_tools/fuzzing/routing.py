@@ -45,7 +45,7 @@ class _Strategy:
         self.name, self.answer, self.loads = name, "ok", 0
         self.view = len
 
-    def load(self, spans: Spans, *_: object, **__: object) -> Any:  # noqa: ANN401 - it may be none
+    def load(self, spans: Spans, *_: object, **__: object) -> Any:  # it may be none
         """Answer."""
         self.loads += 1
         reaction = Reaction.NONE if self.answer == "ok" else Reaction.SOURCE
@@ -56,7 +56,7 @@ class _Strategy:
         )
 
 
-def _broken() -> Any:  # noqa: ANN401 - it never answers
+def _broken() -> Any:  # it never answers
     raise BrokenStrategyError("it is broken")
 
 
@@ -73,7 +73,7 @@ class _World:
         }
 
     def _offer(self, name: str, why: str = "") -> Offer:
-        def create() -> Any:  # noqa: ANN401 - a strategy as far as a router looks
+        def create() -> Any:  # a strategy as far as a router looks
             self.made.append(_Strategy(name))
             return self.made[-1]
 

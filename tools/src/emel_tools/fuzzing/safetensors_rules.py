@@ -103,7 +103,7 @@ def read_safetensors(data: bytes) -> Facts:
     return Facts("safetensors", 0, "little", 1, begins, spelled, tuple(tensors))
 
 
-def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON
+def _decoded(text: bytes) -> Any:  # JSON
     try:
         return json.loads(
             text.decode("utf-8"),

@@ -104,7 +104,7 @@ _MEMORY: Final = (
 )  # fmt: skip
 
 
-def _buffer(kind: str, size: int, shared: bytearray) -> Any:  # noqa: ANN401 - of any kind
+def _buffer(kind: str, size: int, shared: bytearray) -> Any:  # of any kind
     if kind == "array":
         return np.zeros((2, size), np.uint8)
     if kind == "floats":

@@ -74,7 +74,7 @@ def _judged(job: Job, package: Package) -> Outcome:
 
 LANE = Lane(
     "coverage",
-    "each line and branch of a package is run by its own tests, and each changed one at once",
+    "a package's own tests run each of its lines, branches and assertions, changed ones at once",
     _shards,
     _run,
     Kind(only_shrinks=True),

@@ -155,7 +155,7 @@ def _in_header_order(data: bytes) -> list[str]:
     return [name for name in header if name != "__metadata__"]
 
 
-def _of_safetensors(name: str, entry: Any) -> Tensor:  # noqa: ANN401 - safetensors'
+def _of_safetensors(name: str, entry: Any) -> Tensor:  # safetensors'
     dtype, shape, stored = entry["dtype"], tuple(entry["shape"]), bytes(entry["data"])
     array: NDArray[Any] = np.frombuffer(stored, np.uint8)
     numbers = None

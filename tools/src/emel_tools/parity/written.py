@@ -23,7 +23,7 @@ _save: Final = cast("Any", safetensors_numpy).save_file
 _INDEX: Final = "model.safetensors.index.json"
 
 
-def _random(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:  # noqa: ANN401
+def _random(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """Any bits at all, so that no two bytes are equal by design; bools are 0 or 1."""
     if np.dtype(dtype) == np.bool_:
         return rng.integers(0, 2, shape).astype(np.bool_)
@@ -118,7 +118,7 @@ def _add_large_ones(writer: gguf.GGUFWriter) -> None:
     _add_large(writer.add_tensor)
 
 
-def _add_large(add: Any) -> None:  # noqa: ANN401 - a writer's
+def _add_large(add: Any) -> None:  # a writer's
     rng = np.random.default_rng(3)
     for name, shape in (
         ("rows", (300, 257)),

@@ -57,7 +57,7 @@ def _once(unit: Unit, root: Path) -> dict[str, float]:
     return sums
 
 
-def _name(code: Any, root: Path) -> str:  # noqa: ANN401 - a code object or a text
+def _name(code: Any, root: Path) -> str:  # a code object or a text
     if isinstance(code, str):
         return code
     path = Path(code.co_filename)

@@ -53,7 +53,7 @@ def _put(explains: object, leaves: object) -> None:
 
 def _explained(explanation: str) -> str:
     told: str = _plain[-1][0](explanation)
-    frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     _failures.append(Failure(frame.f_code.co_filename, frame.f_lineno, told))
     return told
 

@@ -47,7 +47,7 @@ class Command(NamedTuple):
         return " ".join((self.name, *words))
 
 
-def parser() -> Any:  # noqa: ANN401 - typer's own types are its library's private ones
+def parser() -> Any:  # typer's own types are its library's private ones
     """Find the parser of `emel`, in the module that the command of the distribution names."""
     (entry,) = distribution("emel").entry_points.select(group="console_scripts", name="emel")
     return typer.main.get_command(import_module(entry.module).app)
@@ -66,7 +66,7 @@ def commands() -> tuple[Command, ...]:
     return tuple(found)
 
 
-def _parameter(parameter: Any, context: Any) -> Parameter:  # noqa: ANN401 - typer's own types
+def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
     is_option = parameter.param_type_name == "option"
     is_flag = is_option and parameter.is_flag
     metavar = parameter.metavar or _KINDS.get(parameter.type_descriptor.annotation, "TEXT")

@@ -74,7 +74,7 @@ class CountingPort(Generic[P]):
         """Whether nothing is left open."""
         return not self.opened
 
-    def after(self, name: str, words: tuple[Any, ...], answer: Any) -> None:  # noqa: ANN401
+    def after(self, name: str, words: tuple[Any, ...], answer: Any) -> None:
         """Keep the books, after a call that was made."""
         if name.startswith("open"):
             self.opened.add(answer)
@@ -82,7 +82,7 @@ class CountingPort(Generic[P]):
             self.opened.discard(words[0])
 
     def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., object]:
-        def counted(*words: Any) -> object:  # noqa: ANN401 - those of any call
+        def counted(*words: Any) -> object:  # those of any call
             self.calls.append(name)
             fault = self.fault
             if fault is None or not fault.strikes(name):

@@ -40,7 +40,7 @@ if sys.version_info >= (3, 12):
             watched = functions.get(id(function))
             if watched is None:
                 return disable  # this place, until `look_again`: that is what keeps it cheap
-            see(sys._getframe(1), watched[1], watched[2])  # noqa: SLF001
+            see(sys._getframe(1), watched[1], watched[2])
             return None
 
         monitoring.register_callback(_TOOL, monitoring.events.CALL, called)

@@ -49,7 +49,7 @@ class _Hook:
         if self.recorders and (capability := _OF_EVENT[event]):
             # Asking for a frame is audited as well, and comes back here: it is no capability.
             # Not inspect.currentframe: a frame that holds itself would keep its callers' arrays.
-            caller = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
             operation = THREAD if event == JOINABLE else event
             self.recorders[-1].see(caller, capability, operation)
 

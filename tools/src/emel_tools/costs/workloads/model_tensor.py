@@ -77,7 +77,7 @@ def residency(site: Site, items: int) -> Action:
     """Say where every tensor is: all at once, selected, and one by one."""
     tensors, index = _bound(site, items), np.arange(items)
 
-    def act() -> Any:  # noqa: ANN401 - whatever is answered
+    def act() -> Any:  # whatever is answered
         for i in range(items):
             tensors.state_of(i)
         chosen = tensors.absent(), tensors.mapped(index), tensors.copied(), tensors.spans(index)

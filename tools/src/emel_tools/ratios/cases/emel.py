@@ -15,7 +15,7 @@ from emel_tools.ratios.files import gguf_file, quantised_file, safetensors_file
 from emel_tools.ratios.worlds import again, command
 
 
-def _model(path: Path, strategy: str = "mmap", **options: Any) -> Any:  # noqa: ANN401 - of either world
+def _model(path: Path, strategy: str = "mmap", **options: Any) -> Any:  # of either world
     import emel
 
     return emel.open(path, strategy, **options)

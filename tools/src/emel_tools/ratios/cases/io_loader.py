@@ -11,7 +11,7 @@ from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.cases.still import Still
 
 
-def _spans(count: int, *, files: int, hole: int, shuffled: bool) -> Any:  # noqa: ANN401 - of either world
+def _spans(count: int, *, files: int, hole: int, shuffled: bool) -> Any:  # of either world
     from emel_io_loader import Spans
 
     number = np.arange(count)
@@ -21,7 +21,7 @@ def _spans(count: int, *, files: int, hole: int, shuffled: bool) -> Any:  # noqa
     return Spans(paths, (number % files)[order], offset[order], np.full(count, 4096))
 
 
-def _planning(spans: Any, **limits: Any) -> Unit:  # noqa: ANN401 - of either world
+def _planning(spans: Any, **limits: Any) -> Unit:  # of either world
     from emel_io_loader import plan
 
     return lambda: plan(spans, **limits)

@@ -11,7 +11,7 @@ from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.files import payload
 
 
-def _spans(folder: Path, files: int, count: int) -> Any:  # noqa: ANN401 - of either world
+def _spans(folder: Path, files: int, count: int) -> Any:  # of either world
     from emel_io_loader import Spans
 
     paths = [folder / f"model-{i:05}.safetensors" for i in range(files)]
@@ -24,7 +24,7 @@ def _spans(folder: Path, files: int, count: int) -> Any:  # noqa: ANN401 - of ei
     )
 
 
-def _load_release(spans: Any) -> Unit:  # noqa: ANN401 - of either world
+def _load_release(spans: Any) -> Unit:  # of either world
     from emel_io_mmap import MmapStrategy
 
     strategy = MmapStrategy()

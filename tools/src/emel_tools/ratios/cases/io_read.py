@@ -13,7 +13,7 @@ from emel_tools.ratios.files import payload
 _NBYTES = 1 << 20
 
 
-def _spans(folder: Path, files: int, count: int, hole: int = 0) -> Any:  # noqa: ANN401 - of either world
+def _spans(folder: Path, files: int, count: int, hole: int = 0) -> Any:  # of either world
     from emel_io_loader import Spans
 
     nbytes = _NBYTES // count
@@ -25,7 +25,7 @@ def _spans(folder: Path, files: int, count: int, hole: int = 0) -> Any:  # noqa:
     return Spans([str(path) for path in paths], number % files, offset, np.full(count, nbytes))
 
 
-def _loading(spans: Any, targets: Any, threads: int) -> Unit:  # noqa: ANN401 - of either world
+def _loading(spans: Any, targets: Any, threads: int) -> Unit:  # of either world
     from emel_io_read import ReadStrategy
 
     strategy = ReadStrategy()
@@ -38,7 +38,7 @@ def _loading(spans: Any, targets: Any, threads: int) -> Unit:  # noqa: ANN401 - 
     return unit
 
 
-def _one_buffer(spans: Any, threads: int) -> Unit:  # noqa: ANN401 - of either world
+def _one_buffer(spans: Any, threads: int) -> Unit:  # of either world
     from emel_io_loader import Targets
 
     memory = np.ones(int(spans.nbytes.sum()), np.uint8)

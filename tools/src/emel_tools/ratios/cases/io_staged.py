@@ -14,7 +14,9 @@ from emel_tools.ratios.files import payload
 _CHUNK = 256 << 10
 
 
-def _spans(folder: Path, count: int, nbytes: int, stored: bytes | None = None) -> Any:  # noqa: ANN401 - of either world
+def _spans(
+    folder: Path, count: int, nbytes: int, stored: bytes | None = None
+) -> Any:  # of either world
     from emel_io_loader import Spans
 
     path = folder / "model.safetensors"
@@ -23,7 +25,7 @@ def _spans(folder: Path, count: int, nbytes: int, stored: bytes | None = None) -
     return Spans([str(path)], number * 0, number * nbytes, np.full(count, nbytes))
 
 
-def _moving(move: Any) -> Unit:  # noqa: ANN401 - of either world
+def _moving(move: Any) -> Unit:  # of either world
     def unit() -> None:
         answer = move()
         if not answer.ok:
@@ -32,7 +34,7 @@ def _moving(move: Any) -> Unit:  # noqa: ANN401 - of either world
     return unit
 
 
-def _strategy(chunk_nbytes: int = _CHUNK) -> Any:  # noqa: ANN401 - of either world
+def _strategy(chunk_nbytes: int = _CHUNK) -> Any:  # of either world
     from emel_io_staged import StagedStrategy
 
     return StagedStrategy(chunk_nbytes=chunk_nbytes, stages=4)

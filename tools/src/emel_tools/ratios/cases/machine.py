@@ -36,7 +36,7 @@ def _nothing(_ctx: object, _req: object) -> None:
     return
 
 
-def _table() -> Any:  # noqa: ANN401 - of either world
+def _table() -> Any:  # of either world
     from emel_machine import Row, Table, always
 
     rows = (
@@ -80,7 +80,7 @@ def _tables(_folder: Path) -> Unit:
 def _columns(_folder: Path) -> Unit:
     from emel_machine import ColumnRow, ColumnTable, always_column
 
-    def every_other(_facts: object, index: Any) -> Any:  # noqa: ANN401 - columns
+    def every_other(_facts: object, index: Any) -> Any:  # columns
         return index % 2 == 0
 
     rows = (

@@ -9,7 +9,7 @@ from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.files import gguf_header, safetensors_header
 
 
-def _header(data: bytes, file_nbytes: int) -> Any:  # noqa: ANN401 - of either world
+def _header(data: bytes, file_nbytes: int) -> Any:  # of either world
     from emel_model_format import Header, parse
 
     header = parse(data, file_nbytes)

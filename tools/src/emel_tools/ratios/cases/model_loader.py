@@ -12,7 +12,7 @@ from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.files import gguf_file, names_of, safetensors_file
 
 
-def _open(path: Path, strategy: str = "mmap") -> Any:  # noqa: ANN401 - of either world
+def _open(path: Path, strategy: str = "mmap") -> Any:  # of either world
     from emel_io_file import entries
     from emel_io_loader import Offer, Router
     from emel_io_mmap import MmapStrategy
@@ -29,11 +29,11 @@ def _open(path: Path, strategy: str = "mmap") -> Any:  # noqa: ANN401 - of eithe
     return opened
 
 
-def _nothing(*_words: object) -> Any:  # noqa: ANN401 - what no case asks for
+def _nothing(*_words: object) -> Any:  # what no case asks for
     raise NotImplementedError
 
 
-def _allocate(nbytes: int, _offset: int) -> Any:  # noqa: ANN401 - an array
+def _allocate(nbytes: int, _offset: int) -> Any:  # an array
     return np.empty(nbytes, np.uint8)
 
 

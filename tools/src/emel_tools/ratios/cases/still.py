@@ -22,7 +22,7 @@ class Still:
         self._words: dict[str, Any] = {"outcome": RouteOutcome.OK, "reaction": Reaction.NONE}
         self._generation = 0
 
-    def load(self, spans: Any, targets: Any = None, **_options: Any) -> Any:  # noqa: ANN401, ARG002 - of either world
+    def load(self, spans: Any, targets: Any = None, **_options: Any) -> Any:  # noqa: ARG002 - of either world
         """Lease each span."""
         n = len(spans)
         first = self._generation
@@ -30,27 +30,27 @@ class Still:
         leases = self._leases(np.zeros(n, np.int32), np.arange(first, first + n))
         return self._outcome(nspans=n, nbytes=0, leases=leases, **self._words)
 
-    def release(self, leases: Any) -> Any:  # noqa: ANN401 - of either world
+    def release(self, leases: Any) -> Any:  # of either world
         """Let go of each."""
         n = len(leases)
         return self._outcome(nspans=n, done=np.ones(n, np.bool_), **self._words)
 
-    def identify(self, files: Sequence[str]) -> Any:  # noqa: ANN401 - of either world
+    def identify(self, files: Sequence[str]) -> Any:  # of either world
         """Know nothing of files."""
         raise NotImplementedError(files)
 
-    def view(self, slot: int, generation: int) -> Any:  # noqa: ANN401 - of either world
+    def view(self, slot: int, generation: int) -> Any:  # of either world
         """Show nothing."""
         raise NotImplementedError(slot, generation)
 
-    def advise(self, slot: int, generation: int, advice: int, *window: Any) -> Any:  # noqa: ANN401, ARG002 - of either world
+    def advise(self, slot: int, generation: int, advice: int, *window: Any) -> Any:  # noqa: ARG002 - of either world
         """Take any advice."""
         return self._outcome(**self._words)
 
-    def usage(self) -> Any:  # noqa: ANN401 - of either world
+    def usage(self) -> Any:  # of either world
         """Hold nothing."""
         return self._usage
 
-    def close(self) -> Any:  # noqa: ANN401 - of either world
+    def close(self) -> Any:  # of either world
         """Be done."""
         return self._outcome(**self._words)

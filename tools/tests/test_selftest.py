@@ -115,6 +115,7 @@ def red(answers):
         ({}, ["missed"]),
         ({"costs/disk": "something else"}, ["unclear"]),
         ({"lint/disk": "1 open more"}, ["missed"]),
+        ({"costs/disk": "1 open more", "lint/disk": "unformatted"}, ["elsewhere"]),
     ],
 )
 def test_a_regression_has_to_turn_its_own_shard_red_which_says_why(
@@ -126,6 +127,14 @@ def test_a_regression_has_to_turn_its_own_shard_red_which_says_why(
     assert (copied / "packages/disk/code.py").read_text() == "def f():\n    opened = 1\n"
     assert (copied / "gone.py").exists()
     assert not (copied / "new.py").exists()
+
+
+@pytest.mark.behaviour("GATE-103")
+def test_only_what_is_planted_for_lint_may_turn_lint_red(tree):
+    (plant,) = plants.read_plants(tree)
+    beside = (*plant.edits, plants.Edit("packages/card/a.py", "", ""))
+    assert plant._replace(edits=beside).bystanders == ("lint/card", "lint/disk")
+    assert plant._replace(shard="lint/disk").bystanders == ()
 
 
 @pytest.mark.behaviour("GATE-103")
@@ -155,5 +164,5 @@ def test_without_a_regression_only_what_the_run_leaves_out_is_tried(
     monkeypatch.setattr(trial, "_red", lambda _copied, keys: asked.append([*keys]) or {})
     job = Job(tree, ("costs",), full=True, base="", seed=1, beside=beside)
     (found,) = LANE.run(job)
-    assert asked == [*([tried] if tried else []), ["costs/disk"]]
+    assert asked == [*([tried] if tried else []), ["costs/disk", "lint/disk"]]
     assert [finding.rule for finding in found.findings] == ["missed"]

@@ -84,6 +84,14 @@ class Plant(NamedTuple):
         """The lane that has to catch it."""
         return self.shard.partition("/")[0]
 
+    @property
+    def bystanders(self) -> tuple[str, ...]:
+        """Shards that look at how the edited packages are written, and have to stay green."""
+        if self.lane == "lint":
+            return ()
+        folders = (Path(edit.path).parts for edit in self.edits)
+        return tuple(sorted({f"lint/{parts[1]}" for parts in folders if parts[0] == "packages"}))
+
 
 def read_plants(root: Path) -> list[Plant]:
     """Read every regression, sorted by name.

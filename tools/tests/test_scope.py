@@ -562,6 +562,17 @@ def test_a_full_run_names_the_failures_that_the_changed_scope_would_have_missed(
 
 
 @pytest.mark.behaviour("GATE-100")
+def test_what_took_too_long_is_no_failure_that_a_scope_could_miss(repository):
+    repository.branch()
+    repository.write("packages/reel/README.md", "new\n")
+    lanes = (*LANES, lane("timing", ("tests", Reads(own=("disk",)), 9)))
+    full = scope.choose(repository.root, lanes, scope.Asked(full=True))
+    results = [Result("tests", "disk", "failed", ""), Result("timing", "tests", "failed", "")]
+    missed = scope.misses(repository.root, full, results)
+    assert [finding.file for finding in missed] == ["tests/disk"]
+
+
+@pytest.mark.behaviour("GATE-100")
 def test_on_main_the_last_commit_is_what_the_changed_scope_would_have_seen(repository):
     repository.write("packages/reel/src/emel_reel/code.py", "")
     repository.commit()

@@ -12,7 +12,7 @@ from emel_tools.running.worker import judged
 from emel_tools.snapshots import Kind, lines
 from emel_tools.timing import control, measured
 from emel_tools.timing.buckets import bucket_of, holds
-from emel_tools.timing.verdict import Times, outcome
+from emel_tools.timing.verdict import Times, leeway, outcome
 
 
 def lane(**how):
@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARDS = [Shard("disk", name, Reads(), 100) for name in ("a", "b")]
 
 
-def heard(root, taken, recorded, *, warm=True, shards=SHARDS, **how):
+def heard(root, taken, recorded, *, warm=True, shards=SHARDS, leeway=1.0, **how):
     """Judge as the gate does, and list what is news, with the reason."""
     keys = frozenset(shard.key for shard in shards) if warm else frozenset()
-    found = outcome(lane(**how), shards, recorded, Times(taken, keys))
+    found = outcome(lane(**how), shards, recorded, Times(taken, keys, leeway))
     path = lines.path_of(root, "timing", "disk")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(lines.text_of({name: str(n) for name, n in recorded.items()}))
@@ -63,6 +63,31 @@ def test_what_is_four_times_slower_or_faster_fails_with_the_command_that_accepts
     assert what.startswith("a: 8 recorded, 32 now: worse (it took 28.00 s of processor time")
     ((rule, _),) = heard(tmp_path, {"disk/a": 1.5, "disk/b": 5.0}, recorded)
     assert rule == "better"
+
+
+@pytest.mark.behaviour("GATE-109")
+def test_what_all_shards_together_explain_is_no_news(tmp_path):
+    taken, recorded = {"disk/a": 1.9, "disk/b": 16.1}, {"a": 8, "b": 8}
+    assert [rule for rule, _ in heard(tmp_path, taken, recorded)] == ["better", "worse"]
+    assert [rule for rule, _ in heard(tmp_path, taken, recorded, leeway=0.7)] == ["worse"]
+    assert [rule for rule, _ in heard(tmp_path, taken, recorded, leeway=1.4)] == ["better"]
+
+
+@pytest.mark.behaviour("GATE-109")
+@pytest.mark.parametrize(("slower", "said"), [(1.2, 1.2), (0.8, 0.8), (3, 1.8), (0.2, 1 / 1.8)])
+def test_all_shards_together_correct_the_control_but_not_by_any_factor(slower, said):
+    recorded = {f"disk/{n}": 2**n for n in range(10)}
+    taken = {key: bucket / 2**0.5 * slower for key, bucket in recorded.items()}
+    taken |= {"disk/8": 1000.0, "disk/new": 5.0}  # one alone changes nothing
+    assert leeway(recorded, Times(taken, frozenset(taken))) == pytest.approx(said)
+
+
+@pytest.mark.behaviour("GATE-109")
+def test_few_shards_or_cold_ones_do_not_correct_the_control():
+    recorded = {f"disk/{n}": 4 for n in range(20)}
+    taken = dict.fromkeys(recorded, 4.0)
+    assert leeway(recorded, Times(taken, frozenset([*taken][:7]))) == 1.0
+    assert leeway(recorded, Times(taken, frozenset([*taken][:8]))) > 1.0
 
 
 @pytest.mark.behaviour("GATE-78")

@@ -54,21 +54,34 @@ def _of_elsewhere(found: Outcome, buckets: Mapping[str, int]) -> Outcome:
     return found._replace(findings=[*found.findings, *news], measured=None)
 
 
+def _recorded(root: Path, lane: str) -> dict[str, int]:
+    """Read the buckets of a lane, by name of the shard."""
+    from emel_tools.snapshots import lines
+
+    found = lines.read(lines.path_of(root, "timing", lane))
+    return {line.key: int(line.value) for line in found if line.value.isdecimal()}
+
+
 def _run(job: Job) -> Iterator[Outcome]:
     from emel_tools.running.registry import lane as lane_of
     from emel_tools.scope.changes import under_ci
-    from emel_tools.snapshots import lines
     from emel_tools.timing.control import slowness
     from emel_tools.timing.measured import remember, took, warm
-    from emel_tools.timing.verdict import Times, outcome
+    from emel_tools.timing.verdict import Times, leeway, outcome
 
     slow = slowness()
     taken = {key: seconds / slow for key, seconds in took(job.root).items()}
     times = Times(taken, warm(job.root))
+    same = [lane for lane in _others(job.root) if not (lane.varies or lane.together)]
+    recorded = {
+        f"{lane.name}/{name}": bucket
+        for lane in same
+        for name, bucket in _recorded(job.root, lane.name).items()
+    }
+    times = times._replace(leeway=leeway(recorded, times))
     for name in job.shards:
         lane = lane_of(name)
-        recorded = lines.read(lines.path_of(job.root, "timing", name))
-        buckets = {line.key: int(line.value) for line in recorded if line.value.isdecimal()}
+        buckets = _recorded(job.root, name)
         found = outcome(lane, lane.shards(job.root), buckets, times)
         yield _of_elsewhere(found, buckets) if under_ci() else found
     remember(job.root, taken)

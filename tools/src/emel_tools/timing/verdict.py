@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -9,6 +10,10 @@ from emel_tools.findings import Finding
 from emel_tools.running.lane import Lane, Outcome, Shard
 from emel_tools.timing.buckets import FACTOR, bucket_of, holds
 
+_ENOUGH: Final = 8
+"""So many shards say together how fast the machine was."""
+_FURTHEST: Final = 1.8
+"""By how much the control was seen to be wrong: it is timed in a moment, and shards in minutes."""
 ALL: Final = "together"
 """Under this key stands a lane whose shards share a process: what it costs to start is nobody's."""
 
@@ -20,6 +25,34 @@ class Times(NamedTuple):
     """Seconds by key of a shard, on the machine that snapshots are told in."""
     warm: frozenset[str]
     """Keys of shards that have run in this environment before."""
+    leeway: float = 1.0
+    """How many times longer than recorded all shards of this run took together: see `leeway`."""
+
+
+def leeway(recorded: Mapping[str, int], times: Times) -> float:
+    """Say by how much the control was wrong, as the shards of this run say together.
+
+    Parameters
+    ----------
+    recorded
+        Buckets by key of a shard, of lanes that always do the same.
+    times
+        What the shards took.
+
+    Returns
+    -------
+    float
+        The median of what they took over the middle of their buckets; 1 where too few ran. No
+        further from 1 than the control was seen to be wrong: what slows everything down is news.
+    """
+    ratios = [
+        seconds / (recorded[key] / FACTOR**0.5)
+        for key, seconds in times.taken.items()
+        if key in times.warm and recorded.get(key, 0) > 1
+    ]
+    if len(ratios) < _ENOUGH:
+        return 1.0
+    return min(max(statistics.median(ratios), 1 / _FURTHEST), _FURTHEST)
 
 
 def outcome(
@@ -48,8 +81,10 @@ def outcome(
         judged += 1
         is_cold = not times.warm.issuperset(keys)
         cold += is_cold
-        stays = before is not None and holds(
-            before, seconds, cold=is_cold, may_be_short=lane.varies
+        # Two say how fast the machine is, and what one of them explains is no news.
+        stays = before is not None and any(
+            holds(before, each, cold=is_cold, may_be_short=lane.varies)
+            for each in (seconds, seconds / times.leeway)
         )
         measured[name] = str(before if stays else bucket_of(seconds))
         causes[name] = f"it took {seconds:.2f} s of processor time{_said(before)}"

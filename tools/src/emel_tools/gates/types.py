@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from emel_tools.ratchets import sources
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
 
+_BUDGET: Final = 150.0
+"""Seconds; a shard that is asked for alone waits for the checker to read everything."""
+
 
 def _shards(root: Path) -> Sequence[Shard]:
     return [
-        Shard("types", name, _reads(name) if name != sources.ROOT else _ROOT, 40)
+        Shard("types", name, _reads(name) if name != sources.ROOT else _ROOT, _BUDGET)
         for name in sources.shards(root)
     ]
 

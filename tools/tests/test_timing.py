@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emel_tools.gates.timing import LANE
-from emel_tools.running import Lane, Reads, Shard
+from emel_tools.running import Job, Lane, Reads, Shard
 from emel_tools.running.registry import lanes
 from emel_tools.running.worker import judged
 from emel_tools.snapshots import Kind, lines
@@ -167,6 +167,34 @@ def test_a_machine_half_as_fast_measures_the_same(monkeypatch):
     assert control.slowness() == pytest.approx(1.0)
     monkeypatch.setattr(control.time, "process_time", lambda: next(clock) * 0.020)
     assert control.slowness() == pytest.approx(2.0)
+
+
+@pytest.mark.behaviour("GATE-77", "GATE-109")
+def test_the_lane_judges_what_the_run_under_way_took_on_this_machine(tmp_path, monkeypatch):
+    names = [f"n{n}" for n in range(9)]
+    cpu = dict.fromkeys(names, 12.0) | {"n0": 30.0}
+    results = [
+        {"lane": "selftest", "shard": name, "verdict": "ok", "cpu_seconds": seconds}
+        for name, seconds in cpu.items()
+    ]
+    files = {
+        **{f"tools/regressions/{name}/a.txt": "" for name in names},
+        "snapshots/timing/selftest.txt": lines.text_of(dict.fromkeys(names, "8")),
+        str(measured.CURRENT): json.dumps({"results": results}),
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(control, "slowness", lambda: 0.5)  # and all shards say that it is wrong
+    measured.remember(tmp_path, [f"selftest/{name}" for name in names])
+    job = Job(tmp_path, ("selftest",), full=True, base="", seed=1)
+    (found,) = LANE.run(job)
+    assert found.measured == dict.fromkeys(names, "8") | {"n0": "64"}
+    monkeypatch.setenv("CI", "true")  # another machine than the one that recorded: it is only told
+    (found,) = LANE.run(job)
+    assert found.measured is None
+    assert [finding.severity for finding in found.findings] == ["warning"]
 
 
 @pytest.mark.behaviour("GATE-78")

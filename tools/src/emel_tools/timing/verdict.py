@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -46,7 +47,7 @@ def leeway(recorded: Mapping[str, int], times: Times) -> float:
         further from 1 than the control was seen to be wrong: what slows everything down is news.
     """
     ratios = [
-        seconds / (recorded[key] / FACTOR**0.5)
+        seconds / (recorded[key] / math.sqrt(FACTOR))
         for key, seconds in times.taken.items()
         if key in times.warm and recorded.get(key, 0) > 1
     ]

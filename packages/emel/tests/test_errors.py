@@ -8,6 +8,9 @@ import struct
 import pytest
 
 import emel
+from emel.errors import raise_failure
+from emel_io_loader import Reaction
+from emel_model_loader import Failure, LoadOutcome
 
 BUILTINS = {
     emel.InvalidFileError: ValueError,
@@ -92,6 +95,19 @@ def test_a_message_that_names_its_tensor_names_it_once(tmp_path, name):
         emel.open(path)
     assert raised.value.tensors == (name,)
     assert str(raised.value).endswith(" span 4 (byte 9)")
+
+
+@pytest.mark.behaviour("FACE-01")
+def test_a_message_that_names_one_of_several_tensors_names_them_all():
+    failure = Failure(
+        stage=LoadOutcome.PARSE_FAILED,
+        reaction=Reaction.INVALID,
+        code="x",
+        message="'a' and more",
+        tensors=("a", "b"),
+    )
+    with pytest.raises(emel.InvalidFileError, match=r"^'a' and more \(a, b\)$"):
+        raise_failure(failure)
 
 
 @pytest.mark.behaviour("FACE-01")

@@ -71,14 +71,15 @@ def _run(job: Job) -> Iterator[Outcome]:
 
     slow = slowness()
     taken = {key: seconds / slow for key, seconds in took(job.root).items()}
-    times = Times(taken, warm(job.root))
-    same = [lane for lane in _others(job.root) if not (lane.varies or lane.together)]
+    known = warm(job.root)
     recorded = {
         f"{lane.name}/{name}": bucket
-        for lane in same
+        for lane in _others(job.root)
+        if not lane.varies
         for name, bucket in _recorded(job.root, lane.name).items()
     }
-    times = times._replace(leeway=leeway(recorded, times))
+    again = {key: seconds for key, seconds in taken.items() if key in known}
+    times = Times(taken, known, leeway(recorded, again))
     for name in job.shards:
         lane = lane_of(name)
         buckets = _recorded(job.root, name)

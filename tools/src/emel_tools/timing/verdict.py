@@ -30,15 +30,15 @@ class Times(NamedTuple):
     """How many times longer than recorded all shards of this run took together: see `leeway`."""
 
 
-def leeway(recorded: Mapping[str, int], times: Times) -> float:
+def leeway(recorded: Mapping[str, int], taken: Mapping[str, float]) -> float:
     """Say by how much the control was wrong, as the shards of this run say together.
 
     Parameters
     ----------
     recorded
         Buckets by key of a shard, of lanes that always do the same.
-    times
-        What the shards took.
+    taken
+        Seconds by key of shards that have run in this environment before.
 
     Returns
     -------
@@ -48,8 +48,8 @@ def leeway(recorded: Mapping[str, int], times: Times) -> float:
     """
     ratios = [
         seconds / (recorded[key] / math.sqrt(FACTOR))
-        for key, seconds in times.taken.items()
-        if key in times.warm and recorded.get(key, 0) > 1
+        for key, seconds in taken.items()
+        if recorded.get(key, 0) > 1  # below a second everything is one bucket
     ]
     if len(ratios) < _ENOUGH:
         return 1.0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import weakref
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,39 +16,9 @@ from emel_io_loader.outcomes import BatchOutcome, Leases, Reaction, StrategyErro
 from emel_io_loader.spans import FileIdentity, Spans, validate
 from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Usage
 from emel_io_loader.targets import Places, TargetRefusal, Targets, validate_targets
+from emel_io_loader.testing.fake_answers import FakeOutcome, answer, loaded, missing, stale
 
 __all__ = ["Advised", "FakeOutcome", "FakeStrategy"]
-
-
-class FakeOutcome(IntEnum):
-    """What the fake says beside `SpanOutcome`; named as the real strategies would."""
-
-    OK = 0
-    FILE_MISSING = 1
-    FILE_CHANGED = 2
-    SPAN_BEYOND_END = 3
-    TARGETS_GIVEN = 4
-    POOL_FULL = 5
-    STALE_LEASE = 6
-    STILL_BORROWED = 7
-    ADVICE_INVALID = 8
-    CLOSED = 9
-    FILE_SHRANK = 10
-
-
-_REACTIONS: Final[Mapping[FakeOutcome, Reaction]] = {
-    FakeOutcome.OK: Reaction.NONE,
-    FakeOutcome.FILE_MISSING: Reaction.SOURCE,
-    FakeOutcome.FILE_CHANGED: Reaction.SOURCE,
-    FakeOutcome.SPAN_BEYOND_END: Reaction.INVALID,
-    FakeOutcome.TARGETS_GIVEN: Reaction.INVALID,
-    FakeOutcome.POOL_FULL: Reaction.BUSY,
-    FakeOutcome.STALE_LEASE: Reaction.CLOSED,
-    FakeOutcome.STILL_BORROWED: Reaction.BUSY,
-    FakeOutcome.ADVICE_INVALID: Reaction.INVALID,
-    FakeOutcome.CLOSED: Reaction.CLOSED,
-    FakeOutcome.FILE_SHRANK: Reaction.SOURCE,
-}
 
 
 class Advised(NamedTuple):
@@ -155,8 +123,8 @@ class FakeStrategy:
         """See `Strategy.identify`."""
         for i, path in enumerate(files):
             if path not in self.files:
-                return Identified(_missing(path, i))
-        return Identified(_answer(FakeOutcome.OK), tuple(map(self._identity, files)))
+                return Identified(missing(path, i))
+        return Identified(answer(FakeOutcome.OK), tuple(map(self._identity, files)))
 
     def load(
         self,
@@ -182,7 +150,7 @@ class FakeStrategy:
             done += len(wanted)
             if progress is not None:
                 progress(done)
-        return _done(spans)
+        return loaded(spans)
 
     def view(self, slot: int, generation: int) -> NDArray[np.uint8]:
         """See `Strategy.view`."""
@@ -190,11 +158,11 @@ class FakeStrategy:
             return np.frombuffer(b"\0", np.uint8)[:0]
         held = self._leased(slot, generation)
         if held is None:
-            raise StrategyError(_stale(slot, generation))
+            raise StrategyError(stale(slot, generation))
         content = self.files.get(held.path)  # one that was removed is still mapped
         if content is not None and len(content) < held.stop:
             text = f"{held.path} has {len(content)} bytes now, and the span ends at {held.stop}"
-            raise StrategyError(_answer(FakeOutcome.FILE_SHRANK, text, offset=len(content)))
+            raise StrategyError(answer(FakeOutcome.FILE_SHRANK, text, offset=len(content)))
         array = held.array()
         if array is None:
             array = np.frombuffer(held.content, np.uint8)
@@ -216,7 +184,7 @@ class FakeStrategy:
             if slot == -1:
                 continue
             if self._leased(slot, generation) is None or generation in seen:
-                return _stale(slot, generation, index=i, done=done)
+                return stale(slot, generation, index=i, done=done)
             seen.add(generation)
         nbytes = 0
         for i in range(n):
@@ -241,16 +209,16 @@ class FakeStrategy:
         """See `Strategy.advise`."""
         held = self._leased(slot, generation)
         if slot != -1 and held is None:
-            return _stale(slot, generation)
+            return stale(slot, generation)
         size = 0 if held is None else len(held.content)
         count = size - start if nbytes is None else nbytes
         if advice not in list(Advice):
-            return _answer(FakeOutcome.ADVICE_INVALID, f"advice {advice} is of no known kind")
+            return answer(FakeOutcome.ADVICE_INVALID, f"advice {advice} is of no known kind")
         if start < 0 or count < 0 or start + count > size:
             text = f"bytes {start} to {start + count} leave a lease of {size} bytes"
-            return _answer(FakeOutcome.ADVICE_INVALID, text)
+            return answer(FakeOutcome.ADVICE_INVALID, text)
         self.advised.append(Advised(slot, generation, Advice(advice), start, count))
-        return _answer(FakeOutcome.OK)
+        return answer(FakeOutcome.OK)
 
     def usage(self) -> Usage:
         """See `Strategy.usage`; there are no pages here, and so bytes are just the spans' bytes."""
@@ -263,13 +231,13 @@ class FakeStrategy:
         paths = {generation: held.path for generation, held in self._held.items()}
         borrowed = [paths[generation] for generation in paths if not self._let_go(generation)]
         if not borrowed:
-            return _answer(FakeOutcome.OK)
+            return answer(FakeOutcome.OK)
         text = f"still borrowed: spans of {', '.join(sorted(set(borrowed)))}"
-        return _answer(FakeOutcome.STILL_BORROWED, text)
+        return answer(FakeOutcome.STILL_BORROWED, text)
 
     def _refusal(self, spans: Spans, targets: Targets | None) -> BatchOutcome | None:
         if self._closed:
-            return _answer(FakeOutcome.CLOSED, f"strategy {self._name} is closed")
+            return answer(FakeOutcome.CLOSED, f"strategy {self._name} is closed")
         bad = validate(spans)
         if bad is not None:
             return BatchOutcome(
@@ -280,7 +248,7 @@ class FakeStrategy:
     def _bad_targets(self, spans: Spans, targets: Targets | None) -> BatchOutcome | None:
         if self._mode is Mode.MAPS:
             text = "it maps, and takes no targets"
-            return None if targets is None else _answer(FakeOutcome.TARGETS_GIVEN, text)
+            return None if targets is None else answer(FakeOutcome.TARGETS_GIVEN, text)
         bad = validate_targets(targets, spans.nbytes)
         if not isinstance(bad, TargetRefusal):
             return None
@@ -303,15 +271,15 @@ class FakeStrategy:
                 sizes[file] = len(self.files[path])
             if stop > sizes[file]:
                 text = f"{path} has {sizes[file]} bytes, and span {i} ends at {stop}"
-                return _answer(FakeOutcome.SPAN_BEYOND_END, text, index=i, offset=sizes[file])
+                return answer(FakeOutcome.SPAN_BEYOND_END, text, index=i, offset=sizes[file])
         return None
 
     def _bad_file(self, path: str, then: FileIdentity | None, i: int) -> BatchOutcome | None:
         if path not in self.files:
-            return _missing(path, i)
+            return missing(path, i)
         changes = "" if then is None else then.changes(self._identity(path))
         if changes:
-            return _answer(FakeOutcome.FILE_CHANGED, f"{path}: {changes}", index=i)
+            return answer(FakeOutcome.FILE_CHANGED, f"{path}: {changes}", index=i)
         return None
 
     def _full(self, spans: Spans) -> BatchOutcome | None:
@@ -319,7 +287,7 @@ class FakeStrategy:
         if self._mode is Mode.COPIES or wanted + len(self._slots) <= self._capacity:
             return None
         text = f"{wanted} slots are needed, {len(self._slots)} of {self._capacity} are in use"
-        return _answer(FakeOutcome.POOL_FULL, text)
+        return answer(FakeOutcome.POOL_FULL, text)
 
     def _map(self, spans: Spans) -> BatchOutcome:
         leases = Leases.vacant(len(spans))
@@ -339,7 +307,7 @@ class FakeStrategy:
                 content=self._bytes(spans, i),
             )
             leases.slot[i], leases.generation[i] = slot, self._generations
-        return _done(spans, leases)
+        return loaded(spans, leases)
 
     def _leased(self, slot: int, generation: int) -> _Held | None:
         held = self._held.get(generation)
@@ -369,48 +337,3 @@ class FakeStrategy:
         inode = self._inodes.setdefault(path, len(self._inodes) + 1)
         # A checksum stands for the time: it changes when, and only when, the content does.
         return FileIdentity(1, inode, len(content), zlib.crc32(content))
-
-
-def _answer(
-    outcome: FakeOutcome, message: str = "", *, index: int = -1, offset: int = -1
-) -> BatchOutcome:
-    return BatchOutcome(
-        outcome=outcome,
-        reaction=_REACTIONS[outcome],
-        message=message,
-        index=index,
-        offset=offset,
-    )
-
-
-def _missing(path: str, index: int) -> BatchOutcome:
-    return BatchOutcome(
-        outcome=FakeOutcome.FILE_MISSING,
-        reaction=Reaction.SOURCE,
-        message=f"{path} is not there",
-        index=index,
-        errno=errno.ENOENT,
-        cause=FileNotFoundError(errno.ENOENT, "No such file or directory", path),
-    )
-
-
-def _done(spans: Spans, leases: Leases | None = None) -> BatchOutcome:
-    return BatchOutcome(
-        outcome=FakeOutcome.OK,
-        reaction=Reaction.NONE,
-        nspans=len(spans),
-        nbytes=int(spans.nbytes.sum()),
-        leases=Leases.vacant() if leases is None else leases,
-    )
-
-
-def _stale(
-    slot: int, generation: int, *, index: int = -1, done: NDArray[np.bool_] | None = None
-) -> BatchOutcome:
-    return BatchOutcome(
-        outcome=FakeOutcome.STALE_LEASE,
-        reaction=Reaction.CLOSED,
-        message=f"lease ({slot}, {generation}) is stale",
-        index=index,
-        done=done,
-    )

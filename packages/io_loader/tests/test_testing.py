@@ -292,7 +292,10 @@ def test_advice_on_a_stale_lease_is_an_outcome():
 def test_advice_outside_the_lease_or_of_no_known_kind_is_refused(advice, start, nbytes):
     fake, leases = mapped((0, 0, 2))
 
-    assert fake.advise(*leases[0], advice, start, nbytes).code == "advice-invalid"
+    answer = fake.advise(*leases[0], advice, start, nbytes)
+
+    assert (answer.code, answer.reaction) == ("advice-invalid", Reaction.INVALID)
+    assert fake.advised == []
 
 
 @pytest.mark.behaviour("FAKE-01")

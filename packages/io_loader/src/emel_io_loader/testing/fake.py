@@ -18,7 +18,7 @@ from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Us
 from emel_io_loader.targets import Places, TargetRefusal, Targets, validate_targets
 from emel_io_loader.testing.fake_answers import FakeOutcome, answer, loaded, missing, stale
 
-__all__ = ["Advised", "FakeOutcome", "FakeStrategy"]
+__all__ = ["Advised", "FakeStrategy"]
 
 
 class Advised(NamedTuple):

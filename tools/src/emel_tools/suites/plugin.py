@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
 from emel_tools.scope import observed
-from emel_tools.suites import asserted, record
+from emel_tools.suites import asserted, record, tracing
 from emel_tools.suites.parts import is_collected, number_of
 from emel_tools.suites.record import Case, Record, Trouble
 
@@ -76,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin."""
     settings.load_profile("gate")
     observed.take_notes(config.rootpath)  # the scope wants to know what tests open
+    tracing.begin()
     path = str(config.getoption("emel_record") or "")
     config.stash[_KEY] = Observer(config, Path(path).resolve() if path else None)
     asserted.watch()

@@ -57,3 +57,11 @@ def test_the_next_thread_waits_until_the_first_has_been_traced():
     trace(None, "call", None)
     trace(None, "call", None)  # nobody waits any more, and nothing breaks
     assert len(seen) == 4
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_a_run_inside_a_run_adds_nothing():
+    tracing.begin()
+    trace = threading.gettrace()
+    tracing.begin()
+    assert threading.gettrace() is trace

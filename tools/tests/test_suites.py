@@ -156,6 +156,32 @@ def test_without(broken):
     same(1, 1)
 """
 
+MEETING = """\
+import sys
+import threading
+import time
+
+
+def hook(event, _):
+    if event == "sys.settrace":
+        time.sleep(0.02)  # as any Python may do in an audit hook, it lets other threads run
+
+
+def test_threads():
+    sys.addaudithook(hook)
+    ran = []
+    threads = [threading.Thread(target=ran.append, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ran) == [0, 1, 2, 3, 4, 5]
+
+
+def test_tool():
+    assert len("a")
+"""
+
 
 FILES = {
     ".importlinter": "[importlinter]\nroot_packages = emel_disk\n",
@@ -169,7 +195,7 @@ FILES = {
     "packages/disk/tests/test_disk.py": GOOD,
     "packages/disk/tests/test_empty.py": EMPTY,
     "tools/src/emel_tools/__init__.py": "",
-    "tools/tests/test_tool.py": "def test_tool():\n    assert len('a')\n",
+    "tools/tests/test_tool.py": MEETING,
 }
 CHANGED = SOURCE.replace("return 0  #", "return (\n            0 + 0\n        )  #", 1)
 GOES = "no test of the package goes from here to"
@@ -248,6 +274,15 @@ def test_a_green_suite_says_what_it_ran(green):
     assert "1 of 30 examples" in {cases for each in seen for cases in each.measured.values()}
 
 
+@pytest.mark.behaviour("GATE-110")
+def test_threads_that_begin_together_all_run_though_an_audit_hook_lets_them_meet(green):
+    assert told(green[1]["tools"]) == []
+    assert green[1]["tools"].measured.keys() == {
+        "test_tool.py::test_threads",
+        "test_tool.py::test_tool",
+    }
+
+
 @pytest.mark.behaviour("GATE-28")
 def test_what_a_suite_left_out_is_counted_by_function_and_no_comment_hides_it(green):
     found = outcome(green[0], "disk", lane=coverage.LANE)
@@ -303,7 +338,7 @@ def test_all_parts_together_run_what_pytest_collects(green, monkeypatch):
     root, _ = green
     found = outcome(root, "collection")
     assert told(found) == []
-    assert found.checked == "7 tests in 3 shards"
+    assert found.checked == "8 tests in 3 shards"
     known = collection.collected(root)
     monkeypatch.setattr(collection, "collected", lambda _: {*known, "packages/test_lost.py::test"})
     (lost,) = outcome(root, "collection").findings

@@ -3,7 +3,7 @@
 `sys.settrace` asks the audit hooks of the process before it is done. Those of the witness and of
 the scope are Python, so another thread may run meanwhile; and if that asks to be traced, too, it
 ends before it has begun, as "Cannot install a trace function while another trace function is being
-installed". Such a thread of a test was lost once in some twenty full runs.
+installed". Such a thread of a test was lost once in seventeen full runs.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def test_hopeless():
 
 @pytest.fixture
 def broken():
-    raise OSError("gone")
+    raise OSError("gone") from ValueError("lost")
 
 
 def test_without(broken):
@@ -369,6 +369,8 @@ def test_a_red_suite_says_what_failed_and_how_to_run_it_again(repo):
         ("xfailed", f"{path}:44", f"{path}::test_hopeless is xfailed: "),
     ]
     assert next(each.fix for each in found.findings if each.rule == "failed") == again
+    error = next(each.what for each in found.findings if each.rule == "error")
+    assert error.splitlines()[1] == "because of ValueError: lost"
     judged = outcome(repo, "disk", lane=coverage.LANE)
     assert judged.findings == ()
     assert judged.measured is None

@@ -17,7 +17,8 @@ def test_the_next_thread_waits_until_the_first_has_been_traced():
     waiting.join(0.05)
     assert waiting.is_alive()
     trace(None, "call", None)
-    waiting.join()
+    waiting.join(5)
+    assert not waiting.is_alive()
     assert [each if each is True else each[1] for each in seen] == ["call", True]
     trace(None, "call", None)
     trace(None, "call", None)  # nobody waits any more, and nothing breaks
@@ -25,8 +26,37 @@ def test_the_next_thread_waits_until_the_first_has_been_traced():
 
 
 @pytest.mark.behaviour("GATE-110")
-def test_a_run_inside_a_run_adds_nothing():
+def test_a_tracer_that_fails_lets_the_next_thread_begin():
+    trace = tracing.OneByOne(lambda *_: 1 / 0)
+    assert bool(trace)
+    with pytest.raises(ZeroDivisionError):
+        trace(None, "call", None)
+    waiting = threading.Thread(target=lambda: bool(trace))
+    waiting.start()
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+@pytest.fixture
+def settrace():
+    """Say what threads are traced with, until the test is over."""
+    before = threading.gettrace()
+    yield threading.settrace
+    threading.settrace(before)
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_a_run_inside_a_run_adds_nothing(settrace):
+    settrace(lambda *_: None)
     tracing.begin()
     trace = threading.gettrace()
+    assert isinstance(trace, tracing.OneByOne)
     tracing.begin()
     assert threading.gettrace() is trace
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_where_no_thread_is_traced_none_waits(settrace):
+    settrace(None)
+    tracing.begin()
+    assert threading.gettrace() is None

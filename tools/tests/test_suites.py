@@ -12,7 +12,16 @@ import pytest
 
 from emel_tools.gates import boundaries, coverage, tests
 from emel_tools.running import Job, Reads
-from emel_tools.suites import collection, command, missing, parts, record, unreached, verdict
+from emel_tools.suites import (
+    collection,
+    command,
+    missing,
+    parts,
+    plugin,
+    record,
+    unreached,
+    verdict,
+)
 from emel_tools.suites.changed import changed
 from emel_tools.suites.parts import Part
 from emel_tools.suites.record import Record, Trouble
@@ -375,6 +384,17 @@ def test_a_red_suite_says_what_failed_and_how_to_run_it_again(repo):
     assert judged.findings == ()
     assert judged.measured is None
     assert judged.checked == "nothing: its tests are red"
+
+
+@pytest.mark.behaviour("GATE-21")
+@pytest.mark.parametrize(
+    ("cause", "told"), [(None, ""), (OSError("gone"), "\nbecause of OSError: gone")], ids=str
+)
+def test_what_a_failure_came_of_is_told(cause, told):
+    def fail():
+        raise ValueError from cause
+
+    assert plugin.came_of(pytest.CallInfo.from_call(fail, "call")) == told
 
 
 @pytest.mark.behaviour("GATE-21")

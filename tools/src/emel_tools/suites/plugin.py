@@ -181,8 +181,9 @@ def pytest_runtest_makereport(
             for entry in (call.excinfo.traceback if call.excinfo else ())
             if Path(entry.path) == item.path
         ]
-        told = _told(report) + _cause(call)
-        observer.see(kind, item.nodeid, path, (inside or [line + 1])[-1], told)
+        observer.see(
+            kind, item.nodeid, path, (inside or [line + 1])[-1], _told(report) + came_of(call)
+        )
     return report
 
 
@@ -215,7 +216,7 @@ def _told(report: pytest.TestReport | pytest.CollectReport) -> str:
     return report.longreprtext or str(report.longrepr)
 
 
-def _cause(call: pytest.CallInfo[None]) -> str:
+def came_of(call: pytest.CallInfo[None]) -> str:
     """Say what a failure came of: a warning that became an error doesn't say it itself."""
     cause = call.excinfo.value.__cause__ if call.excinfo else None
     return "" if cause is None else f"\nbecause of {type(cause).__name__}: {cause}"

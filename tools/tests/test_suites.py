@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -394,7 +395,21 @@ def test_what_a_failure_came_of_is_told(cause, told):
     def fail():
         raise ValueError from cause
 
-    assert plugin.came_of(pytest.CallInfo.from_call(fail, "call")) == told
+    config = SimpleNamespace(rootpath=Path(PATH).parent, stash={})
+    observer = config.stash[plugin._KEY] = plugin.Observer(config, None)
+    item = SimpleNamespace(
+        nodeid="test_red", path=Path(PATH), config=config, reportinfo=lambda: (PATH, 3, "")
+    )
+    call = pytest.CallInfo.from_call(fail, "call")
+    report = SimpleNamespace(
+        skipped=False, failed=True, when="call", longrepr="", longreprtext="ValueError"
+    )
+    heard = plugin.pytest_runtest_makereport(item, call)
+    next(heard)
+    with pytest.raises(StopIteration):
+        heard.send(report)
+    expected = Trouble("failed", "test_red", Path(PATH).name, 4, f"ValueError{told}")
+    assert observer.troubles == [expected]
 
 
 @pytest.mark.behaviour("GATE-21")

@@ -182,7 +182,7 @@ def pytest_runtest_makereport(
             if Path(entry.path) == item.path
         ]
         observer.see(
-            kind, item.nodeid, path, (inside or [line + 1])[-1], _told(report) + came_of(call)
+            kind, item.nodeid, path, (inside or [line + 1])[-1], _told(report) + _came_of(call)
         )
     return report
 
@@ -216,7 +216,7 @@ def _told(report: pytest.TestReport | pytest.CollectReport) -> str:
     return report.longreprtext or str(report.longrepr)
 
 
-def came_of(call: pytest.CallInfo[None]) -> str:
+def _came_of(call: pytest.CallInfo[None]) -> str:
     """Say what a failure came of: a warning that became an error doesn't say it itself."""
     cause = call.excinfo.value.__cause__ if call.excinfo else None
     return "" if cause is None else f"\nbecause of {type(cause).__name__}: {cause}"

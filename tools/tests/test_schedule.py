@@ -14,6 +14,7 @@ from emel_tools.running import Job, answers, schedule
 from emel_tools.running.log import Log, last_lines
 from emel_tools.running.results import Report
 from emel_tools.running.schedule import Progress
+from emel_tools.running.stopping import stoppable
 from emel_tools.running.tasks import Task, longest_first, next_task, tasks
 from emel_tools.running.testing import after, chosen, install, task
 
@@ -243,29 +244,76 @@ print(stop.name, [(result.key, result.verdict) for result in done], flush=True)
 """
 
 
+_CUT_SHORT = (
+    "[('odd/wrong', 'failed'), ('odd/holder', 'ok'), ('odd/stubborn', 'unjudged'),"
+    " ('odd/ok', 'unjudged'), ('lonely/ok', 'unjudged')]"
+)
+
+
 @pytest.mark.behaviour("GATE-86")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything_at_once_and_what_was_found_is_said(root, number):
     script = _STOPPED.format(root=str(root), closed=number == signal.SIGTERM)
-    process = subprocess.Popen(
+    process = _started(script)
+    held = _holder_of(process)
+    process.send_signal(number)
+    rest = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, rest
+    assert rest.splitlines()[-1] == f"{number.name} {_CUT_SHORT}"
+    assert "not judged because the run was stopped" in rest
+    assert not is_alive(held)
+    assert not _workers_of(root)
+
+
+_STARTS = """
+import subprocess, sys
+print(subprocess.Popen([sys.executable, "-c", {script!r}]).wait())
+"""
+
+
+@pytest.mark.behaviour("GATE-86")
+def test_the_end_of_who_started_it_ends_everything_as_a_signal_does(root):
+    script = _STOPPED.format(root=str(root), closed=False)
+    starter = _started(_STARTS.format(script=script))
+    held = _holder_of(starter)
+    starter.kill()
+    rest = starter.communicate(timeout=60)[0]  # to the end of what it started
+    assert rest.splitlines()[-1] == f"SIGHUP {_CUT_SHORT}"
+    assert not is_alive(held)
+    assert not _workers_of(root)
+
+
+@pytest.mark.behaviour("GATE-86")
+@pytest.mark.parametrize(
+    ("on_hang_up", "told"), [(signal.SIG_DFL, "SIGHUP"), (signal.SIG_IGN, "")], ids=["", "nohup"]
+)
+def test_who_ignores_a_hang_up_outlives_who_started_it(monkeypatch, on_hang_up, told):
+    before = signal.signal(signal.SIGHUP, on_hang_up)
+    try:
+        with stoppable() as stop:
+            assert not stop
+            monkeypatch.setattr("os.getppid", lambda: 1)
+            assert bool(stop) == bool(told)
+            assert stop.name == told
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _started(script):
+    return subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+
+
+def _holder_of(process):
+    """Read until one shard has failed and one has told the process that it holds; that one."""
     lines: list[str] = []
     while len({*lines} & {"FAIL odd/wrong", "ok odd/holder"}) < 2:
         told = process.stdout.readline()
         lines.append(" ".join(told.split()[:2]))
         if lines[-1] == "ok odd/holder":
             held = int(told.split()[-1])
-    process.send_signal(number)
-    rest = process.communicate(timeout=60)[0]
-    assert process.returncode == 0, rest
-    assert rest.splitlines()[-1] == (
-        f"{number.name} [('odd/wrong', 'failed'), ('odd/holder', 'ok'),"
-        " ('odd/stubborn', 'unjudged'), ('odd/ok', 'unjudged'), ('lonely/ok', 'unjudged')]"
-    )
-    assert "not judged because the run was stopped" in rest
-    assert not is_alive(held)
-    assert not _workers_of(root)
+    return held
 
 
 def _workers_of(root):

@@ -76,10 +76,12 @@ class Site:
         header = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + _pair("nested", _ARRAY, value)
         return self._write(f"nested-{count}.gguf", header, -(-len(header) // 32) * 32)
 
-    def safetensors(self, count: int, nbytes: int, *, origin: str = "") -> str:
-        """Make a safetensors file of `count` F32 tensors of `nbytes` each."""
-        path, names = f"safetensors-{count}x{nbytes}{origin}.safetensors", _names(0, count)
-        return path if self._has(path) else self._safetensors(path, names, nbytes, origin)
+    def safetensors(self, count: int, nbytes: int, *, origin: str = "", padding: int = 0) -> str:
+        """Make a safetensors file of `count` F32 tensors of `nbytes`; spaces end its header."""
+        path = f"safetensors-{count}x{nbytes}{origin}-{padding}.safetensors"
+        if self._has(path):
+            return path
+        return self._safetensors(path, _names(0, count), nbytes, origin, padding)
 
     def ones(self, path: str, nbytes: int) -> str:
         """Copy a file whose last `nbytes` are data: they are ones there; its path."""
@@ -136,7 +138,9 @@ class Site:
         header += bytes(-len(header) % 32)
         return self._write(path, header, len(header) + count * step)
 
-    def _safetensors(self, path: str, names: Sequence[str], nbytes: int, origin: str = "") -> str:
+    def _safetensors(
+        self, path: str, names: Sequence[str], nbytes: int, origin: str = "", padding: int = 0
+    ) -> str:
         entries: dict[str, object] = {"__metadata__": {"format": origin}} if origin else {}
         entries |= {
             name: {
@@ -147,7 +151,7 @@ class Site:
             for i, name in enumerate(names)
         }
         text = json.dumps(entries, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 8)
+        text += b" " * (-len(text) % 8 + padding)
         header = struct.pack("<Q", len(text)) + text
         return self._write(path, header, len(header) + len(names) * nbytes)
 

@@ -12,6 +12,8 @@ Action: TypeAlias = Callable[[], object]
 behind; what it answers with stays alive until the costs are taken."""
 
 MIB: Final = 1 << 20
+VOCABULARY: Final = 200_000
+"""Tokens, as large models have them: their header shows each copy of it."""
 SIZES: Final = (128, 1024)
 """Items of a scaled workload whose steps and memory are counted."""
 GROWTH: Final = (512, 8192)

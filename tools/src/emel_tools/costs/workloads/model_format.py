@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emel_model_format import Header, Metadata, PackedArrays, PackedStrings, Tensors, parse
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, Workloads
+from emel_tools.costs.workload import (
+    MIB,
+    VOCABULARY,
+    Action,
+    RefusedError,
+    Scaled,
+    Workload,
+    Workloads,
+)
 
 _Q8_0 = 8
 _BLOCK = 34
@@ -45,6 +54,16 @@ def safetensors(site: Site, items: int = 64) -> Action:
 def safetensors_of_torch(site: Site, items: int = 64) -> Action:
     """Parse a safetensors header as most are, with a word on its origin."""
     return _parsed(site, site.safetensors(items, 64, origin="pt"))
+
+
+def long_gguf(site: Site) -> Action:
+    """Parse a GGUF header with a vocabulary as large as models have: 3.5 MiB."""
+    return _parsed(site, site.gguf(4, 64, tokens=VOCABULARY))
+
+
+def long_safetensors(site: Site, origin: str = "pt") -> Action:
+    """Parse a safetensors header of 4 MiB, nearly all of it spaces at its end."""
+    return _parsed(site, site.safetensors(4, 64, origin=origin, padding=4 * MIB))
 
 
 def nested(site: Site, items: int) -> Action:
@@ -120,6 +139,14 @@ WORKLOADS: Workloads = (
         with_payload(lambda site: site.safetensors(16, MIB)),
         items=16,
         nbytes=16 * MIB,
+    ),
+    # What is as long as this shows each copy of a header, on every Python.
+    Workload(f"parse-gguf-of-{VOCABULARY}-tokens", long_gguf, items=VOCABULARY),
+    Workload("parse-safetensors-header-of-4-mib", long_safetensors, items=4),
+    Workload(
+        "parse-safetensors-header-of-4-mib-with-an-escape",
+        partial(long_safetensors, origin="\t"),
+        items=4,
     ),
     Scaled("parse-gguf-tensors", gguf),
     Scaled("parse-gguf-tokens", vocabulary),

@@ -6,28 +6,33 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from emel_io_file import entries
-from emel_io_loader import Offer, Router
-from emel_io_mmap import MmapStrategy
-from emel_io_read import ReadStrategy
-from emel_io_staged import StagedStrategy
-from emel_model_loader import (
-    Checkpoint,
-    Companions,
-    Limits,
-    compare,
-    digest,
-    open_checkpoint,
-    plan,
-    read_into,
-    read_part,
-    stream,
+from emel_io_loader import Router
+from emel_model_loader import open_checkpoint
+from emel_tools.costs.checkpoints import (
+    OFFERS,
+    Use,
+    compared,
+    compared_with,
+    digested,
+    every_array,
+    into_buffers,
+    load_and_release,
+    load_touched,
+    look_and_release_each,
+    nothing,
+    opened,
+    read_each,
+    release_each,
+    sliced,
+    streamed,
+    strided,
+    using,
 )
 from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import (
     MIB,
+    VOCABULARY,
     Action,
     RefusedError,
     Scaled,
@@ -38,187 +43,40 @@ from emel_tools.costs.workload import (
 )
 
 
-def sink(*_: object) -> None:
-    """Look away."""
-
-
-def empty(nbytes: int, _: int) -> NDArray[np.uint8]:
-    """Make memory that lies anywhere."""
-    return np.empty(nbytes, np.uint8)
-
-
-def no_transform(*_: object) -> str:
-    """Say why nothing is transformed."""
-    return "nothing is transformed here"
-
-
-_OFFERS = {
-    "mmap": Offer(MmapStrategy, MmapStrategy.unavailable),
-    "read": Offer(lambda: ReadStrategy(threads=1), ReadStrategy.unavailable),
-    "staged": Offer(
-        lambda: StagedStrategy(chunk_nbytes=2 * MIB, stages=2), StagedStrategy.unavailable
-    ),
-}
-_COMPANIONS = Companions(
-    copying=lambda: ReadStrategy(threads=1),
-    staging=lambda: StagedStrategy(chunk_nbytes=2 * MIB, stages=2),
-    transform=no_transform,
-    allocate=empty,
-)
-_LIMITS = Limits(window=4 * MIB)
-Use = Callable[[Checkpoint], object]
-
-
-def opened(path: str, strategy: str = "mmap") -> Checkpoint:
-    """Open a checkpoint."""
-    found = open_checkpoint(
-        path,
-        Router(_OFFERS),
-        strategy,
-        entries=entries,
-        companions=_COMPANIONS,
-        limits=_LIMITS,
-    )
-    if not isinstance(found, Checkpoint):
-        raise RefusedError(str(found))
-    return found
-
-
-def _using(path: str, use: Use, strategy: str = "mmap") -> Action:
-    """Open a checkpoint, use it, and close it."""
-
-    def act() -> None:
-        checkpoint = opened(path, strategy)
-        _whole(use(checkpoint))
-        _whole(checkpoint.close())
-
-    return act
-
-
-def _whole(answer: object) -> None:
-    if hasattr(answer, "reaction"):
-        raise RefusedError(str(answer))
-
-
-def nothing(_: Checkpoint) -> None:
-    """Leave it as it is."""
-
-
-def every_array(checkpoint: Checkpoint) -> None:
-    """Ask for each array."""
-    for i in range(len(checkpoint.names)):
-        array = checkpoint.array(i)
-        _whole(array)
-        del array
-
-
-def load_and_release(checkpoint: Checkpoint) -> None:
-    """Load all in one batch, look at each, and release all."""
-    _whole(checkpoint.load(threads=1))
-    every_array(checkpoint)
-    _whole(checkpoint.release())
-
-
-def load_touched(checkpoint: Checkpoint) -> None:
-    """Load all, pages too, and hear of it."""
-    _whole(checkpoint.load(touch=True, progress=lambda _: None))
-
-
-def into_buffers(checkpoint: Checkpoint) -> None:
-    """Load all into buffers of the caller's, and release them."""
-    sizes = checkpoint.header.tensors.nbytes.tolist()
-    memory = np.empty(sum(sizes), np.uint8)
-    starts = np.cumsum([0, *sizes[:-1]]).tolist()
-    parts = {i: memory[at : at + sizes[i]] for i, at in enumerate(starts)}
-    _whole(checkpoint.load_into(parts, threads=1))
-    _whole(checkpoint.release())
-
-
-def release_each(checkpoint: Checkpoint) -> None:
-    """Load all, and release one after another."""
-    _whole(checkpoint.load())
-    for i in range(len(checkpoint.names)):
-        _whole(checkpoint.release(np.array([i])))
-
-
-def digested(checkpoint: Checkpoint) -> None:
-    """Digest all."""
-    _whole(digest(checkpoint))
-
-
-def streamed(checkpoint: Checkpoint) -> None:
-    """Show all to a sink."""
-    _whole(stream(checkpoint, sink))
-
-
-def compared(checkpoint: Checkpoint) -> None:
-    """Compare all with another of the same."""
-    other = opened(checkpoint.path)
-    _whole(compare(checkpoint, other))
-    _whole(other.close())
-
-
-def look_and_release_each(checkpoint: Checkpoint) -> None:
-    """Ask for each array, and release it before the next."""
-    for i in range(len(checkpoint.names)):
-        array = checkpoint.array(i)
-        _whole(array)
-        del array
-        _whole(checkpoint.release(np.array([i])))
-
-
-def strided(checkpoint: Checkpoint) -> None:
-    """Read every second number of tensors that are larger than a window."""
-    for i in range(len(checkpoint.names)):
-        _whole(read_part(checkpoint, i, plan(checkpoint, i, slice(None, None, 2))))
-
-
-def sliced(checkpoint: Checkpoint) -> None:
-    """Read every eighth number of the first half of each tensor."""
-    for i in range(len(checkpoint.names)):
-        (size,) = checkpoint.array_type(i)[0]
-        _whole(read_part(checkpoint, i, plan(checkpoint, i, slice(0, size // 2, 8))))
-
-
-def read_each(checkpoint: Checkpoint) -> None:
-    """Read each tensor into the same buffer."""
-    sizes = checkpoint.header.tensors.nbytes.tolist()
-    memory = np.empty(max(sizes), np.uint8)
-    for i, size in enumerate(sizes):
-        _whole(read_into(checkpoint, i, memory[:size], threads=1))
-
-
 def safetensors(site: Site) -> Action:
     """Open a safetensors file."""
-    return _using(site.safetensors(64, 64), nothing)
+    return using(site.safetensors(64, 64), nothing)
+
+
+def long_gguf(site: Site) -> Action:
+    """Open a GGUF file with a vocabulary as large as models have."""
+    return using(site.gguf(4, 64, tokens=VOCABULARY), nothing)
+
+
+def long_safetensors(site: Site) -> Action:
+    """Open a safetensors file with a header of 4 MiB, nearly all of it spaces."""
+    return using(site.safetensors(4, 64, padding=4 * MIB), nothing)
 
 
 def split(site: Site, items: int = 64, use: Use = every_array) -> Action:
     """Open a GGUF model in four files."""
-    return _using(site.split(items, 64, 4), use)
+    return using(site.split(items, 64, 4), use)
 
 
 def indexed(site: Site, items: int = 64, use: Use = every_array) -> Action:
     """Open a safetensors model in four files."""
-    return _using(site.indexed(items, 64, 4), use)
+    return using(site.indexed(items, 64, 4), use)
 
 
 def many_files(site: Site, items: int) -> Action:
     """Open a model of a tensor in each of many files."""
-    return _using(site.indexed(items, 64, items), nothing)
+    return using(site.indexed(items, 64, items), nothing)
 
 
 def differing(site: Site) -> Action:
     """Compare a checkpoint with another, all of whose bytes differ."""
     path = site.gguf(4, 2 * MIB)
-    ones = site.ones(path, 8 * MIB)
-
-    def use(checkpoint: Checkpoint) -> None:
-        other = opened(ones)
-        _whole(compare(checkpoint, other))
-        _whole(other.close())
-
-    return _using(path, use)
+    return using(path, compared_with(site.ones(path, 8 * MIB)))
 
 
 def failing(site: Site) -> Action:
@@ -237,7 +95,7 @@ def failing(site: Site) -> Action:
 
 def as_large_as_models(site: Site) -> Action:
     """Ask for each array of 16 GiB."""
-    return _using(site.safetensors(300, GAP), every_array)
+    return using(site.safetensors(300, GAP), every_array)
 
 
 def missing(_: Site, items: int) -> Action:
@@ -249,7 +107,7 @@ def missing(_: Site, items: int) -> Action:
         return listed if folder == "." else None
 
     def act() -> None:
-        answer = open_checkpoint(names[0], Router(_OFFERS), "mmap", entries=listed_in)
+        answer = open_checkpoint(names[0], Router(OFFERS), "mmap", entries=listed_in)
         if getattr(answer, "code", "") != "shards-missing":
             raise RefusedError(str(answer))
 
@@ -257,7 +115,7 @@ def missing(_: Site, items: int) -> Action:
 
 
 def _one(count: int, nbytes: int, use: Use, strategy: str = "mmap") -> Callable[[Site], Action]:
-    return lambda site: _using(site.gguf(count, nbytes), use, strategy)
+    return lambda site: using(site.gguf(count, nbytes), use, strategy)
 
 
 def _large(name: str, use: Use, strategy: str, *, owned: int = 0) -> Workload:
@@ -267,11 +125,11 @@ def _large(name: str, use: Use, strategy: str, *, owned: int = 0) -> Workload:
 
 
 def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:
-    return whole(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+    return whole(name, lambda site, items: using(site.gguf(items, 64), use, strategy))
 
 
 def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
-    return each(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+    return each(name, lambda site, items: using(site.gguf(items, 64), use, strategy))
 
 
 _STRATEGIES = ("mmap", "read", "staged")
@@ -282,6 +140,8 @@ WORKLOADS: Workloads = (
         for name in _STRATEGIES
     ),
     Workload("open-safetensors-of-64-tensors", safetensors, items=64),
+    Workload(f"open-gguf-of-{VOCABULARY}-tokens", long_gguf, items=VOCABULARY),
+    Workload("open-safetensors-header-of-4-mib", long_safetensors, items=4),
     Workload("open-gguf-in-4-files", split, items=64, files=4),
     Workload("open-safetensors-in-4-files", indexed, items=64, files=4),
     Workload("every-array-of-64-tensors", _one(64, 64, every_array), items=64),

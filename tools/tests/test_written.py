@@ -7,6 +7,7 @@ import pytest
 
 from emel_tools.suites import swallowed, written
 from emel_tools.suites.checks import Checks, Source
+from emel_tools.suites.counted import counted
 from emel_tools.suites.syntax import dead, truth
 
 FACE = "packages/disk/tests/test_face.py"
@@ -332,6 +333,71 @@ def test_what_was_built_or_installed_holds_no_tests_of_ours(read, path):
 def test_tests_in_a_file_that_is_not_named_as_one_are_found(read):
     found = read(f"def test_a():\n{CHECKED}", "packages/disk/tests/faces.py")
     assert found == [("uncollected", "packages/disk/tests/faces.py:1")]
+
+
+COUNTED = """
+import pytest
+
+assert pytest
+
+def test_a():
+    def inner():
+        assert 2
+    with pytest.raises(OSError):
+        inner()
+
+def test_b():
+    made()
+
+class TestC:
+    assert pytest
+
+    @pytest.fixture
+    def given(self):
+        yield
+        if self:
+            raise AssertionError("it holds something")
+
+    class TestD:
+        def test_e(self):
+            assert_equal(1, 2)
+
+def test_a():
+    assert 3
+"""
+
+
+@pytest.mark.behaviour("GATE-111")
+def test_checks_are_counted_by_the_function_that_they_stand_in():
+    found = counted([Source(FACE, ast.parse(COUNTED))])
+    assert found.numbers == {
+        f"{FACE}::<body>": "1",
+        f"{FACE}::test_a": "3",
+        f"{FACE}::TestC::<body>": "1",
+        f"{FACE}::TestC::given": "1",
+        f"{FACE}::TestC::TestD::test_e": "1",
+    }
+    where = {key: place.where for key, (place,) in found.places.items()}
+    assert where[f"{FACE}::TestC::TestD::test_e"] == f"{FACE}:25"
+    assert where[f"{FACE}::<body>"] == f"{FACE}:1"
+    assert where[f"{FACE}::TestC::<body>"] == f"{FACE}:15"
+
+
+@pytest.mark.behaviour("GATE-111")
+def test_checks_are_counted_in_tests_and_in_what_helps_them(read, tmp_path):
+    read(
+        f"def test_a():\n{CHECKED}",
+        **{
+            "packages/disk/tests/conftest.py": "def holds(a):\n    assert a",
+            "packages/disk/src/emel_disk/testing/law.py": "def law(a):\n    assert a",
+            "packages/disk/src/emel_disk/face.py": "def face(a):\n    assert a",
+        },
+    )
+    assert written.check(tmp_path).checks.numbers.keys() == {
+        f"{FACE}::test_a",
+        "packages/disk/tests/conftest.py::holds",
+        "packages/disk/src/emel_disk/testing/law.py::law",
+    }
 
 
 @pytest.mark.behaviour("GATE-26")

@@ -70,8 +70,9 @@ def _suite(job: Job, part: Part) -> Outcome:
 def _written(job: Job) -> Outcome:
     from emel_tools.suites import written
 
-    found, checked = written.check(job.root)
-    return Outcome(WRITTEN, checked, found)
+    read = written.check(job.root)
+    numbers, places = read.checks
+    return Outcome(WRITTEN, read.checked, read.findings, numbers, places=places)
 
 
 def _collection(job: Job) -> Outcome:
@@ -83,7 +84,7 @@ def _collection(job: Job) -> Outcome:
 
 LANE = Lane(
     "tests",
-    "all tests pass in random order, none is lost or skipped, and each can fail",
+    "all tests pass in random order, none is lost or skipped, each can fail, and keeps its checks",
     _shards,
     _run,
     Kind(counts=False),

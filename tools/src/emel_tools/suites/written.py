@@ -6,11 +6,12 @@ import ast
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from emel_tools.findings import Finding
 from emel_tools.suites import swallowed
 from emel_tools.suites.checks import Checks, Source
+from emel_tools.suites.counted import Counted, counted
 from emel_tools.suites.parts import Part, number_of
 from emel_tools.suites.record import Record
 from emel_tools.suites.swallowed import Told
@@ -33,7 +34,16 @@ _FIXES: Final = {
 _AWAY: Final = frozenset({".nox", ".git", ".venv", "build", "dist", "__pycache__"})
 
 
-def check(root: Path) -> tuple[list[Finding], str]:
+class Written(NamedTuple):
+    """What reading the tests comes to."""
+
+    findings: list[Finding]
+    checked: str
+    """What was read."""
+    checks: Counted
+
+
+def check(root: Path) -> Written:
     """Read all tests, and look for tests anywhere else."""
     folders = [package.folder / "tests" for package in shards(root)]
     tests = [Source.read(root, path) for folder in folders for path in _python(folder)]
@@ -47,7 +57,8 @@ def check(root: Path) -> tuple[list[Finding], str]:
     found = [finding for source in tests for finding in _findings(source, checks)]
     found += _strays(root, folders)
     count = sum(len(tests_of(source)) for source in tests)
-    return found, f"{count} test functions in {len(tests)} files"
+    checked = f"{count} test functions in {len(tests)} files"
+    return Written(found, checked, counted([*tests, *helping]))
 
 
 def _python(folder: Path) -> list[Path]:

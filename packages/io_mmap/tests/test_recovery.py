@@ -151,3 +151,18 @@ def test_exactly_the_pages_that_no_other_lease_needs_go(make, spans, rows, data)
     pages = [set(range(at // PAGE, -(-(at + nbytes) // PAGE))) for at, nbytes in rows]
     kept = set().union(*(pages[i] for i in every if i not in picked))
     assert gone == sorted(set().union(*(pages[i] for i in picked)) - kept)
+
+
+@pytest.mark.behaviour("MAP-09")
+def test_pages_on_both_sides_of_a_lease_that_stays_go(make, spans):
+    gone = []
+
+    def advise(mapping, number, start, nbytes):
+        gone.append((start, nbytes))
+        Port().advise(mapping, number, start, nbytes)
+
+    with MmapStrategy(port=Port(advise=advise)) as strategy:
+        rows = [(i * PAGE, PAGE) for i in range(5)]
+        leases = strategy.load(spans(make(nbytes=5 * PAGE), *rows)).leases
+        assert strategy.release(leases.take(np.array([0, 2, 4]))).ok
+    assert gone == [(0, PAGE), (2 * PAGE, PAGE), (4 * PAGE, PAGE)]

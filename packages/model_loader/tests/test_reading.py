@@ -303,6 +303,18 @@ def test_a_route_that_stages_needs_no_companion(any_way, gguf, request):
     assert len(world.stage.loads) == (0 if own else 1)
 
 
+@pytest.mark.behaviour("LOADER-04")
+def test_close_closes_the_companion_that_staged(gguf, opened):
+    world = opened(gguf(1), transform=lambda *_: Halved())
+    dequantize(world.checkpoint, 0, np.zeros(4))
+
+    assert world.checkpoint.close() is None
+
+    spans = world.checkpoint.tensors.spans([0])
+    assert world.stage.load(spans).code == "closed"
+    assert world.copies.load(spans).code != "closed"  # nobody had needed it
+
+
 @pytest.mark.behaviour("LOADER-16")
 def test_without_a_transform_the_reason_is_told_and_nothing_is_read(gguf, opened):
     world = opened(gguf(2))

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from emel_io_loader import Spans, plan
-from emel_tools.costs import growth, measure, watch
+from emel_model_loader import dequantize
+from emel_tools.costs import checkpoints, growth, measure, watch
 from emel_tools.costs import steps as steps_room
 from emel_tools.costs.causes import causes
 from emel_tools.costs.measure import Figure, Trouble, lines
@@ -23,7 +24,9 @@ from emel_tools.costs.memory import Memory, allocated
 from emel_tools.costs.rounding import CALLS, LINES, PAYLOAD_KIB, rounded
 from emel_tools.costs.site import Site
 from emel_tools.costs.steps import is_ours, stepped
-from emel_tools.costs.workload import MIB, Scaled, Workload
+from emel_tools.costs.workload import MIB, RefusedError, Scaled, Workload
+from emel_tools.costs.workloads import model_format as parsing
+from emel_tools.costs.workloads import model_loader as loading
 from emel_tools.gates.costs import LANE
 from emel_tools.running import Job
 from emel_tools.running.worker import judged
@@ -459,3 +462,61 @@ def test_a_shard_is_green_wherever_it_runs(tmp_path):
     table = importlib.import_module("emel_tools.costs.workloads.io_file").WORKLOADS
     assert ended.stdout.startswith(f"{len(table)} workloads, ")
     assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Site(tmp_path)
+
+
+USES = [
+    checkpoints.nothing,
+    checkpoints.every_array,
+    checkpoints.load_and_release,
+    checkpoints.load_touched,
+    checkpoints.into_buffers,
+    checkpoints.release_each,
+    checkpoints.digested,
+    checkpoints.streamed,
+    checkpoints.compared,
+    checkpoints.look_and_release_each,
+    checkpoints.strided,
+    checkpoints.sliced,
+    checkpoints.read_each,
+]
+
+
+@pytest.mark.behaviour("GATE-43")
+@pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
+@pytest.mark.parametrize("use", USES)
+def test_whatever_is_done_with_a_checkpoint_leaves_nothing_and_can_be_done_again(
+    site, use, strategy
+):
+    action = checkpoints.using(site.gguf(4, 256), use, strategy)
+    action()
+    before = {*Path("/proc/self/fd").iterdir()}
+    action()
+    assert {*Path("/proc/self/fd").iterdir()} == before
+    assert ".gguf" not in Path("/proc/self/maps").read_text()
+
+
+@pytest.mark.behaviour("GATE-43")
+def test_what_is_refused_costs_nothing(site):
+    with pytest.raises(RefusedError, match="no-such-file"):
+        checkpoints.opened("no-such-file")
+    with pytest.raises(RefusedError, match="nothing is transformed here"):
+        checkpoints.using(
+            site.gguf(1, 64), lambda checkpoint: dequantize(checkpoint, 0, np.zeros(16, np.float16))
+        )()
+
+
+@pytest.mark.behaviour("GATE-42")
+@pytest.mark.parametrize(
+    "make",
+    [loading.long_gguf, loading.long_safetensors, parsing.long_gguf, parsing.long_safetensors],
+)
+def test_a_header_that_is_long_has_three_mebibytes_and_little_beside(site, tmp_path, make):
+    make(site)()
+    (file,) = tmp_path.iterdir()
+    assert 3 * MIB < file.stat().st_size < 5 * MIB

@@ -5,6 +5,8 @@ import textwrap
 
 import pytest
 
+from emel_tools.gates import tests
+from emel_tools.running import Job
 from emel_tools.suites import swallowed, written
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import counted
@@ -393,11 +395,16 @@ def test_checks_are_counted_in_tests_and_in_what_helps_them(read, tmp_path):
             "packages/disk/src/emel_disk/face.py": "def face(a):\n    assert a",
         },
     )
-    assert written.check(tmp_path).checks.numbers.keys() == {
-        f"{FACE}::test_a",
-        "packages/disk/tests/conftest.py::holds",
-        "packages/disk/src/emel_disk/testing/law.py::law",
-    }
+    job = Job(tmp_path, (tests.WRITTEN,), full=False, base="", seed=1)
+    (found,) = tests.LANE.run(job)
+    assert (found.checked, found.measured) == (
+        "1 test functions in 2 files",
+        {
+            f"{FACE}::test_a": "1",
+            "packages/disk/tests/conftest.py::holds": "1",
+            "packages/disk/src/emel_disk/testing/law.py::law": "1",
+        },
+    )
 
 
 @pytest.mark.behaviour("GATE-26")

@@ -45,7 +45,7 @@ def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
             for item in node.items:
                 checked = checks.checks_in(node.body, around)
                 yield from _with(node, item.context_expr, names, checked=checked)
-        elif isinstance(node, FUNCTIONS) and node.name in _EXITS:
+        elif node.name in _EXITS:
             yield from _exit(node)
     yield from _unheard(source, checks)
 

@@ -133,11 +133,8 @@ def truth(node: ast.expr) -> bool | None:
             return truth(value)
         case ast.Call(
             func=ast.Name(id="all"),
-            args=[
-                ast.GeneratorExp(generators=[ast.comprehension(iter=each), *_])
-                | ast.ListComp(generators=[ast.comprehension(iter=each), *_])
-            ],
-        ) if truth(each) is False:
+            args=[ast.GeneratorExp(generators=each) | ast.ListComp(generators=each)],
+        ) if truth(each[0].iter) is False:
             return True
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return True

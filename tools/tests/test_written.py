@@ -53,6 +53,20 @@ SWALLOWED = {
     "suppressed with more": "with f(), suppress(ValueError, AssertionError):\n    assert f()",
     "expected": "with pytest.raises(AssertionError):\n    assert f()",
     "expected as anything": "with pytest.raises(Exception):\n    assert f()",
+    "suppressed by a context of the module": "with QUIET:\n    assert f()",
+    "suppressed by a context of its own": "quiet = suppress(*OOPS)\nwith quiet:\n    assert f()",
+    "suppressed under another name": "from contextlib import suppress as quiet\n"
+    "with quiet(AssertionError):\n    assert f()",
+    "expected by a context": "expected = pytest.raises(AssertionError)\n"
+    "with expected:\n    assert f()",
+    "expected under another name": "raised = pytest.raises\n"
+    "with raised(Exception, match='a'):\n    assert f()",
+    "caught under another name": "from builtins import Exception as Any\n"
+    "try:\n    assert f()\nexcept Any:\n    pass",
+    "a crash that ends it": "try:\n    a = f()\nexcept Exception:\n    return\nassert a",
+    "a crash that is printed": "try:\n    f()\nexcept Exception as e:\n    print(e)\nassert g()",
+    "a crash that is passed over": "for a in g():\n    try:\n        f(a)\n"
+    "    except BaseException:\n        continue\n    assert a",
     "left by return": "try:\n    assert f()\nfinally:\n    return",
     "left by break": "while True:\n    try:\n        assert f()\n    finally:\n        break",
     "pushed": "with ExitStack() as stack:\n    stack.push(lambda *_: True)\n    assert f()",
@@ -68,7 +82,8 @@ SWALLOWED = {
     "in a thread of a name": "done = Pool().submit(lambda: holds(f()))\nassert g()",
     "in threads": "with ThreadPoolExecutor() as pool:\n    pool.map(holds, f())\nassert g()",
 }
-HEAD = "OOPS = (ValueError, AssertionError)\n\n\ndef holds(x):\n    assert x\n\n\n"
+HEAD = "OOPS = (ValueError, AssertionError)\nQUIET = suppress(AssertionError)\n\n\n"
+HEAD += "def holds(x):\n    assert x\n\n\n"
 
 
 @pytest.mark.behaviour("GATE-26")
@@ -86,6 +101,11 @@ INNOCENT = {
     "a check that has to fail": "with pytest.raises(AssertionError):\n    holds(f())",
     "closed at the end": "try:\n    assert f()\nfinally:\n    g()",
     "a return of another function": "try:\n    assert f()\nfinally:\n    g(lambda: 1)\n",
+    "a crash that is asked for": "def raised():\n    try:\n        f()\n"
+    "    except Exception:\n        return True\nassert raised()",
+    "a crash that is kept": "try:\n    f()\nexcept Exception as e:\n    seen.append(e)\n"
+    "assert seen",
+    "another context of its own": "quiet = suppress(OSError)\nwith quiet:\n    assert f()",
     "suppressed while closing": "with suppress(OSError):\n    f()\nassert f()",
     "a loop of its own": "try:\n    assert f()\nexcept ValueError:\n    return",
     "closed on leaving": "class A:\n    def __exit__(self, *_):\n        return False\n"
@@ -171,9 +191,20 @@ TRUE = [
     "1 if f() else 2",
     "f() if False else 1",
     "1 and 2",
+    "f.calls.copy",
+    "all(f(x) for x in [])",
+    "all([f(x) for x in () for y in x])",
 ]
 UNSURE = ["f()", "x == y", "x", "[*f()]", "{**f()}", "f() or x", "f() and True", "x != x", "f'{x}'"]
-UNSURE += ["len(f()) > 0", "isinstance(x, int)", "1 if f() else x", "not f()", "1 < f()"]
+UNSURE += [
+    "len(f()) > 0",
+    "all(x for x in y)",
+    "f.calls",
+    "isinstance(x, int)",
+    "1 if f() else x",
+    "not f()",
+    "1 < f()",
+]
 
 
 @pytest.mark.behaviour("GATE-27")
@@ -260,6 +291,22 @@ def test_a_check_may_lie_in_a_conftest_or_a_testing_module(read):
         "packages/disk/src/emel_disk/testing.py": testing,
     }
     assert read(code, **others) == []
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    ("cases", "lines"),
+    [
+        ("[1] * 5", [1]),
+        ("[f(1), f(2), f(1)]", [1]),
+        ("((1, 2), (1, 2), (1, 2))", [1, 1]),
+        ("[(1, 2), (2, 1)]", []),
+        ("CASES", []),
+    ],
+)
+def test_a_case_that_is_tried_twice_is_found(cases, lines):
+    source = Source(FACE, ast.parse(f"@mark.parametrize('a', {cases})\ndef test_a(a): ..."))
+    assert [line for line, _, _ in swallowed.repeated(source)] == lines
 
 
 @pytest.mark.behaviour("GATE-27")

@@ -32,7 +32,11 @@ _ENTRIES: Final = {
         ?.read_bytes ?.read_text ?.write_bytes ?.write_text ?.iterdir ?.rglob ?.hardlink_to
         ?.symlink_to ?.tofile ?.fromfile ?.loadtxt ?.genfromtxt ?.savetxt ?.savez ?.is_file
         ?.is_dir ?.is_symlink ?.mkdir numpy.core numpy._core inspect.getsource
-        inspect.getsourcelines inspect.findsource
+        inspect.getsourcelines inspect.findsource xml.etree.ElementTree.parse
+        xml.etree.ElementTree.iterparse xml.etree.ElementTree.ElementTree xml.dom.minidom.parse
+        xml.dom.pulldom.parse xml.sax.parse mimetypes.read_mime_types mimetypes.MimeTypes
+        gettext.translation gettext.find gettext.install zoneinfo.ZoneInfo
+        rich.syntax.Syntax.from_path tracemalloc.Snapshot tracemalloc.take_snapshot
     """,
     "mapping": """
         mmap numpy.memmap numpy.lib.format.open_memmap ?.memmap ?.open_memmap ?.madvise
@@ -42,6 +46,8 @@ _ENTRIES: Final = {
         threading _thread concurrent asyncio multiprocessing.pool multiprocessing.dummy
         _threading_local  sched trio anyio greenlet gevent signal.set_wakeup_fd
         signal.pthread_kill signal.setitimer signal.alarm dummy_threading _dummy_thread
+        faulthandler.dump_traceback_later rich.live rich.progress.Progress rich.progress.track
+        rich.status rich.console.Console.status
     """,
     "processes": """
         subprocess _posixsubprocess multiprocessing _multiprocessing pty popen2 os.system os.popen
@@ -51,7 +57,8 @@ _ENTRIES: Final = {
         asyncio.create_subprocess_shell asyncio.subprocess concurrent.futures.ProcessPoolExecutor
         concurrent.futures.process posix.fork posix.system posix.exec* posix.spawn*
         posix.posix_spawn signal.raise_signal webbrowser typer.launch click.launch click.edit
-        typer.edit psutil pexpect sh plumbum
+        typer.edit psutil pexpect sh plumbum platform.processor platform.libc_ver uuid.getnode
+        rich.console.Console.pager
     """,
     "network": """
         socket _socket ssl _ssl http urllib.request urllib.robotparser urllib.error ftplib smtplib
@@ -76,6 +83,7 @@ _ENTRIES: Final = {
         ?.data_as ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
         numpy.ndarray.ctypes.data_as numpy.ndarray.ctypes.shape_as
         numpy.ndarray.ctypes.strides_as cppyy pybind11
+        numpy.lib.stride_tricks.as_strided
     """,
     "pickle": """
         pickle _pickle cPickle pickletools marshal shelve dill cloudpickle joblib jsonpickle
@@ -85,7 +93,7 @@ _ENTRIES: Final = {
     "evaluate": """
         builtins.eval builtins.exec builtins.compile code codeop types.FunctionType()
         types.CodeType() types.LambdaType() timeit pdb bdb doctest trace cProfile profile
-        ?.__code__ builtins.breakpoint sys.breakpointhook
+        ?.__code__ builtins.breakpoint sys.breakpointhook typing.get_type_hints
     """,
 }
 """Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""

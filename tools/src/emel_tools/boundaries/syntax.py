@@ -73,3 +73,19 @@ def is_typing_only(node: ast.AST) -> bool:
             return True
         case _:
             return False
+
+
+def is_dict_of_members(node: ast.expr) -> bool:
+    """Whether this is `vars(x)` or `x.__dict__`."""
+    match node:
+        case ast.Call(func=ast.Name(id="vars"), args=[_]) | ast.Attribute(attr="__dict__"):
+            return True
+        case _:
+            return False
+
+
+def named_plugins(value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
+    """Name the modules that pytest imports by `pytest_plugins`, each with its node."""
+    for part in ast.walk(value):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part, part.value

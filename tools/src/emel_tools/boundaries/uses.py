@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
-from emel_tools.boundaries.syntax import children, is_typing_only
+from emel_tools.boundaries.syntax import children, is_dict_of_members, is_typing_only, named_plugins
 from emel_tools.boundaries.values import (
     Atom,
     Class,
@@ -33,7 +33,7 @@ _PLAIN: Final = (
 _REACHING: Final = frozenset(
     {ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Import, ast.ImportFrom, ast.List,
      ast.Tuple, ast.Set, ast.Dict, ast.Match, ast.Return, ast.Yield, ast.ListComp, ast.SetComp,
-     ast.GeneratorExp, ast.Assign}
+     ast.GeneratorExp, ast.Assign, ast.MatchClass}
 )  # fmt: skip
 """Kinds of node that may reach for something."""
 _DUNDERS: Final = frozenset({"__builtins__", "__loader__", "__spec__"})
@@ -109,6 +109,12 @@ class _Walk:
                 self._escape([value])
             case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.GeneratorExp(elt=part):
                 self._escape([part])
+            case ast.MatchClass(cls=kind, kwd_attrs=members):
+                for member in members:
+                    self._attribute(ast.copy_location(ast.Attribute(kind, member), node))
+            case ast.Assign(targets=[ast.Name(id="pytest_plugins")], value=value):
+                for part, module in named_plugins(value):
+                    self._note(part, module)
             case ast.Assign(targets=targets, value=value):
                 if any(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets):
                     self._escape([value])
@@ -122,9 +128,19 @@ class _Walk:
         is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         note = node.returns if is_function else node.annotation
         plain = note is not None and all(isinstance(part, _PLAIN) for part in ast.walk(note))
+        if note is not None and plain:
+            self._opened(note)
         for child in children(node):
             if child is not note or not plain:
                 self.visit(child)
+
+    def _opened(self, annotation: ast.expr) -> None:
+        """Note the files that typer opens because an annotation says so."""
+        for part in ast.walk(annotation):
+            if isinstance(part, ast.Attribute | ast.Name):
+                for atom in self.names.value(part):
+                    if isinstance(atom, Reference) and atom.path.startswith("typer.File"):
+                        self._note(part, atom.path)
 
     def _is_for_typing(self, node: ast.If) -> bool:
         found = self.names.value(node.test)
@@ -184,7 +200,11 @@ class _Walk:
                     pass
 
     def _subscript(self, node: ast.Subscript, owner: ast.expr) -> None:
-        for atom in self.names.value(owner):
+        held = self.names.value(owner)
+        if not held and is_dict_of_members(owner):
+            for text in texts(self.names.value(node.slice)):
+                self._note(node, f"?.{text}")
+        for atom in held:
             match atom:
                 case Namespace(path=path):
                     found = self.names.value(node)

@@ -7,27 +7,45 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from emel_tools.suites.checks import Checks, Source, is_check
-from emel_tools.suites.syntax import FUNCTIONS, Function, caught, dead, last, truth, walk, within
+from emel_tools.suites.syntax import (
+    FUNCTIONS,
+    Function,
+    assigned,
+    caught,
+    dead,
+    last,
+    resolved,
+    truth,
+    walk,
+    within,
+)
 
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
 _EXITS: Final = frozenset({"__exit__", "__aexit__"})
 _STACKS: Final = frozenset({"ExitStack", "AsyncExitStack"})
 _CONTEXTS: Final = frozenset({"contextmanager", "asynccontextmanager"})
+_METHODS: Final = frozenset(
+    name for kind in (list, dict, set, str, bytes) for name in dir(kind) if not name.startswith("_")
+)
+"""A member of such a name is taken for a method, whatever it is a member of."""
 Told = tuple[int, str, str]
 """Line, rule, and what is wrong."""
 
 
 def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
     """Find what keeps an assertion from reaching pytest."""
-    names = _assigned(source.tree)
+    known = assigned(source.tree.body)
     for node, around in _within_functions(source.tree):
+        if not isinstance(node, (ast.Try, ast.TryStar, ast.With, ast.AsyncWith, *FUNCTIONS)):
+            continue
+        names = known | {k: v for scope in around for k, v in assigned(scope.body).items()}
         if isinstance(node, (ast.Try, ast.TryStar)):
             yield from _try(node, around, checks, names)
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             for item in node.items:
                 checked = checks.checks_in(node.body, around)
                 yield from _with(node, item.context_expr, names, checked=checked)
-        elif isinstance(node, FUNCTIONS) and node.name in _EXITS:
+        elif node.name in _EXITS:
             yield from _exit(node)
     yield from _unheard(source, checks)
 
@@ -40,16 +58,6 @@ def _within_functions(
         yield inner, around
         is_scope = isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
         yield from _within_functions(inner, (*around, inner) if is_scope else around)
-
-
-def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
-    return {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
 
 
 def _try(
@@ -68,6 +76,9 @@ def _try(
         handed_out = by_name and _is_used(handler) and not _is_in_test(around)
         if (checked or by_name) and not handed_out:
             what = f"an assertion that fails in this `try` is caught here ({', '.join(found)})"
+            yield handler.lineno, "swallowed", what
+        elif _is_test(around) and _lets_go(handler):
+            what = f"whatever the code under test raises is let go here ({', '.join(found)})"
             yield handler.lineno, "swallowed", what
     for statement in within(node.finalbody):
         if isinstance(statement, (ast.Return, ast.Break, ast.Continue)):
@@ -117,6 +128,34 @@ def _is_in_test(around: tuple[Function, ...]) -> bool:
     return any(function.name.startswith("test") for function in around)
 
 
+def _is_test(around: tuple[Function, ...]) -> bool:
+    """Whether this is the body of a test or of a fixture itself, and of no function in it."""
+    return any(
+        function.name.startswith("test")
+        or any(
+            last(each.func if isinstance(each, ast.Call) else each) == "fixture"
+            for each in function.decorator_list
+        )
+        for function in around[-1:]
+    )
+
+
+def _lets_go(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler ends the test early, or does nothing, with no use of what it caught."""
+    ends = any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in within(handler.body))
+    idle = all(
+        isinstance(statement, ast.Pass)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        or (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and last(statement.value.func) in _TOLD
+        )
+        for statement in handler.body
+    )
+    return (ends or idle) and not _is_used(handler)
+
+
 def _goes_on(handler: ast.ExceptHandler) -> bool:
     """Whether what is caught, or something else, is raised by the handler."""
     return any(isinstance(node, ast.Raise) or is_check(node) for node in within(handler.body))
@@ -141,10 +180,11 @@ def _with(
     *,
     checked: bool,
 ) -> Iterator[Told]:
-    if not isinstance(context, ast.Call):
+    call = resolved(context, names)
+    if not isinstance(call, ast.Call):
         return
-    kind = last(context.func)
-    kinds = [*context.args, *(k.value for k in context.keywords if k.arg == "expected_exception")]
+    kind = last(resolved(call.func, names))
+    kinds = [*call.args, *(k.value for k in call.keywords if k.arg == "expected_exception")]
     found = frozenset[str]().union(*(caught(each, names) for each in kinds))
     if kind == "suppress" and found:
         if "AssertionError" in found or checked:
@@ -163,7 +203,7 @@ def always_true(source: Source) -> Iterator[Told]:
     for node in walk(source.tree):
         if isinstance(node, ast.Assert):
             named = isinstance(node.test, ast.Name) and node.test.id in defined
-            if truth(node.test) or named:
+            if truth(node.test) or named or _is_method(node.test):
                 yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -171,6 +211,31 @@ def always_true(source: Source) -> Iterator[Told]:
                 yield node.lineno, "swallowed", "AssertionError is made something else"
     for statement in dead(source.tree):
         yield statement.lineno, "never runs", "this line can't be reached"
+
+
+def _is_method(node: ast.expr) -> bool:
+    """Whether this names a method of what Python builds in, and doesn't call it."""
+    return isinstance(node, ast.Attribute) and node.attr in _METHODS
+
+
+def repeated(source: Source) -> Iterator[Told]:
+    """Find cases of one test that are written alike: the second proves nothing more."""
+    for node in walk(source.tree):
+        match node:
+            case ast.Call(func=function, args=[_, cases, *_]) if last(function) == "parametrize":
+                yield from _alike(cases)
+            case _:
+                pass
+
+
+def _alike(cases: ast.expr) -> Iterator[Told]:
+    if isinstance(cases, ast.BinOp) and isinstance(cases.op, ast.Mult):
+        yield cases.lineno, "repeated", f"`{ast.unparse(cases)[:60]}` tries the same cases again"
+    seen: set[str] = set()
+    for case in cases.elts if isinstance(cases, (ast.List, ast.Tuple)) else ():
+        if (spelt := ast.dump(case)) in seen:
+            yield case.lineno, "repeated", f"`{ast.unparse(case)[:60]}` is a case already"
+        seen.add(spelt)
 
 
 def weak_settings(source: Source, least: int) -> Iterator[Told]:

@@ -50,6 +50,34 @@ def last(node: ast.AST | None) -> str:
     return dotted(node).rpartition(".")[2]
 
 
+def assigned(nodes: Block) -> dict[str, ast.expr]:
+    """Map the names that a block gives to what they stand for: a value, or an import's own name."""
+    found: dict[str, ast.expr] = {}
+    for node in within(nodes):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                found |= {target.id: value for target in targets if isinstance(target, ast.Name)}
+            case (
+                ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+                | ast.NamedExpr(target=ast.Name(id=name), value=value)
+            ):
+                found[name] = value
+            case ast.alias(name=own, asname=str(name)):
+                found[name] = ast.Name(own.rpartition(".")[2], ast.Load())
+            case _:
+                pass
+    return found
+
+
+def resolved(node: ast.expr, names: Mapping[str, ast.expr]) -> ast.expr:
+    """Follow a plain name to what it stands for."""
+    seen: set[str] = set()
+    while isinstance(node, ast.Name) and node.id in names and node.id not in seen:
+        seen.add(node.id)
+        node = names[node.id]
+    return node
+
+
 def caught(kind: ast.expr | None, names: Mapping[str, ast.expr]) -> frozenset[str]:
     """Name the exceptions that an assertion is one of, among those that are caught.
 
@@ -58,10 +86,12 @@ def caught(kind: ast.expr | None, names: Mapping[str, ast.expr]) -> frozenset[st
     kind
         What stands behind `except`, or is handed to `suppress` or `raises`; None for everything.
     names
-        What is assigned to names of the module.
+        What names stand for, see `assigned`.
     """
     if kind is None:
         return frozenset({"BaseException"})
+    if isinstance(kind, ast.Starred):
+        return caught(kind.value, names)
     if isinstance(kind, (ast.Tuple, ast.List, ast.Set)):
         return frozenset[str]().union(*(caught(element, names) for element in kind.elts))
     name = last(kind)
@@ -101,6 +131,11 @@ def truth(node: ast.expr) -> bool | None:
             return _of_comparison(left, op, right)
         case ast.Call(func=ast.Name(id="bool"), args=[value], keywords=[]):
             return truth(value)
+        case ast.Call(
+            func=ast.Name(id="all"),
+            args=[ast.GeneratorExp(generators=each) | ast.ListComp(generators=each)],
+        ) if truth(each[0].iter) is False:
+            return True
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return True
         case _:

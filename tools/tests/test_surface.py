@@ -1,12 +1,17 @@
 """What a package shows is read from its sources: of a package that is written here, and of ours."""
 
 import ast
+import runpy
+import shutil
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from emel_tools.gates import api, docs
+from emel_tools.running import Job
 from emel_tools.surface import public
+from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
@@ -350,3 +355,31 @@ def test_every_fact_of_ours_can_be_read_back_and_every_signature_is_python():
             if name.kind in ("function", "call"):
                 for told in name.what.removeprefix("async ").split("; "):
                     ast.parse(textwrap.dedent(f"def f{told}: ..."))
+
+
+@pytest.mark.behaviour("GATE-118")
+def test_a_package_that_is_no_python_leaves_the_others_their_verdicts(disk):
+    root = disk.folder.parents[1]
+    other = root / "packages" / "tape"
+    shutil.copytree(disk.folder, other)
+    (other / "src/emel_disk").rename(other / "src/emel_tape")
+    edit(disk, "def spin(", "def spin((")
+    broke, whole = api.LANE.run(Job(root, ("disk", "tape"), full=False, base="", seed=0))
+    (finding,) = broke.findings
+    assert finding.where == "packages/disk/src/emel_disk/_arm.py:70"
+    assert "SyntaxError: invalid syntax" in finding.what
+    assert "nothing" not in whole.checked
+
+
+@pytest.mark.behaviour("GATE-118")
+def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(disk, monkeypatch):
+    root = disk.folder.parents[1]
+    source = disk.source / "_arm.py"
+    source.write_text("\n\nimport nonesuch\n")
+    monkeypatch.setattr(docs, "_outcome", lambda *_: runpy.run_path(str(source)))
+    (outcome,) = docs.LANE.run(Job(root, ("examples",), full=False, base="", seed=0))
+    (finding,) = outcome.findings
+    assert finding.where == "packages/disk/src/emel_disk/_arm.py:3"
+    assert "No module named 'nonesuch'" in finding.what
+    with pytest.raises(KeyError):
+        broken(root, KeyError("of the tools"))

@@ -10,6 +10,7 @@ from emel_machine import mermaid
 from emel_tools.pages import __main__ as command
 from emel_tools.pages import api, blocks, commands, console, machines, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
+from emel_tools.pages.fences import odd
 from emel_tools.pages.known import Known
 from emel_tools.pages.markdown import read
 from emel_tools.pages.numpydoc import markdown
@@ -229,6 +230,26 @@ def test_examples_open_files_and_go_on_where_those_above_them_ended(tmp_path, fi
     )
     text += "\n<!-- given: m = 9 -->\n```python\nassert n == m\n```\n"
     assert run_page(tmp_path, page(tmp_path, text), files) == ([], 2)
+
+
+@pytest.mark.behaviour("GATE-73")
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("", "in no language"), ("python3", "in python3"), (" Python", "in Python"), ("py", "in py")],
+)
+def test_a_block_of_another_language_is_found(tmp_path, language, said):
+    shown = page(tmp_path, f"# A\n\n```{language}\n1 / 0\n```\n\n```python\n1\n```\n")
+    ((where, what),) = heard(odd(tmp_path, shown))
+    assert where == "page.md:3"
+    assert said in what
+
+
+@pytest.mark.behaviour("GATE-73")
+def test_a_command_in_a_block_that_runs_none_is_found(tmp_path):
+    text = "```text\nso:\n$ emel inspect demo.gguf\n$ emel\n```\n\n```console\n$ emel\n```\n"
+    ((where, what),) = heard(odd(tmp_path, page(tmp_path, text)))
+    assert where == "page.md:3"
+    assert "isn't `console`" in what
 
 
 @pytest.mark.behaviour("GATE-73")

@@ -288,6 +288,8 @@ def test_a_docstring_that_shows_what_is_not_so_is_found(tmp_path, shown, what):
         ("[a](there.md#no-such)", "leads to a heading that docs/there.md hasn't"),
         ("[a](#no-such)", "leads to a heading that docs/page.md hasn't"),
         ("[a][b]\n\n[b]: gone.md", "the link gone.md leads to nothing"),
+        ("[a][b]", "the link [a][b] has no definition of its label"),
+        ("[a][]\n\n[b]: there.md", "the link [a][] has no definition of its label"),
         ("![a](gone.png 'title')", "the link gone.png leads to nothing"),
         ("[`a`](gone.md)", "the link gone.md leads to nothing"),
         ("[a](/gone.md)", "the link /gone.md leads to nothing"),
@@ -307,6 +309,7 @@ def test_links_that_lead_somewhere_are_left_alone(tmp_path):
     text = (
         "[a](there.md) [b](there.md#the-house-again) [c](there.md#twice-1) [d](https://x.org/y)\n"
         "[e](../docs/there.md) `[f](gone.md)` [g](mailto:a@b.c) [h](/docs/there.md) [i](#page)\n"
+        "[k][The  Label] [the label][] `x[0][1]`\n\n[the label]: there.md\n"
         "```text\n[j](gone.md)\n```\n# Page\n<!-- [k](gone.md) -->\n"
     )
     assert heard(links(tmp_path, page(tmp_path, text, "docs/page.md"))) == []

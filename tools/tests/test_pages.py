@@ -337,6 +337,7 @@ def known():
         ("`tape.py`", "there is no tape.py"),
         ("`emel.spin`", "there is no emel.spin"),
         ("`emel_io_loader.Spans.spin`", "there is no emel_io_loader.Spans.spin"),
+        ("`Route.served`", "Route has no served"),
         ("`emel_tools.tapes`", "there is no emel_tools.tapes"),
         ("`python -m emel_tools.tapes`", "there is no module emel_tools.tapes"),
     ],

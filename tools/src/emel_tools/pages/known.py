@@ -115,7 +115,8 @@ class Known:
             is_file = name.endswith((".py", ".md", ".toml", ".txt"))
             if modules is not None and not is_file and not _exists(modules, name):
                 yield f"there is no {name}", "correct the name, or leave it out"
-        for owner, member in _MEMBER.findall(text):
+        members: list[tuple[str, str]] = _MEMBER.findall(text)
+        for owner, member in members:
             if owner in self._members and member not in self._members[owner]:
                 yield f"{owner} has no {member}", "correct the name, or leave it out"
         for module in re.findall(r"python -m (emel\w*(?:\.\w+)*)", text):

@@ -25,15 +25,16 @@ def links(root: Path, page: Page) -> Iterator[Finding]:
     """Find links to files and headings that aren't there."""
     where = page.path.relative_to(root).as_posix()
     lines = [_SPAN.sub(lambda found: "." * len(found[0]), line) for line in page.prose]
-    labels = {_label(label) for line in lines for label, _ in _DEFINED.findall(line)}
-    for number, bare in enumerate(lines, 1):
-        for text, label in _LABELLED.findall(bare):
+    definitions: list[list[tuple[str, str]]] = [_DEFINED.findall(line) for line in lines]
+    labels = {_label(label) for defined in definitions for label, _ in defined}
+    for number, (bare, defined) in enumerate(zip(lines, definitions, strict=True), 1):
+        labelled: list[tuple[str, str]] = _LABELLED.findall(bare)
+        for text, label in labelled:
             if _label(label or text) not in labels:
                 what = f"the link [{text}][{label}] has no definition of its label"
                 fix = f"write [{label or text}]: and where it leads"
                 yield Finding(where, number, 0, "link", what, fix)
-        defined = [target for _, target in _DEFINED.findall(bare)]
-        for target in (*_INLINE.findall(bare), *defined):
+        for target in (*_INLINE.findall(bare), *(target for _, target in defined)):
             what = _wrong(root, page, target)
             if what:
                 fix = "correct the link, or write what it leads to"

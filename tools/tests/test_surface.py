@@ -1,7 +1,6 @@
 """What a package shows is read from its sources: of a package that is written here, and of ours."""
 
 import ast
-import runpy
 import shutil
 import textwrap
 from pathlib import Path
@@ -374,9 +373,15 @@ def test_a_package_that_is_no_python_leaves_the_others_their_verdicts(disk):
 @pytest.mark.behaviour("GATE-118")
 def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(disk, monkeypatch):
     root = disk.folder.parents[1]
-    source = disk.source / "_arm.py"
-    source.write_text("\n\nimport nonesuch\n")
-    monkeypatch.setattr(docs, "_outcome", lambda *_: runpy.run_path(str(source)))
+    (disk.source / "_arm.py").write_text("\n\nimport nonesuch\n")
+    monkeypatch.syspath_prepend(disk.source.parent)
+
+    def load(*_):
+        import emel_disk
+
+        return emel_disk
+
+    monkeypatch.setattr(docs, "_outcome", load)
     (outcome,) = docs.LANE.run(Job(root, ("examples",), full=False, base="", seed=0))
     (finding,) = outcome.findings
     assert finding.where == "packages/disk/src/emel_disk/_arm.py:3"

@@ -237,3 +237,15 @@ def test_the_lane_takes_results_over_unless_everything_was_asked_for(root, monke
     monkeypatch.setattr(kept, "check", look)
     assert list(types.outcomes(Job(root, ("low",), full, "", 0)))
     assert asked == [full]
+
+
+@pytest.mark.behaviour("GATE-104")
+def test_a_marker_of_types_that_goes_or_comes_concerns_every_file(root):
+    marker = "packages/low/src/emel_low/py.typed"
+    write(root, marker, "")
+    checked(root)
+    (root / marker).unlink()
+    assert len(checked(root)) == 6
+    write(root, marker, "")
+    assert len(checked(root)) == 6
+    assert checked(root) == set()

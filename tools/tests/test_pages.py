@@ -10,6 +10,7 @@ from emel_machine import mermaid
 from emel_tools.pages import __main__ as command
 from emel_tools.pages import api, blocks, commands, console, machines, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
+from emel_tools.pages.fences import odd
 from emel_tools.pages.known import Known
 from emel_tools.pages.markdown import read
 from emel_tools.pages.numpydoc import markdown
@@ -232,6 +233,26 @@ def test_examples_open_files_and_go_on_where_those_above_them_ended(tmp_path, fi
 
 
 @pytest.mark.behaviour("GATE-73")
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("", "in no language"), ("python3", "in python3"), (" Python", "in Python"), ("py", "in py")],
+)
+def test_a_block_of_another_language_is_found(tmp_path, language, said):
+    shown = page(tmp_path, f"# A\n\n```{language}\n1 / 0\n```\n\n```python\n1\n```\n")
+    ((where, what),) = heard(odd(tmp_path, shown))
+    assert where == "page.md:3"
+    assert said in what
+
+
+@pytest.mark.behaviour("GATE-73")
+def test_a_command_in_a_block_that_runs_none_is_found(tmp_path):
+    text = "```text\nso:\n$ emel inspect demo.gguf\n$ emel\n```\n\n```console\n$ emel\n```\n"
+    ((where, what),) = heard(odd(tmp_path, page(tmp_path, text)))
+    assert where == "page.md:3"
+    assert "isn't `console`" in what
+
+
+@pytest.mark.behaviour("GATE-73")
 def test_an_example_is_left_out_only_where_a_reason_stands_right_above(tmp_path, files):
     left_out = "<!-- not run: it waits -->\n```python\n1 / 0\n```\n"
     assert run_page(tmp_path, page(tmp_path, left_out), files) == ([], 0)
@@ -267,6 +288,8 @@ def test_a_docstring_that_shows_what_is_not_so_is_found(tmp_path, shown, what):
         ("[a](there.md#no-such)", "leads to a heading that docs/there.md hasn't"),
         ("[a](#no-such)", "leads to a heading that docs/page.md hasn't"),
         ("[a][b]\n\n[b]: gone.md", "the link gone.md leads to nothing"),
+        ("[a][b]", "the link [a][b] has no definition of its label"),
+        ("[a][]\n\n[b]: there.md", "the link [a][] has no definition of its label"),
         ("![a](gone.png 'title')", "the link gone.png leads to nothing"),
         ("[`a`](gone.md)", "the link gone.md leads to nothing"),
         ("[a](/gone.md)", "the link /gone.md leads to nothing"),
@@ -286,6 +309,7 @@ def test_links_that_lead_somewhere_are_left_alone(tmp_path):
     text = (
         "[a](there.md) [b](there.md#the-house-again) [c](there.md#twice-1) [d](https://x.org/y)\n"
         "[e](../docs/there.md) `[f](gone.md)` [g](mailto:a@b.c) [h](/docs/there.md) [i](#page)\n"
+        "[k][The  Label] [the label][] `x[0][1]`\n\n[the label]: there.md\n"
         "```text\n[j](gone.md)\n```\n# Page\n<!-- [k](gone.md) -->\n"
     )
     assert heard(links(tmp_path, page(tmp_path, text, "docs/page.md"))) == []
@@ -313,6 +337,7 @@ def known():
         ("`tape.py`", "there is no tape.py"),
         ("`emel.spin`", "there is no emel.spin"),
         ("`emel_io_loader.Spans.spin`", "there is no emel_io_loader.Spans.spin"),
+        ("`Route.served`", "Route has no served"),
         ("`emel_tools.tapes`", "there is no emel_tools.tapes"),
         ("`python -m emel_tools.tapes`", "there is no module emel_tools.tapes"),
     ],

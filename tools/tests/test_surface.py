@@ -1,12 +1,16 @@
 """What a package shows is read from its sources: of a package that is written here, and of ours."""
 
 import ast
+import shutil
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from emel_tools.gates import api, docs
+from emel_tools.running import Job
 from emel_tools.surface import public
+from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
@@ -149,7 +153,7 @@ def test_every_kind_of_public_name_is_a_fact(disk):
         "TABLES": "value = ()",
         "Spans": "is emel_io_loader.Spans",
         "spin": "(rate: int = 5400, unit: str = 'rpm') -> float",
-        "Arm": "class(_Moving)",
+        "Arm": "class",
         "Arm()": "(name: str, *sides: int, **facts: object)",
         "Arm.name": "attribute str",
         "Arm.of": "classmethod (head: Head) -> Arm",
@@ -161,7 +165,7 @@ def test_every_kind_of_public_name_is_a_fact(disk):
         "Head()": "(side: int, width: float = 0.5)",
         "Head.side": "attribute int",
         "Head.width": "attribute float = 0.5 (undocumented)",
-        "Platter": "@dataclass(frozen=True, kw_only=True) class(_Moving)",
+        "Platter": "@dataclass(frozen=True, kw_only=True) class",
         "Platter()": "(*, sides: int = 2, heads: list[Head] = field(default_factory=list))",
         "Platter.sides": "attribute int = 2 (undocumented)",
         "Platter.heads": "attribute list[Head] = field(default_factory=list) (undocumented)",
@@ -215,6 +219,12 @@ def test_the_command_of_the_face_is_read_from_its_parser():
         ("rate: int", "rate: float", "spin", "rate was int and is float"),
         ("    def move(", "    def shift(", "Arm.move", "renamed to Arm.shift?"),
         ('    """Which side."""\n', "", "Head.side", "its docstring went"),
+        (
+            "def spin(",
+            "@lru_cache(maxsize=(1))\ndef spin(",
+            "spin",
+            "before its parameters stood nothing and stands @lru_cache(maxsize=1)",
+        ),
     ],
 )
 def test_a_change_is_seen_with_what_seems_to_have_happened(disk, old, new, key, cause):
@@ -223,6 +233,37 @@ def test_a_change_is_seen_with_what_seems_to_have_happened(disk, old, new, key, 
     after = measured(disk)
     assert before.get(key) != after.get(key)
     assert causes(before, after)[key] == cause
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_a_base_that_nobody_else_sees_is_told_by_its_own_bases(disk):
+    edit(disk, "class _Moving:", "class _Moving(dict[str, int], metaclass=Meta):")
+    assert measured(disk)["Arm"] == "class(dict[str, int], metaclass=Meta)"
+    edit(disk, "class Arm(_Moving):", "class Arm(Head, _Moving):")
+    assert measured(disk)["Arm"] == "class(Head, dict[str, int], metaclass=Meta)"
+
+
+@pytest.mark.behaviour("GATE-67")
+@pytest.mark.parametrize(
+    ("old", "key", "new"),
+    [
+        ("    def move(", "Arm.move", "@cache (track: int, /, *, fast: bool = False) -> None"),
+        ("    @property\n", "Arm.track", "@cache property -> int"),
+        ("    @classmethod\n", "Arm.of", "@cache classmethod (head: Head) -> Arm"),
+    ],
+)
+def test_a_decorator_of_a_method_is_told(disk, old, key, new):
+    edit(disk, old, f"    @cache\n{old}")
+    assert measured(disk)[key] == new
+
+
+@pytest.mark.behaviour("GATE-68")
+def test_other_bases_are_not_told_as_parameters(disk):
+    before = measured(disk)
+    edit(disk, "class Head(NamedTuple):", "class Head(object):")
+    after = measured(disk)
+    assert before["Head"] != after["Head"]
+    assert "Head" not in causes(before, after)
 
 
 @pytest.mark.behaviour("GATE-68")
@@ -270,6 +311,16 @@ def test_a_docstring_that_is_missing_is_found_at_its_line(disk, old, new, what):
         ('"Spans", ', "", "Spans can be had from the front door, and __all__ doesn't list it"),
         ('"spin"]', '"spin", "spin"]', "__all__ lists spin twice"),
         ("__all__ = ", "names = ", "it has no __all__ that is a list of strings"),
+        (
+            ', "spin"]',
+            ']\n__all__ += ["spin"]',
+            "__all__ is changed after it is made, and counts as it stands in one list",
+        ),
+        (
+            "TABLES = ()",
+            "def __getattr__(name): ...\nTABLES = ()",
+            "the module has a __getattr__, which offers names that nobody can list",
+        ),
     ],
 )
 def test_a_list_that_is_untrue_is_found(disk, old, new, what):
@@ -303,3 +354,37 @@ def test_every_fact_of_ours_can_be_read_back_and_every_signature_is_python():
             if name.kind in ("function", "call"):
                 for told in name.what.removeprefix("async ").split("; "):
                     ast.parse(textwrap.dedent(f"def f{told}: ..."))
+
+
+@pytest.mark.behaviour("GATE-118")
+def test_a_package_that_is_no_python_leaves_the_others_their_verdicts(disk):
+    root = disk.folder.parents[1]
+    other = root / "packages" / "tape"
+    shutil.copytree(disk.folder, other)
+    (other / "src/emel_disk").rename(other / "src/emel_tape")
+    edit(disk, "def spin(", "def spin((")
+    broke, whole = api.LANE.run(Job(root, ("disk", "tape"), full=False, base="", seed=0))
+    (finding,) = broke.findings
+    assert finding.where == "packages/disk/src/emel_disk/_arm.py:70"
+    assert "SyntaxError: invalid syntax" in finding.what
+    assert "nothing" not in whole.checked
+
+
+@pytest.mark.behaviour("GATE-118")
+def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(disk, monkeypatch):
+    root = disk.folder.parents[1]
+    (disk.source / "_arm.py").write_text("\n\nimport nonesuch\n")
+    monkeypatch.syspath_prepend(disk.source.parent)
+
+    def load(*_):
+        import emel_disk
+
+        return emel_disk
+
+    monkeypatch.setattr(docs, "_outcome", load)
+    (outcome,) = docs.LANE.run(Job(root, ("examples",), full=False, base="", seed=0))
+    (finding,) = outcome.findings
+    assert finding.where == "packages/disk/src/emel_disk/_arm.py:3"
+    assert "No module named 'nonesuch'" in finding.what
+    with pytest.raises(KeyError):
+        broken(root, KeyError("of the tools"))

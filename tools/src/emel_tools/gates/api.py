@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
-from emel_tools.workspace import packages
+from emel_tools.workspace import Package, packages
 
 
 def _shards(root: Path) -> Sequence[Shard]:
@@ -20,6 +20,19 @@ def _reads(name: str) -> Reads:
 
 
 def _run(job: Job) -> Iterator[Outcome]:
+    from emel_tools.surface.broken import broken
+
+    for package in packages(job.root):
+        if package.name not in job.shards:
+            continue
+        try:
+            outcome = _outcome(job.root, package)
+        except Exception as error:
+            outcome = Outcome(package.name, "nothing", [broken(job.root, error)])
+        yield outcome
+
+
+def _outcome(root: Path, package: Package) -> Outcome:
     from emel_tools.snapshots import lines
     from emel_tools.surface import public
     from emel_tools.surface.causes import causes
@@ -27,23 +40,19 @@ def _run(job: Job) -> Iterator[Outcome]:
     from emel_tools.surface.modules import Modules
     from emel_tools.surface.rules import offered, undocumented
 
-    for package in packages(job.root):
-        if package.name not in job.shards:
-            continue
-        modules = Modules(package)
-        names = public(package, modules)
-        measured = facts(package, names)
-        recorded = {
-            line.key: line.value
-            for line in lines.read(lines.path_of(job.root, "api", package.name))
-        }
-        yield Outcome(
-            package.name,
-            f"{len(measured)} public facts",
-            [*offered(package, modules), *undocumented(package, names)],
-            measured,
-            causes(recorded, measured),
-        )
+    modules = Modules(package)
+    names = public(package, modules)
+    measured = facts(package, names)
+    recorded = {
+        line.key: line.value for line in lines.read(lines.path_of(root, "api", package.name))
+    }
+    return Outcome(
+        package.name,
+        f"{len(measured)} public facts",
+        [*offered(package, modules), *undocumented(package, names)],
+        measured,
+        causes(recorded, measured),
+    )
 
 
 LANE = Lane(

@@ -21,12 +21,23 @@ def _shards(root: Path) -> Sequence[Shard]:
 
 
 def _run(job: Job) -> Iterator[Outcome]:
+    from emel_tools.surface.broken import broken
+
+    for name in job.shards:
+        try:
+            outcome = _outcome(job.root, name)
+        except Exception as error:
+            outcome = Outcome(name, "nothing", [broken(job.root, error)])
+        yield outcome
+
+
+def _outcome(root: Path, name: str) -> Outcome:
+    # The packages are imported with it, which may fail.
     from emel_tools.pages.check import examples, generated, references
 
     checks = {"generated": generated, "examples": examples, "references": references}
-    for name in job.shards:
-        findings, checked = checks[name](job.root)
-        yield Outcome(name, checked, findings)
+    findings, checked = checks[name](root)
+    return Outcome(name, checked, findings)
 
 
 LANE = Lane(

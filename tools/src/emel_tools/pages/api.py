@@ -53,6 +53,7 @@ def _described(package: Package, name: Name, call: str) -> list[str]:
             return [f"## `{name.key}`", "", "```python", *code, "```", "", text]
         case "function":
             code = [f"{name.key}{told}" for told in name.what.split("; ")]
+            code = [*(f"@{each}" for each in name.decorators), *code]
             return [f"## `{name.key}`", "", "```python", *code, "```", "", text]
         case _:
             code = f"{name.key}{':' * (not name.what.startswith('='))} {name.what}"
@@ -78,5 +79,6 @@ def _member(member: Name) -> list[str]:
             code = [f"@{word}" for word in words.split()] + [
                 f"{member.key}{member.what.removeprefix(words)}"
             ]
+    code = [*(f"@{each}" for each in member.decorators), *code]
     text = markdown(member.doc) if member.doc else ""
     return [f"### `{member.key}`", "", "```python", *code, "```", "", text]

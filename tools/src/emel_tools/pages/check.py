@@ -11,6 +11,7 @@ from typing import TypeAlias
 from emel_tools.findings import Finding
 from emel_tools.pages import blocks, console, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
+from emel_tools.pages.fences import odd
 from emel_tools.pages.known import Known
 from emel_tools.pages.machines import undrawn
 from emel_tools.pages.markdown import read
@@ -52,12 +53,14 @@ def generated(root: Path) -> Checked:
 def examples(root: Path) -> Checked:
     """Run every example of the documents and the docstrings."""
     findings: list[Finding] = []
-    ran = 0
+    ran = left_out = 0
     with folder() as files:
         for path in table.hand_written(root):
-            found, n = run_page(root, read(path), files)
-            findings += found
+            page = read(path)
+            found, n = run_page(root, page, files)
+            findings += (*found, *odd(root, page))
             ran += n
+            left_out += sum(map(is_left_out, page.fences))
             if n == 0 and path.match("packages/*/README.md"):
                 what = "it shows no example"
                 fix = "show in a ```python block what the package is for"
@@ -69,7 +72,7 @@ def examples(root: Path) -> Checked:
                 found, n = run_docstrings(root, source, files)
                 findings += found
                 ran += n
-    return findings, f"{ran} examples"
+    return findings, f"{ran} examples, {left_out} not run"
 
 
 def references(root: Path) -> Checked:

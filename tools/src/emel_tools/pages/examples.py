@@ -60,7 +60,7 @@ def run_docstrings(root: Path, path: Path, folder: Path) -> tuple[list[Finding],
     where = path.relative_to(root).as_posix()
     findings: list[Finding] = []
     ran = 0
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(ast.parse(text, str(path))):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         doc = ast.get_docstring(node, clean=False)

@@ -14,12 +14,16 @@ from emel_tools.pages.sessions import sessions
 from emel_tools.running.registry import NAMES, lanes
 from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
-from emel_tools.workspace import shards
+from emel_tools.surface.names import public
+from emel_tools.workspace import packages, shards
 
 _SESSION: Final = re.compile(r"\bnox -s ([^;&|`)#]+)")
 _FILE: Final = re.compile(r"(?:[\w.*<>+-]+/)*[\w.*<>+-]+\.(?:py|toml|md|mmd|txt|ini|cfg)(?::\d+)?")
 _FOLDER: Final = re.compile(r"(?:packages|tools|docs|snapshots)(?:/[\w.*<>+-]+)*/?")
 _DOTTED: Final = re.compile(r"(?<![\w./:-])(emel(?:_\w+)?(?:\.\w+)+)")
+_MEMBER: Final = re.compile(r"(?<![\w./:-])([A-Z]\w+)\.([a-z]\w*)")
+_CLOSED: Final = re.compile(r"(?:@.* )?class(?:\((?:NamedTuple|Protocol|IntEnum|Enum)\))?")
+"""A class that has nothing public but what it defines itself."""
 _FOREIGN: Final = ("--help", "--version")
 _LATER: Final = ("CHANGELOG.md",)
 """What a release makes."""
@@ -111,10 +115,27 @@ class Known:
             is_file = name.endswith((".py", ".md", ".toml", ".txt"))
             if modules is not None and not is_file and not _exists(modules, name):
                 yield f"there is no {name}", "correct the name, or leave it out"
+        members: list[tuple[str, str]] = _MEMBER.findall(text)
+        for owner, member in members:
+            if owner in self._members and member not in self._members[owner]:
+                yield f"{owner} has no {member}", "correct the name, or leave it out"
         for module in re.findall(r"python -m (emel\w*(?:\.\w+)*)", text):
             modules = self._modules.get(module.partition(".")[0])
             if modules is None or modules.module(module) is None:
                 yield f"there is no module {module}", "correct the name"
+
+    @cached_property
+    def _members(self) -> dict[str, frozenset[str]]:
+        """What exported classes have, if none of it can be inherited from elsewhere."""
+        names = [name for package in packages(self._root) for name in public(package)]
+        found: dict[str, set[str]] = {}
+        for name in names:
+            owner, _, member = name.key.removeprefix("testing.").rpartition(".")
+            found.setdefault(owner, set()).add(member)
+        classes = [name for name in names if name.kind == "class"]
+        keys = {name.key.rpartition(".")[2] for name in classes}
+        opened = {n.key.rpartition(".")[2] for n in classes if not _CLOSED.fullmatch(n.what)}
+        return {key: frozenset(found.get(key, ())) for key in keys - opened}
 
     def _paths_of(self, text: str, page: Path) -> Iterator[tuple[str, str]]:
         words = [text] if _FILE.fullmatch(text) or _FOLDER.fullmatch(text) else text.split()

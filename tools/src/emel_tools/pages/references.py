@@ -15,7 +15,8 @@ from emel_tools.pages.markdown import Page, read
 _INLINE: Final = re.compile(
     r"\]\(\s*<?([^()\s<>]+(?:\([^()\s]*\)[^()\s]*)?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)"
 )
-_DEFINED: Final = re.compile(r"^ {0,3}\[[^\]]+\]:\s+<?(\S+?)>?(?:\s|$)")
+_DEFINED: Final = re.compile(r"^ {0,3}\[([^\]]+)\]:\s+<?(\S+?)>?(?:\s|$)")
+_LABELLED: Final = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _SPAN: Final = re.compile(r"(`+)(.+?)\1")
 _SHELLS: Final = ("", "console", "sh", "bash", "shell", "shell-session", "text")
 
@@ -23,13 +24,26 @@ _SHELLS: Final = ("", "console", "sh", "bash", "shell", "shell-session", "text")
 def links(root: Path, page: Page) -> Iterator[Finding]:
     """Find links to files and headings that aren't there."""
     where = page.path.relative_to(root).as_posix()
-    for number, line in enumerate(page.prose, 1):
-        bare = _SPAN.sub(lambda found: "." * len(found[0]), line)
-        for target in (*_INLINE.findall(bare), *_DEFINED.findall(bare)):
+    lines = [_SPAN.sub(lambda found: "." * len(found[0]), line) for line in page.prose]
+    definitions: list[list[tuple[str, str]]] = [_DEFINED.findall(line) for line in lines]
+    labels = {_label(label) for defined in definitions for label, _ in defined}
+    for number, (bare, defined) in enumerate(zip(lines, definitions, strict=True), 1):
+        labelled: list[tuple[str, str]] = _LABELLED.findall(bare)
+        for text, label in labelled:
+            if _label(label or text) not in labels:
+                what = f"the link [{text}][{label}] has no definition of its label"
+                fix = f"write [{label or text}]: and where it leads"
+                yield Finding(where, number, 0, "link", what, fix)
+        for target in (*_INLINE.findall(bare), *(target for _, target in defined)):
             what = _wrong(root, page, target)
             if what:
                 fix = "correct the link, or write what it leads to"
                 yield Finding(where, number, 0, "link", f"the link {target} {what}", fix)
+
+
+def _label(text: str) -> str:
+    """Spell a label as it is compared: case and spaces count for nothing."""
+    return " ".join(text.casefold().split())
 
 
 def _wrong(root: Path, page: Page, target: str) -> str:

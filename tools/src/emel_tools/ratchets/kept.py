@@ -17,7 +17,13 @@ from emel_tools.ratchets.tally import Place
 
 Look: TypeAlias = Callable[[Path, Path, Sequence[Path]], Checked]
 """Checks files: the repository, a folder to write to, the files."""
-_CONFIGURATION: Final = ("pyproject.toml", "tools/constraints.txt", "typings/**/*")
+_CONFIGURATION: Final = (
+    "pyproject.toml",
+    "tools/constraints.txt",
+    "typings/**/*",
+    "packages/*/src/*/py.typed",
+    "tools/src/*/py.typed",
+)
 _OWN: Final = Path(__file__).parent
 """Where it stands how files are checked, and what is kept."""
 _Said: TypeAlias = tuple[int, int, str, str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 def causes(recorded: Mapping[str, str], measured: Mapping[str, str]) -> dict[str, str]:
@@ -40,6 +41,10 @@ def _successor(
     return near[0] if near else ""
 
 
+_BEFORE: Final = re.compile(r"(?:@.* )?(?:(?:async|abstractmethod|classmethod|staticmethod) )*")
+"""What stands before the parameters of a function; of a class and a value, something else does."""
+
+
 class _Parameter(NamedTuple):
     how: str
     kind: str
@@ -48,8 +53,8 @@ class _Parameter(NamedTuple):
 
 def difference(before: str, after: str) -> str:
     """Say how two signatures differ; empty if they are none, or if nothing simple can be said."""
-    first, second = _parameters(before), _parameters(after)
-    if first is None or second is None:
+    was, now = _signature(before), _signature(after)
+    if was is None or now is None:
         if before.endswith(" (undocumented)") != after.endswith(" (undocumented)"):
             return (
                 "its docstring went"
@@ -57,6 +62,14 @@ def difference(before: str, after: str) -> str:
                 else "it has a docstring now"
             )
         return ""
+    said = _parted(_parameters(was.arguments), _parameters(now.arguments))
+    if was.words != now.words:
+        spelled = (words.strip() or "nothing" for words in (was.words, now.words))
+        said.append(f"before its parameters stood {next(spelled)} and stands {next(spelled)}")
+    return "; ".join(said) or "it answers with something else"
+
+
+def _parted(first: Mapping[str, _Parameter], second: Mapping[str, _Parameter]) -> list[str]:
     said: list[str] = []
     lost = [name for name in first if name not in second]
     come = [name for name in second if name not in first]
@@ -74,7 +87,7 @@ def difference(before: str, after: str) -> str:
         said += _changed(name, first[name], second[name])
     if not said and [*first] != [*second]:
         said.append("its parameters have another order")
-    return "; ".join(said) or "it answers with something else"
+    return said
 
 
 def _changed(name: str, was: _Parameter, now: _Parameter) -> list[str]:
@@ -89,17 +102,28 @@ def _changed(name: str, was: _Parameter, now: _Parameter) -> list[str]:
     return said
 
 
-def _parameters(signature: str) -> dict[str, _Parameter] | None:
-    start = signature.find("(")
-    if start < 0:
-        return None
-    try:
-        tree = ast.parse(f"def f{signature[start:]}: ...").body[0]
-    except SyntaxError:
-        return None
-    if not isinstance(tree, ast.FunctionDef):
-        return None
-    args = tree.args
+class _Signature(NamedTuple):
+    words: str
+    """Decorators, `async`, `classmethod`: what stands before the parameters."""
+    arguments: ast.arguments
+
+
+def _signature(text: str) -> _Signature | None:
+    """Read a function; a decorator may have parentheses too, but is no signature with the rest."""
+    for found in re.finditer(r"\(", text):
+        words = text[: found.start()]
+        if not _BEFORE.fullmatch(words):
+            continue
+        try:
+            tree = ast.parse(f"def f{text[found.start() :]}: ...").body[0]
+        except SyntaxError:
+            continue
+        if isinstance(tree, ast.FunctionDef):
+            return _Signature(words, tree.args)
+    return None
+
+
+def _parameters(args: ast.arguments) -> dict[str, _Parameter]:
     found: dict[str, _Parameter] = {}
     positional = [*args.posonlyargs, *args.args]
     defaults = [None] * (len(positional) - len(args.defaults)) + [*args.defaults]

@@ -12,6 +12,7 @@ from emel_tools.surface.signatures import (
     Function,
     after,
     annotation,
+    decorators,
     of_fields,
     of_function,
     overloads,
@@ -43,6 +44,8 @@ class Member(NamedTuple):
     doc: str | None
     module: Module
     line: int
+    decorators: tuple[str, ...] = ()
+    """Of a function, as they are written: those that `what` doesn't tell."""
 
 
 class Class:
@@ -64,12 +67,13 @@ class Class:
         self._module = module
         self.node = node
         self._exported = exported
-        self._bases: list[Class] = []
+        self._known: dict[ast.expr, Class] = {}
+        """Bases that are defined in the package, by how they are written."""
         name = _module_name(module)
         for base in node.bases:
             found = modules.find(name, base.id) if isinstance(base, ast.Name) else None
             if isinstance(found, Found) and isinstance(found.nodes[0], ast.ClassDef):
-                self._bases.append(Class(modules, found.module, found.nodes[0], exported))
+                self._known[base] = Class(modules, found.module, found.nodes[0], exported)
 
     def members(self, key: str) -> Iterator[Member]:
         """List the class itself, how it is called, and all that it shows; each name once."""
@@ -92,15 +96,27 @@ class Class:
     def lineage(self) -> list[Class]:
         """List the class and the bases that are known, in about the order of Python's own."""
         found: list[Class] = [self]
-        for base in self._bases:
+        for base in self._known.values():
             found += [each for each in base.lineage() if each.node not in [f.node for f in found]]
         return found
 
     def _heading(self) -> str:
         made = [f"@{spell(d)}" for d in self.node.decorator_list]
-        bases = [spell(base) for base in self.node.bases]
-        bases += [f"{word.arg}={spell(word.value)}" for word in self.node.keywords]
+        shown = [*self._shown()]
+        bases = [*dict.fromkeys(spell(b) for b in shown if not isinstance(b, ast.keyword))]
+        words = [b for b in shown if isinstance(b, ast.keyword)]
+        bases += dict.fromkeys(f"{word.arg}={spell(word.value)}" for word in words)
         return " ".join((*made, f"class({', '.join(bases)})" if bases else "class"))
+
+    def _shown(self) -> Iterator[ast.expr | ast.keyword]:
+        """List bases and keywords; in the place of a base that nobody else sees stand its own."""
+        for base in self.node.bases:
+            inner = self._known.get(base)
+            if inner is None or inner.node.name in self._exported:
+                yield base
+            else:
+                yield from inner._shown()
+        yield from self.node.keywords
 
     def _is(self, *bases: str) -> bool:
         return any(
@@ -121,7 +137,7 @@ class Class:
                 for node in owner.node.body:
                     if isinstance(node, Function) and node.name in ("__init__", "__new__"):
                         return of_function(node, bound=True).partition(" -> ")[0]
-            known = len(self._bases) == len(self.node.bases)
+            known = len(self._known) == len(self.node.bases)
             return "()" if known else None
         fields: dict[str, tuple[str, str]] = {}
         for owner in reversed(self.lineage()):
@@ -164,14 +180,14 @@ class Class:
                 else ""
             )
             what = f"property -> {annotation(node.returns) or 'Any'}{settable}"
-            return Member(key, "property", what, doc, self._module, node.lineno)
+            return Member(key, "property", what, doc, self._module, node.lineno, decorators(nodes))
         static = _decorated(node, "staticmethod")
         words = [
             w for w in ("staticmethod", "classmethod", "abstractmethod") if _decorated(node, w)
         ]
         told = overloads(nodes, bound=not static)
         what = " ".join((*words, told))
-        return Member(key, "method", what, doc, self._module, node.lineno)
+        return Member(key, "method", what, doc, self._module, node.lineno, decorators(nodes))
 
     def _attribute(self, key: str, name: str, node: ast.Assign | ast.AnnAssign) -> Member:
         doc = after(self.node.body, node) or self._told(name)

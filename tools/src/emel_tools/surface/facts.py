@@ -24,8 +24,8 @@ def _spell(name: Name) -> str:
     undocumented = name.kind in ("attribute", "value") and not name.doc
     mark = " (undocumented)" if undocumented else ""
     match name.kind:
-        case "function" | "method" | "call":
-            return name.what
+        case "function" | "method" | "property":
+            return " ".join((*(f"@{each}" for each in name.decorators), name.what))
         case "elsewhere":
             return f"is {name.what.rstrip('.')}"
         case "attribute" | "value":

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from emel_tools.surface.classes import Class, Kind
 from emel_tools.surface.modules import Elsewhere, Found, Module, Modules
-from emel_tools.surface.signatures import after, overloads, value
+from emel_tools.surface.signatures import after, decorators, overloads, value
 from emel_tools.workspace import Package
 
 
@@ -25,6 +25,8 @@ class Name(NamedTuple):
     file: str
     """Where it is defined, from the folder of the package."""
     line: int
+    decorators: tuple[str, ...] = ()
+    """Of a function, as they are written: those that `what` doesn't tell."""
 
 
 def public(package: Package, modules: Modules | None = None) -> list[Name]:
@@ -63,7 +65,8 @@ def _named(
         if isinstance(first, ast.ClassDef):
             made = Class(modules, found.module, first, known)
             for member in made.members(f"{prefix}{name}"):
-                yield Name(*member[:4], _where(package, member.module), member.line)
+                at = _where(package, member.module)
+                yield Name(*member[:4], at, member.line, member.decorators)
         elif isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef):
             functions = [
                 node
@@ -77,6 +80,7 @@ def _named(
                 ast.get_docstring(functions[-1]),
                 where,
                 functions[-1].lineno,
+                decorators(functions),
             )
         else:
             yield Name(

@@ -35,12 +35,20 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
     """Find an `__all__` that is missing, unsorted or untrue."""
     module = modules.module(package.module)
     where = f"packages/{package.name}/src/{package.module}/__init__.py"
+    if module is not None and "__getattr__" in {*module.definitions, *module.imports}:
+        what = "the module has a __getattr__, which offers names that nobody can list"
+        yield Finding(where, 0, 0, "all", what, "define or import every name that it offers")
     if module is None or module.exported is None:
         yield Finding(
             where, 0, 0, "all", "it has no __all__ that is a list of strings", "write one, sorted"
         )
         return
     line = module.exported.lineno
+    changed = next((n.lineno for n in module.statements if _changes_list(n)), 0)
+    if changed:
+        what = "__all__ is changed after it is made, and counts as it stands in one list"
+        yield Finding(where, changed, 0, "all", what, "write all names into the list itself")
+        return
     names = [_text(element) for element in module.exported.elts]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Finding(where, line, 0, "all", f"__all__ lists {name} twice", "list it once")
@@ -56,6 +64,17 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
     for name in sorted(_visible(module) - {*names}):
         what = f"{name} can be had from the front door, and __all__ doesn't list it"
         yield Finding(where, line, 0, "all", what, f"list {name}, or begin its name with _")
+
+
+def _changes_list(node: ast.stmt) -> bool:
+    """Whether it adds to `__all__`, or calls a method of it."""
+    match node:
+        case ast.AugAssign(target=ast.Name(id="__all__")):
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__")))):
+            return True
+        case _:
+            return False
 
 
 def _visible(module: Module) -> set[str]:

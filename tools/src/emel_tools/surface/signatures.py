@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_TOLD_OTHERWISE: Final = (
+    "abstractmethod",
+    "cached_property",
+    "classmethod",
+    "overload",
+    "property",
+    "staticmethod",
+)
 
 
 def spell(node: ast.expr | None) -> str:
@@ -28,6 +37,17 @@ def of_function(node: Function, *, bound: bool) -> str:
     """Spell the signature of a function; of a method, as it is called: without self or cls."""
     returns = f" -> {annotation(node.returns)}" if node.returns is not None else ""
     return f"({', '.join(_parameters(node.args, bound=bound))}){returns}"
+
+
+def decorators(functions: Sequence[Function]) -> tuple[str, ...]:
+    """Spell what stands above the functions of one name, but for what is told in other words."""
+    spelled = (spell(each) for node in functions for each in node.decorator_list)
+    return tuple(dict.fromkeys(each for each in spelled if not _is_told(each)))
+
+
+def _is_told(decorator: str) -> bool:
+    last = decorator.rpartition(".")[2]
+    return last in (*_TOLD_OTHERWISE, "getter", "setter", "deleter")
 
 
 def of_fields(fields: Iterable[tuple[str, str, str]], keywords: Sequence[str] = ()) -> str:

@@ -1,0 +1,31 @@
+"""Fenced blocks say what they hold, so that none stops being run because it says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from emel_tools.findings import Finding
+from emel_tools.pages.markdown import Page
+
+LANGUAGES: Final = ("console", "mermaid", "pycon", "python", "text", "toml")
+"""What a block may hold, as it is spelled: of another spelling nobody knows whether it is run."""
+
+
+def odd(root: Path, page: Page) -> Iterator[Finding]:
+    """Find blocks of another language, and commands that stand in a block that runs none."""
+    where = page.path.relative_to(root).as_posix()
+    for fence in page.fences:
+        if fence.language not in LANGUAGES:
+            what = f"the block is in {fence.language or 'no language'}, which nothing here knows"
+            fix = f"say one of {', '.join(LANGUAGES)}, as it is spelled here"
+            yield Finding(where, fence.line - 1, 0, "fence", what, fix)
+        if fence.language == "console":
+            continue
+        for number, line in enumerate(fence.text.splitlines(), fence.line):
+            if line.startswith("$ "):
+                what = "a command stands in a block that isn't `console`, so nothing runs it"
+                fix = "make the block a ```console, or leave the $ out"
+                yield Finding(where, number, 0, "fence", what, fix)
+                break

@@ -1,0 +1,26 @@
+"""A package that can't be read or imported, as a finding at the line that is to blame."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from emel_tools.findings import Finding
+
+
+def broken(root: Path, error: Exception) -> Finding:
+    """Say where in the packages an error comes from; raise it again if it comes from elsewhere."""
+    inner = [
+        (frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    if isinstance(error, SyntaxError):
+        inner.append((error.filename or "", error.lineno or 0))
+    packages = (root / "packages").resolve()
+    for file, line in reversed(inner):
+        path = Path(file).resolve()
+        if path.is_relative_to(packages):
+            where = path.relative_to(root.resolve()).as_posix()
+            text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+            what = f"it can't be read or imported: {type(error).__name__}: {text}"
+            return Finding(where, line, 0, "broken", what, "mend it, the rest waits for it")
+    raise error

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import emel
 from emel_io_loader import Spans, plan
 from emel_model_loader import dequantize
 from emel_tools.costs import checkpoints, growth, measure, watch
@@ -509,6 +510,13 @@ def test_what_is_refused_costs_nothing(site):
         checkpoints.using(
             site.gguf(1, 64), lambda checkpoint: dequantize(checkpoint, 0, np.zeros(16, np.float16))
         )()
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_tensors_of_any_type_are_as_large_as_they_are_asked_for(site, tmp_path):
+    loading.of_type("BF16", site)()
+    with emel.open(next(tmp_path.iterdir())) as model:
+        assert {model.info(name).nbytes for name in model} == {2 * MIB}
 
 
 @pytest.mark.behaviour("GATE-42")

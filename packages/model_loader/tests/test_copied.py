@@ -101,6 +101,29 @@ def test_a_released_copy_is_made_again_when_it_is_asked_for(gguf, opened):
     assert world.batches() == [2, 1]
 
 
+TYPES = {
+    "U8": 1, "I8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "I16": 2,
+    "F16": 2, "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8, "C64": 8,
+}  # fmt: skip
+
+
+@pytest.mark.behaviour("LOADER-02", "LOADER-04")
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_an_array_of_any_type_is_what_was_loaded_and_no_copy_of_it(opened, dtype, mode):
+    tensor = SafetensorsTensor(dtype=dtype, shape=(4,), data=bytes(4 * TYPES[dtype]))
+    world = opened(safetensors_bytes({"w": tensor}), mode)
+    assert world.checkpoint.load() is None
+
+    array = world.checkpoint.array(0)
+
+    assert np.shares_memory(array, world.checkpoint.array(0))
+    failure = world.checkpoint.release()
+    assert (failure.reaction, failure.tensors) == (Reaction.BUSY, ("w",))
+    del array
+    assert world.checkpoint.release() is None
+
+
 @pytest.mark.behaviour("LOADER-12")
 def test_copies_of_scalars_and_of_nothing(opened):
     tensors = {

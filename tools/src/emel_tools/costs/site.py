@@ -16,6 +16,7 @@ from emel_io_loader import Spans
 
 GAP: Final = 56 << 20
 """Bytes from one tensor to the next in files that are as large as models are: 300 make 16 GiB."""
+_ITEM_NBYTES: Final = {"F32": 4, "BF16": 2, "F8_E4M3": 1}
 _F32: Final = 0
 _U16, _U32, _I32, _STRING, _ARRAY = 2, 4, 5, 8, 9
 """GGUF's numbers of types."""
@@ -76,12 +77,14 @@ class Site:
         header = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + _pair("nested", _ARRAY, value)
         return self._write(f"nested-{count}.gguf", header, -(-len(header) // 32) * 32)
 
-    def safetensors(self, count: int, nbytes: int, *, origin: str = "", padding: int = 0) -> str:
-        """Make a safetensors file of `count` F32 tensors of `nbytes`; spaces end its header."""
-        path = f"safetensors-{count}x{nbytes}{origin}-{padding}.safetensors"
+    def safetensors(
+        self, count: int, nbytes: int, *, origin: str = "", padding: int = 0, dtype: str = "F32"
+    ) -> str:
+        """Make a safetensors file of `count` tensors of `nbytes`; spaces end its header."""
+        path = f"safetensors-{count}x{nbytes}{origin}-{padding}-{dtype}.safetensors"
         if self._has(path):
             return path
-        return self._safetensors(path, _names(0, count), nbytes, origin, padding)
+        return self._safetensors(path, _names(0, count), nbytes, origin, padding, dtype)
 
     def ones(self, path: str, nbytes: int) -> str:
         """Copy a file whose last `nbytes` are data: they are ones there; its path."""
@@ -139,13 +142,19 @@ class Site:
         return self._write(path, header, len(header) + count * step)
 
     def _safetensors(
-        self, path: str, names: Sequence[str], nbytes: int, origin: str = "", padding: int = 0
+        self,
+        path: str,
+        names: Sequence[str],
+        nbytes: int,
+        origin: str = "",
+        padding: int = 0,
+        dtype: str = "F32",
     ) -> str:
         entries: dict[str, object] = {"__metadata__": {"format": origin}} if origin else {}
         entries |= {
             name: {
-                "dtype": "F32",
-                "shape": [nbytes // 4],
+                "dtype": dtype,
+                "shape": [nbytes // _ITEM_NBYTES[dtype]],
                 "data_offsets": [i * nbytes, (i + 1) * nbytes],
             }
             for i, name in enumerate(names)

@@ -79,7 +79,18 @@ def _add_all(writer: gguf.GGUFWriter) -> None:
                 raw = rng.integers(0, 256, (*rows, 2 * nbytes), np.uint8)
                 writer.add_tensor(f"{kind.name}.{name}", raw, raw_dtype=kind)
     _add_plain(writer)
-    halves = rng.integers(0, 256, (3, 10), np.uint8)
+    _add_halves(writer)
+
+
+def _add_swapped(writer: gguf.GGUFWriter) -> None:
+    """Add what has bytes to swap, and no blocks: gguf-py says nothing of those."""
+    _add_words(writer)
+    _add_plain(writer)
+    _add_halves(writer)
+
+
+def _add_halves(writer: gguf.GGUFWriter) -> None:
+    halves = np.random.default_rng(5).integers(0, 256, (3, 10), np.uint8)
     writer.add_tensor("BF16.matrix", halves, raw_dtype=gguf.GGMLQuantizationType.BF16)
 
 
@@ -101,7 +112,7 @@ def ggufs(folder: Path) -> Iterator[Checkpoint]:
     _write_gguf(path, _add_large_ones)
     yield of_gguf("large tensors", path, [path])
     path = folder / "big.gguf"
-    _write_gguf(path, _add_plain, order=_BIG)
+    _write_gguf(path, _add_swapped, order=_BIG)
     yield of_gguf("big endian", path, [path], big=True)
     for alignment in (1, 4096):
         path = folder / f"aligned-{alignment}.gguf"
@@ -116,6 +127,8 @@ def ggufs(folder: Path) -> Iterator[Checkpoint]:
 
 def _add_large_ones(writer: gguf.GGUFWriter) -> None:
     _add_large(writer.add_tensor)
+    raw = np.random.default_rng(6).integers(0, 256, (130, 32 * 34), np.uint8)  # several steps
+    writer.add_tensor("blocks", raw, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
 
 
 def _add_large(add: Any) -> None:  # a writer's

@@ -58,6 +58,11 @@ def long_safetensors(site: Site) -> Action:
     return using(site.safetensors(4, 64, padding=4 * MIB), nothing)
 
 
+def of_type(dtype: str, site: Site) -> Action:
+    """Load tensors of a type, and look at each."""
+    return using(site.safetensors(4, 2 * MIB, dtype=dtype), load_and_release)
+
+
 def split(site: Site, items: int = 64, use: Use = every_array) -> Action:
     """Open a GGUF model in four files."""
     return using(site.split(items, 64, 4), use)
@@ -152,6 +157,11 @@ WORKLOADS: Workloads = (
     _large("load-8-mib", load_and_release, "mmap"),
     _large("load-8-mib", load_and_release, "read", owned=8 * MIB),
     _large("load-8-mib", load_and_release, "staged", owned=8 * MIB),
+    # Types that numpy itself doesn't know.
+    *(
+        Workload(f"load-8-mib-of-{dtype.lower()}", partial(of_type, dtype), 4, 1, 8 * MIB)
+        for dtype in ("BF16", "F8_E4M3")
+    ),
     _large("load-8-mib-with-its-pages", load_touched, "mmap"),
     _large("load-8-mib-into-buffers", into_buffers, "read", owned=8 * MIB),
     *(_large("digest-8-mib", digested, name) for name in _STRATEGIES),

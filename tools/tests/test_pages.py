@@ -1,12 +1,14 @@
 """The documents: generated parts are compared and written, examples run, references looked up."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from emel_io_loader import TABLES
 from emel_machine import mermaid
+from emel_tools.gates.docs import LANE
 from emel_tools.pages import __main__ as command
 from emel_tools.pages import api, blocks, commands, console, machines, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
@@ -16,6 +18,7 @@ from emel_tools.pages.markdown import read
 from emel_tools.pages.numpydoc import markdown
 from emel_tools.pages.references import links, mentions
 from emel_tools.pages.sessions import sessions
+from emel_tools.running import Job
 from emel_tools.surface import public
 from emel_tools.surface.commands import Command, Parameter
 from emel_tools.surface.commands import commands as known_commands
@@ -369,3 +372,10 @@ def test_sessions_are_read_from_the_noxfile(tmp_path):
     )
     assert sessions(tmp_path) == {"a": "Do a.", "b": "Do b \\| c."}
     assert "docs" in sessions(ROOT)
+
+
+@pytest.mark.behaviour("GATE-73")
+def test_all_examples_of_the_repository_run_and_what_is_left_out_is_counted():
+    (outcome,) = LANE.run(Job(ROOT, ("examples",), full=False, base="", seed=0))
+    assert outcome.findings == []
+    assert re.fullmatch(r"\d\d+ examples, \d not run", outcome.checked)

@@ -115,3 +115,12 @@ def test_real_models_that_are_not_there_are_a_warning_that_says_how_to_get_them(
     assert (finding.severity, outcome.checked) == ("warning", "nothing")
     assert "--real-models" in finding.fix
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.behaviour("GATE-60")
+def test_of_gguf_either_byte_order_has_bfloat16_and_blocks_are_longer_than_a_step(tmp_path):
+    made = {checkpoint.label: checkpoint for checkpoint in written.ggufs(tmp_path)}
+    swapped, large = made["big endian"], made["large tensors"]
+    assert "BF16" in {tensor.dtype for tensor in swapped.tensors}
+    assert any(tensor.dtype == "Q8_0" and tensor.nbytes > 1 << 17 for tensor in large.tensors)
+    assert run.compare(ROOT, [swapped, large], ("as numbers", "described")).findings == []

@@ -217,6 +217,18 @@ def test_the_command_of_the_face_is_read_from_its_parser():
         (', unit: str = "rpm"', "", "spin", "parameter unit is gone"),
         ("def spin(", "def spin(at: int, ", "spin", "parameter at is new, and must be given"),
         ("rate: int", "rate: float", "spin", "rate was int and is float"),
+        (
+            'rate: int = 5400, unit: str = "rpm"',
+            'unit: str = "rpm", rate: int = 5400',
+            "spin",
+            "its parameters have another order",
+        ),
+        (
+            "def spin(",
+            "@partial(kept, (1, 2))\ndef spin(",
+            "spin",
+            "before its parameters stood nothing and stands @partial(kept, (1, 2))",
+        ),
         ("    def move(", "    def shift(", "Arm.move", "renamed to Arm.shift?"),
         ('    """Which side."""\n', "", "Head.side", "its docstring went"),
         (
@@ -317,6 +329,11 @@ def test_a_docstring_that_is_missing_is_found_at_its_line(disk, old, new, what):
             "__all__ is changed after it is made, and counts as it stands in one list",
         ),
         (
+            ', "spin"]',
+            ']\n__all__.append("spin")',
+            "__all__ is changed after it is made, and counts as it stands in one list",
+        ),
+        (
             "TABLES = ()",
             "def __getattr__(name): ...\nTABLES = ()",
             "the module has a __getattr__, which offers names that nobody can list",
@@ -368,12 +385,23 @@ def test_a_package_that_is_no_python_leaves_the_others_their_verdicts(disk):
     assert finding.where == "packages/disk/src/emel_disk/_arm.py:70"
     assert "SyntaxError: invalid syntax" in finding.what
     assert "nothing" not in whole.checked
+    assert [*api.LANE.run(Job(root, ("tape",), full=False, base="", seed=0))] == [whole]
 
 
 @pytest.mark.behaviour("GATE-118")
-def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(disk, monkeypatch):
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("import nonesuch", "ModuleNotFoundError: No module named 'nonesuch'"),
+        ("import json; json.loads('{')", "JSONDecodeError: Expecting property name"),
+    ],
+    ids=["here", "further in"],
+)
+def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(
+    disk, monkeypatch, code, what
+):
     root = disk.folder.parents[1]
-    (disk.source / "_arm.py").write_text("\n\nimport nonesuch\n")
+    (disk.source / "_arm.py").write_text(f"\n\n{code}\n")
     monkeypatch.syspath_prepend(disk.source.parent)
 
     def load(*_):
@@ -385,6 +413,6 @@ def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(d
     (outcome,) = docs.LANE.run(Job(root, ("examples",), full=False, base="", seed=0))
     (finding,) = outcome.findings
     assert finding.where == "packages/disk/src/emel_disk/_arm.py:3"
-    assert "No module named 'nonesuch'" in finding.what
+    assert what in finding.what
     with pytest.raises(KeyError):
         broken(root, KeyError("of the tools"))

@@ -67,6 +67,8 @@ SWALLOWED = {
     "a crash that is printed": "try:\n    f()\nexcept Exception as e:\n    print(e)\nassert g()",
     "a crash that is passed over": "for a in g():\n    try:\n        f(a)\n"
     "    except BaseException:\n        continue\n    assert a",
+    "kept in a name that says its type": "quiet: object = suppress(AssertionError)\n"
+    "with quiet:\n    assert f()",
     "left by return": "try:\n    assert f()\nfinally:\n    return",
     "left by break": "while True:\n    try:\n        assert f()\n    finally:\n        break",
     "pushed": "with ExitStack() as stack:\n    stack.push(lambda *_: True)\n    assert f()",
@@ -94,6 +96,7 @@ def test_a_test_that_catches_its_own_assertion_is_found(read, body):
 
 
 INNOCENT = {
+    "what isn't made here": "with f.lock:\n    assert f()",
     "another exception": "try:\n    f()\nexcept ValueError:\n    pass\nassert f()",
     "raised again": "try:\n    assert f()\nexcept AssertionError:\n    g()\n    raise",
     "another assertion": "try:\n    f()\nexcept Exception as error:\n    assert error.args == ()",

@@ -115,11 +115,11 @@ def _signature(text: str) -> _Signature | None:
         if not _BEFORE.fullmatch(words):
             continue
         try:
-            tree = ast.parse(f"def f{text[found.start() :]}: ...").body[0]
+            tree = ast.parse(f"def f{text[found.start() :]}: ...")
         except SyntaxError:
             continue
-        if isinstance(tree, ast.FunctionDef):
-            return _Signature(words, tree.args)
+        own = next(node for node in ast.walk(tree) if isinstance(node, ast.arguments))
+        return _Signature(words, own)
     return None
 
 

@@ -63,6 +63,7 @@ GGUF_INVALID = [
     ("invalid-utf8", 32, gguf_bytes(tensors=[GGUFTensor(name=b"\xc3(")])),
     ("duplicate-metadata-key", 41, gguf_bytes([("k", 4, 0), ("k", 4, 1)])),
     ("duplicate-tensor-name", 58, tensor(name="ok")),
+    ("duplicate-tensor-name", 61, gguf_bytes(tensors=[GGUFTensor(name="wörd")] * 2)),
     ("too-many-dimensions", 69, tensor(dims=(1,) * 5)),
     ("too-many-dimensions", 69, tensor(ndim=2**32 - 1)),
     ("dimensions-overflow", 58, tensor(dims=(2**63,))),

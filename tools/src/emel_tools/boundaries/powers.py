@@ -46,8 +46,7 @@ _ENTRIES: Final = {
         threading _thread concurrent asyncio multiprocessing.pool multiprocessing.dummy
         _threading_local  sched trio anyio greenlet gevent signal.set_wakeup_fd
         signal.pthread_kill signal.setitimer signal.alarm dummy_threading _dummy_thread
-        faulthandler.dump_traceback_later rich.live rich.progress.Progress rich.progress.track
-        rich.status rich.console.Console.status
+        faulthandler.dump_traceback_later
     """,
     "processes": """
         subprocess _posixsubprocess multiprocessing _multiprocessing pty popen2 os.system os.popen

@@ -174,51 +174,17 @@ def test_what_progress_raises_ends_the_batch_and_nobody_writes_any_more(
 
 
 @pytest.mark.behaviour("READ-05")
-def test_an_interrupt_while_it_waits_still_waits_for_the_others(make, batch, small, workers):
-    """The other thread hangs in a read; the interrupt comes into the waiting caller.
-
-    It is raised where the caller waits, and not sent as a signal: that may arrive anywhere before,
-    and at the start of a function it puts coverage out of step with the callers (Python 3.11).
-    """
-    path, main = make(), threading.current_thread()
-    hanging, interrupted = threading.Event(), threading.Event()
-
-    def start_thread(thread):
-        wait = thread.join
-
-        def join():
-            if not interrupted.is_set():
-                interrupted.set()
-                raise KeyboardInterrupt
-            wait()
-
-        thread.join = join
-        thread.start()
-
-    def preadv(descriptor, buffers, offset):
-        if threading.current_thread() is main:
-            assert hanging.wait(30)
-        else:
-            hanging.set()
-            assert interrupted.wait(30)
-        return real(descriptor, buffers, offset)
-
-    real = CountingPort().port.preadv
-    counting = CountingPort(preadv=preadv, start_thread=start_thread)
-    strategy = ReadStrategy(port=counting.port, _limits=small)
-    with pytest.raises(KeyboardInterrupt):
-        strategy.load(*batch((path, 0, 100_000)), threads=2)
-    assert workers() == []
-    assert counting.holds_nothing
-
-
-@pytest.mark.behaviour("READ-05")
 @pytest.mark.parametrize("broken_off", [False, True])
 def test_an_interrupt_of_the_waiting_itself_is_passed_on_when_nobody_works_any_more(
     make, batch, small, workers, broken_off
 ):
-    """It comes as the caller joins the other thread, which hangs in a read."""
-    main, waited = threading.current_thread(), threading.Event()
+    """It comes as the caller joins the other thread, which hangs in a read.
+
+    It is raised there, and not sent as a signal: that may arrive anywhere before, and at the start
+    of a function it puts coverage out of step with the callers (Python 3.11).
+    """
+    main = threading.current_thread()
+    hanging, waited = threading.Event(), threading.Event()
 
     def start_thread(thread):
         join = thread.join
@@ -233,7 +199,11 @@ def test_an_interrupt_of_the_waiting_itself_is_passed_on_when_nobody_works_any_m
         thread.start()
 
     def preadv(descriptor, buffers, offset):
-        assert threading.current_thread() is main or waited.wait(30)
+        if threading.current_thread() is main:
+            assert hanging.wait(30)
+        else:
+            hanging.set()
+            assert waited.wait(30)
         return real(descriptor, buffers, offset)
 
     def progress(nbytes):

@@ -503,6 +503,13 @@ def test_whatever_is_done_with_a_checkpoint_leaves_nothing_and_can_be_done_again
 
 
 @pytest.mark.behaviour("GATE-43")
+def test_a_checkpoint_is_closed_once_it_was_used(site):
+    used = []
+    checkpoints.using(site.gguf(1, 64), used.append)()
+    assert [checkpoint.closed for checkpoint in used] == [True]
+
+
+@pytest.mark.behaviour("GATE-43")
 def test_what_is_refused_costs_nothing(site):
     with pytest.raises(RefusedError, match="no-such-file"):
         checkpoints.opened("no-such-file")

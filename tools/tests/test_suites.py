@@ -439,12 +439,22 @@ def test_a_process_that_is_ended_says_where_it_was(
     running.parent.mkdir()
     words = [sys.executable, "-X", "faulthandler", "-c", code]
     monkeypatch.setattr(command, "words", lambda *_, **__: words)
-    ran = command.run(repo, part, 7, repo, 3.0 if too_long else 60.0)
+    seconds = 3.0 if too_long else 60.0
+    ran = command.run(repo, part, 7, repo, seconds, traced=False, full=True)
     assert (ran.too_long, ran.running) == (too_long, "a::b")
     assert 'File "<string>", line 3' in capfd.readouterr().err
     (found,) = verdict.findings(repo, part, ran, 7)
     assert (found.file, found.rule) == ("a", rule)
     assert how in found.what
+
+
+@pytest.mark.behaviour("GATE-20")
+def test_only_a_changed_scope_cuts_short_what_is_tried_thousands_of_times(monkeypatch):
+    monkeypatch.setenv("EMEL_CYCLES", "3")
+    changed, full = (command.environment(2**32 + 5, full=full) for full in (False, True))
+    assert 1000 < int(changed.pop("EMEL_CYCLES")) < 10_000
+    assert changed == full
+    assert full["PYTHONHASHSEED"] == "5"
 
 
 @pytest.mark.behaviour("GATE-22", "GATE-25")

@@ -312,10 +312,12 @@ def test_loading_again_into_the_same_buffers_allocates_nothing(checkpoints, stra
         for _ in range(3):
             model.load(into=into)
         # The interpreter's own tables grow now and then, by more than a tensor; what a load takes
-        # is what every one takes.
-        seen = [_taken(lambda: model.load(into=into)) for _ in range(3)]
-        left, peak = min(left for left, _ in seen), min(peak for _, peak in seen)
-        assert sum(map(len, contents.values())) > 3 << 20
+        # is what every one takes, so the least of three is held to the bounds, or of fewer.
+        left = peak = sum(map(len, contents.values()))
+        assert peak > 3 << 20
+        for _ in range(3):
+            if peak >= 200 << 10 or left >= 64 << 10:
+                left, peak = map(min, (left, peak), _taken(lambda: model.load(into=into)))
         assert peak < 200 << 10
         assert left < 64 << 10
         assert model["big"].tobytes() == contents["big"]

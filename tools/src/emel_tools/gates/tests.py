@@ -58,7 +58,7 @@ def _suite(job: Job, part: Part) -> Outcome:
 
     seconds = _SECONDS.get(part.package.name, 200.0)
     traced = not job.beside or f"coverage/{part.package.name}" in job.beside
-    ran = command.run(job.root, part, job.seed, job.folder, seconds, traced=traced)
+    ran = command.run(job.root, part, job.seed, job.folder, seconds, traced=traced, full=job.full)
     found = list(verdict.findings(job.root, part, ran, job.seed))
     if ran.record is None:
         return Outcome(part.name, f"nothing to its end, seed {job.seed}", found)

@@ -49,6 +49,11 @@ def collected(root: Path) -> set[str]:
     words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     words += ["-p", "no:randomly", "-p", "no:xdist", "--color=no"]
     answer = subprocess.run(
-        words, cwd=root, env=command.environment(0), check=False, capture_output=True, text=True
+        words,
+        cwd=root,
+        env=command.environment(0, full=True),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     return {line for line in answer.stdout.splitlines() if "::" in line}

@@ -17,6 +17,8 @@ _WITNESS: Final = "emel_tools.boundaries.witness.plugin"
 _PLUGIN: Final = "emel_tools.suites.plugin"
 _GRACE: Final = 10.0
 """Seconds that a process has to say where it is before it is ended."""
+_CYCLES: Final = 2_500
+"""So often a model is opened and closed in a changed scope, to see that memory stays flat."""
 
 
 class Ran(NamedTuple):
@@ -52,7 +54,7 @@ def words(root: Path, part: Part, seed: int, folder: Path, *, traced: bool) -> l
 
 
 def run(
-    root: Path, part: Part, seed: int, folder: Path, seconds: float, *, traced: bool = True
+    root: Path, part: Part, seed: int, folder: Path, seconds: float, *, traced: bool, full: bool
 ) -> Ran:
     """Run it, for no longer than some seconds; pytest prints where this process does."""
     path = part.record(folder)
@@ -64,7 +66,7 @@ def run(
     process = subprocess.Popen(
         words(root, part, seed, folder, traced=traced),
         cwd=root,
-        env=environment(seed),
+        env=environment(seed, full=full),
         stdin=subprocess.DEVNULL,
     )
     try:
@@ -83,11 +85,12 @@ def run(
     return Ran(found, process.returncode, too_long, begun[-1] if begun else "")
 
 
-def environment(seed: int) -> dict[str, str]:
-    """Say what a run is told: hashes follow from the seed, and nothing else is set."""
-    ours = ("PYTEST_", "COVERAGE_", "HYPOTHESIS_")
+def environment(seed: int, *, full: bool) -> dict[str, str]:
+    """Say what a run is told: hashes follow from the seed, and what a changed scope cuts short."""
+    ours = ("PYTEST_", "COVERAGE_", "HYPOTHESIS_", "EMEL_CYCLES")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONHASHSEED": str(seed % 2**32)}
+    fewer = {} if full else {"EMEL_CYCLES": str(_CYCLES)}
+    return {**kept, **fewer, "PYTHONHASHSEED": str(seed % 2**32)}
 
 
 def again(node_id: str, seed: int) -> str:

@@ -238,6 +238,24 @@ def test_the_house_has_a_room_a_package_an_arrow_an_import_and_marks_what_is_red
     assert "no table of layers" in picture(None, RUN)
 
 
+@pytest.mark.behaviour("GATE-91")
+def test_a_package_that_is_no_python_costs_the_house_its_arrows_and_nothing_else(
+    tmp_path, monkeypatch
+):
+    source = tmp_path / "packages" / "torn" / "src"
+    (source / "emel_torn").mkdir(parents=True)
+    (source / "emel_torn" / "__init__.py").write_text("def torn(:\n")
+    table = "[importlinter]\nrooms = emel_torn\n"
+    table += "[importlinter:contract:house]\ntype = layers\nlayers = rooms\n"
+    (tmp_path / ".importlinter").write_text(table)
+    monkeypatch.syspath_prepend(str(source))
+    house = house_of(tmp_path)
+    assert house.arrows == ()
+    text = "".join(Page(picture(house, RUN)).texts)
+    assert "emel_torn" in text
+    assert "The imports can't be read: Syntax error in" in text
+
+
 def git(root, *words):
     who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
     subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)

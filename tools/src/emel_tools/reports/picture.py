@@ -25,18 +25,25 @@ class House(NamedTuple):
     """The packages of each layer, as they are imported, from the top down."""
     arrows: tuple[tuple[str, str], ...]
     """Who imports whom, sorted."""
+    trouble: str = ""
+    """Why nobody knows who imports whom."""
 
 
 def house_of(root: Path) -> House | None:
     """Read layers from `.importlinter` and arrows from the sources; None without a table."""
-    from emel_tools.boundaries import page, table  # noqa: PLC0415  grimp, which only this needs
+    from grimp.exceptions import GrimpException  # noqa: PLC0415  only this needs grimp
+
+    from emel_tools.boundaries import page, table  # noqa: PLC0415
 
     try:
         layers = table.read(root).layers
     except OSError:
         return None
     roots = [package.module for package in packages(root) if (package.source).is_dir()]
-    return House(layers, tuple(sorted(page.house(roots))))
+    try:
+        return House(layers, tuple(sorted(page.house(roots))))
+    except GrimpException as error:  # which a lane has found, too: the page has to show that
+        return House(layers, (), str(error))
 
 
 def picture(house: House | None, run: Run) -> Markup:
@@ -70,6 +77,8 @@ def picture(house: House | None, run: Run) -> Markup:
         for name in places
     ]
     words = tag("details", tag("summary", "The imports in words"), tag("ul", *told))
+    if house.trouble:
+        words = tag("p", f"The imports can't be read: {house.trouble}", class_="quiet")
     region = tag("div", svg, class_="wide", tabindex="0", role="region", aria_label="The house")
     return joined((region, words))
 

@@ -16,6 +16,7 @@ import pytest
 
 import emel
 from emel_io_loader import Spans, plan
+from emel_model_format import parse
 from emel_model_loader import dequantize
 from emel_tools.costs import checkpoints, growth, measure, watch
 from emel_tools.costs import steps as steps_room
@@ -524,6 +525,13 @@ def test_tensors_of_any_type_are_as_large_as_they_are_asked_for(site, tmp_path):
     loading.of_type("BF16", site)()
     with emel.open(next(tmp_path.iterdir())) as model:
         assert {model.info(name).nbytes for name in model} == {2 * MIB}
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_a_header_of_keys_or_of_arrays_has_as_many_as_it_is_asked_for(site):
+    assert len(parsing.keys(site, 7)()) == 7
+    nested = site.bytes_of(site.nested(5))
+    assert len(parse(nested.data, nested.nbytes).metadata["nested"]) == 5
 
 
 @pytest.mark.behaviour("GATE-42")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emel_tools.determinism import samples, saying, variants
+from emel_tools.determinism.disorder import age
 from emel_tools.gates.determinism import LANE
 from emel_tools.running import Job
 
@@ -91,6 +92,20 @@ def test_listings_come_in_another_order_and_are_the_same(tmp_path, monkeypatch):
     assert found != before
     assert sorted(found) == before
     assert [place for place, _, _ in os.walk(tmp_path)] == [str(tmp_path)]
+
+
+@pytest.mark.behaviour("GATE-63")
+def test_files_are_as_old_as_the_order_says(tmp_path):
+    (tmp_path / "deep").mkdir()
+    paths = [tmp_path / name for name in ("a", "b", "c", "d", "deep/e")]
+    ages = []
+    for order in (1, 2, 1):
+        for path in paths:
+            path.write_bytes(b"")
+        age(tmp_path, order)
+        ages.append([path.stat().st_mtime_ns for path in paths])
+    assert len({*ages[0]}) == len(paths)
+    assert ages[0] == ages[2] != ages[1]
 
 
 @pytest.mark.behaviour("GATE-63")

@@ -69,7 +69,7 @@ class TestMean:
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 9))
+@given(st.integers(0, 99))
 def test_one(number):
     assert total([number]) == number
 """
@@ -102,9 +102,9 @@ def test_each():
     assert total([1]) == 1
 
 
-@given(st.integers(0, 9))
+@given(st.integers(0, 99))
 def test_property(number):
-    if number > 9:
+    if number > 99:
         assert number == 1
     assert total([number]) == number
 """
@@ -385,6 +385,48 @@ def test_a_red_suite_says_what_failed_and_how_to_run_it_again(repo):
     assert judged.findings == ()
     assert judged.measured is None
     assert judged.checked == "nothing: its tests are red"
+
+
+FEW = """\
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(st.sampled_from(range(19)))
+def test_few(number):
+    assert number < 19
+
+
+@given(st.sampled_from(range(20)))
+def test_enough(number):
+    assert number < 20
+"""
+
+
+@pytest.mark.behaviour("GATE-27")
+def test_a_property_that_draws_hardly_anything_is_found(repo):
+    write(repo, PATH, FEW)
+    tried = "is a property, and was tried on no more than 19 examples"
+    assert told(outcome(repo, "disk")) == [("weak", f"{PATH}:5", f"{PATH}::test_few {tried}")]
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    ("said", "tried"),
+    [
+        ("", None),
+        ("a:\n - 12 passing, 0 failing\n - 7 passing, 3 failing", 19),
+        ("a:\n - 12 passing, 0 failing\n - 8 passing, 0 failing", None),
+        ("a:\n - nothing was drawn", 0),
+    ],
+)
+def test_examples_of_all_phases_count(said, tried):
+    observer = plugin.Observer(SimpleNamespace(rootpath=Path(PATH).parent), None)
+    item = SimpleNamespace(nodeid="a::b", path=Path(PATH), reportinfo=lambda: ("", 4, ""))
+    item.hypothesis_statistics = said
+    plugin._see_how_often(observer, item)
+    seen = [(trouble.kind, trouble.line, trouble.what) for trouble in observer.troubles]
+    assert seen == ([] if tried is None else [("weak", 5, f"no more than {tried} examples")])
 
 
 @pytest.mark.behaviour("GATE-21")

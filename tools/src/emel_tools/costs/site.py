@@ -74,8 +74,17 @@ class Site:
         """Make a GGUF file without tensors; `nested` is an array of `count` arrays of a number."""
         one = struct.pack("<IQi", _I32, 1, 7)
         value = struct.pack("<IQ", _ARRAY, count) + one * count
-        header = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + _pair("nested", _ARRAY, value)
-        return self._write(f"nested-{count}.gguf", header, -(-len(header) // 32) * 32)
+        return self._pairs(f"nested-{count}.gguf", [_pair("nested", _ARRAY, value)])
+
+    def keyed(self, count: int) -> str:
+        """Make a GGUF file without tensors, with so many keys: numbers, strings and arrays."""
+        values = (
+            (_U32, struct.pack("<I", 7)),
+            (_STRING, _text("llama")),
+            (_ARRAY, struct.pack("<IQi", _I32, 1, 7)),
+        )
+        pairs = [_pair(f"key.{i}", *values[i % 3]) for i in range(count)]
+        return self._pairs(f"keyed-{count}.gguf", pairs)
 
     def safetensors(
         self, count: int, nbytes: int, *, origin: str = "", padding: int = 0, dtype: str = "F32"
@@ -106,6 +115,10 @@ class Site:
         index = json.dumps({"metadata": {}, "weight_map": weights}).encode()
         self._write(f"{folder}/model.safetensors.index.json", index, len(index))
         return folder
+
+    def _pairs(self, path: str, pairs: Sequence[bytes]) -> str:
+        header = b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs)
+        return self._write(path, header, -(-len(header) // 32) * 32)
 
     def _gguf(
         self,

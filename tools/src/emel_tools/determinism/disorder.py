@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
+
+_LONG_AGO: Final = 1_000_000_000
+"""Seconds since 1970."""
 
 
 class _Entries:
@@ -47,6 +51,14 @@ def shuffle_listings(order: int) -> None:
         return _Entries(found)
 
     os.listdir, os.scandir = names, entries  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def age(folder: Path, order: int) -> None:
+    """Let files have been written in another order than their names have."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    Random(order).shuffle(files)
+    for second, path in enumerate(files, _LONG_AGO):
+        os.utime(path, (second, second))
 
 
 def delay_reads(order: int) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import emel
 from emel_tools.determinism import samples
 from emel_tools.determinism.alone import calls, owners, plans, strategies
-from emel_tools.determinism.disorder import delay_reads, shuffle_listings
+from emel_tools.determinism.disorder import age, delay_reads, shuffle_listings
 from emel_tools.determinism.scribe import Scribe
 
 _STRATEGIES: Final = ("mmap", "read", "staged", "auto")
@@ -57,6 +57,11 @@ def _model(scribe: Scribe, label: str, path: Path, strategy: str) -> None:
         buffer = np.zeros(model.buffer_nbytes(), np.uint8)
         model.load(into=buffer, threads=scribe.threads)
         scribe.say(f"{key}: one buffer", hash_of(buffer.tobytes()))
+        model.release()
+        some = samples.NAMES[17:2:-2]
+        buffer = np.zeros(model.buffer_nbytes(some), np.uint8)
+        model.load(some, into=buffer, threads=scribe.threads)
+        scribe.say(f"{key}: some in one buffer", hash_of(buffer.tobytes()))
         model.release()
         for name in samples.NAMES[:4]:
             part = model.part(name)
@@ -124,6 +129,7 @@ def main() -> None:
     folder, threads, order = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     scribe = Scribe(folder, threads or None)
     samples.write(folder)
+    age(folder, order)
     if order:
         shuffle_listings(order)
         delay_reads(order)

@@ -65,6 +65,7 @@ AGREED: Final = (
     "metadata",
     "names",
     "one buffer",
+    "some in one buffer",
     "streamed, in any order",
 )
 """What is the same through every strategy."""

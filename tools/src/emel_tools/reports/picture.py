@@ -31,9 +31,7 @@ class House(NamedTuple):
 
 def house_of(root: Path) -> House | None:
     """Read layers from `.importlinter` and arrows from the sources; None without a table."""
-    from grimp.exceptions import GrimpException  # noqa: PLC0415  only this needs grimp
-
-    from emel_tools.boundaries import page, table  # noqa: PLC0415
+    from emel_tools.boundaries import page, table  # noqa: PLC0415  grimp, which only this needs
 
     try:
         layers = table.read(root).layers
@@ -42,7 +40,7 @@ def house_of(root: Path) -> House | None:
     roots = [package.module for package in packages(root) if (package.source).is_dir()]
     try:
         return House(layers, tuple(sorted(page.house(roots))))
-    except GrimpException as error:  # which a lane has found, too: the page has to show that
+    except page.UNREADABLE as error:  # which a lane has found, too: the page has to show that
         return House(layers, (), str(error))
 
 

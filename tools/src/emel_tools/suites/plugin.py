@@ -20,7 +20,7 @@ from hypothesis.internal.conjecture import providers
 from emel_tools.scope import observed
 from emel_tools.suites import asserted, record, tracing
 from emel_tools.suites.parts import is_collected, number_of
-from emel_tools.suites.record import Case, Record, Trouble
+from emel_tools.suites.record import LEAST, Case, Record, Trouble
 
 _LINES: Final = 6
 """How many lines of what pytest says of a failure are kept."""
@@ -157,7 +157,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         for failure in asserted.failures():
             path = observer.relative(Path(failure.file))
             observer.see("swallowed", item.nodeid, path, failure.line, failure.what)
+        _see_how_often(observer, item)
     return result
+
+
+def _see_how_often(observer: Observer, item: pytest.Item) -> None:
+    """Remember a property that was hardly tried: Hypothesis tells on how many examples it was."""
+    said = str(getattr(item, "hypothesis_statistics", ""))
+    tried = sum(map(int, re.findall(r"(\d+) passing", said)))
+    if said and tried < LEAST:
+        path, line = observer.relative(item.path), item.reportinfo()[1] or 0
+        observer.see("weak", item.nodeid, path, line + 1, f"no more than {tried} examples")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-Kind: TypeAlias = Literal["failed", "error", "skipped", "xfailed", "uncollectable", "swallowed"]
+Kind: TypeAlias = Literal[
+    "failed", "error", "skipped", "xfailed", "uncollectable", "swallowed", "weak"
+]
+
+LEAST: Final = 20
+"""Examples that a property is tried on, at least."""
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Final
 from emel_tools.findings import Finding
 from emel_tools.suites.command import Ran, again
 from emel_tools.suites.parts import Part
-from emel_tools.suites.record import Record, Trouble
+from emel_tools.suites.record import LEAST, Record, Trouble
 from emel_tools.suites.skips import ALLOWED, Skip
 
 _FIXES: Final[Mapping[str, str]] = {
@@ -20,6 +20,7 @@ _FIXES: Final[Mapping[str, str]] = {
     "xfailed": "mend what it waits for, or delete it: a promise that isn't kept is no test",
     "swallowed": "let the assertion reach pytest; a check that has to fail is called under"
     " pytest.raises(AssertionError)",
+    "weak": f"let it draw {LEAST} examples or more; of fewer, make each a case of its own",
     "uncollectable": "mend the file: none of its tests has run",
 }
 
@@ -61,6 +62,9 @@ def _troubles(record: Record, seed: int) -> Iterator[Finding]:
             case "swallowed":
                 what = f"{name} passes although an assertion failed here: {each.what}"
                 fix = _FIXES["swallowed"]
+            case "weak":
+                what = f"{name} is a property, and was tried on {each.what}"
+                fix = _FIXES["weak"]
             case _:
                 if each.kind == "skipped" and is_allowed(each, ALLOWED):
                     continue

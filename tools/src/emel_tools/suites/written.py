@@ -13,19 +13,17 @@ from emel_tools.suites import swallowed
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
 from emel_tools.suites.parts import Part, number_of
-from emel_tools.suites.record import Record
+from emel_tools.suites.record import LEAST, Record
 from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Function, last, walk
 from emel_tools.workspace import shards
 
-_LEAST: Final = 20
-"""Examples that a property is tried on, at least."""
 _FIXES: Final = {
     "swallowed": "let the assertion reach pytest; a check that has to fail is called under"
     " pytest.raises(AssertionError)",
     "always true": "assert what would be false if the promise were broken",
     "never runs": "remove it, or let it be reached",
-    "weak": f"let it draw {_LEAST} examples or more",
+    "weak": f"let it draw {LEAST} examples or more",
     "repeated": "give each case values of its own",
     "no check": "assert what it promises",
     "uncollected": "give it a name, and a place, where pytest collects it",
@@ -86,7 +84,7 @@ def _findings(source: Source, checks: Checks) -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Told]], ...] = (
         lambda: swallowed.swallowing(source, checks),
         lambda: swallowed.always_true(source),
-        lambda: swallowed.weak_settings(source, _LEAST),
+        lambda: swallowed.weak_settings(source, LEAST),
         lambda: swallowed.repeated(source),
         lambda: _unchecking(source, checks),
         lambda: _hidden(source),

@@ -46,6 +46,12 @@ def vocabulary(site: Site, items: int = 64) -> Action:
     return _parsed(site, site.gguf(4, 64, tokens=items))
 
 
+def keys(site: Site, items: int) -> Action:
+    """Parse a GGUF header with many keys, and look at each."""
+    data = site.bytes_of(site.keyed(items))
+    return lambda: dict(_header(data).metadata)
+
+
 def safetensors(site: Site, items: int = 64) -> Action:
     """Parse a safetensors header."""
     return _parsed(site, site.safetensors(items, 64))
@@ -150,6 +156,7 @@ WORKLOADS: Workloads = (
     ),
     Scaled("parse-gguf-tensors", gguf),
     Scaled("parse-gguf-tokens", vocabulary),
+    Scaled("parse-gguf-keys", keys),
     Scaled("parse-safetensors-tensors", safetensors),
     Scaled("parse-safetensors-tensors-of-torch", safetensors_of_torch),
     Scaled("look-at-gguf-tokens", tokens),

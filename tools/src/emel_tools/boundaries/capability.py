@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from importlinter import fields
 
@@ -28,7 +28,8 @@ class Capability(Checked):
         capability = self.text("capability")
 
         def needing(tree: Tree, subject: Subject) -> Iterator[Use]:
-            return first_of_each(tree.uses(subject), capability)
+            powerful = tree.remember(subject, "powerful", lambda: _powerful(tree.uses(subject)))
+            return first_of_each(powerful, capability)
 
         for subject, needed in tree.gather(("capability", capability), needing).values():
             if not owners.include(subject):
@@ -44,6 +45,11 @@ class Capability(Checked):
     def _finding(self, subject: Subject, use: Use, capability: str, owners: Owners) -> Finding:
         what = f"{subject.name} {DOES[capability]}: {spelled(use.target)}"
         return self.finding(subject, use, what, owners.beside(subject))
+
+
+def _powerful(found: Iterable[Use]) -> tuple[Use, ...]:
+    """Leave out, once for all capabilities, what gives none of them: nearly all."""
+    return tuple(use for use in found if powers_of(use.target))
 
 
 def first_of_each(found: tuple[Use, ...], capability: str) -> Iterator[Use]:

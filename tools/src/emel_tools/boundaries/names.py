@@ -11,7 +11,7 @@ from emel_tools.boundaries.annotations import annotated
 from emel_tools.boundaries.powers import CATALOGUE, powers_of
 from emel_tools.boundaries.received import Received, received
 from emel_tools.boundaries.scopes import Binding, Scope, Scopes
-from emel_tools.boundaries.syntax import walk
+from emel_tools.boundaries.syntax import Nodes
 from emel_tools.boundaries.values import (
     PATHS,
     UNKNOWN,
@@ -52,6 +52,8 @@ class Names:
     ----------
     tree
         The file.
+    nodes
+        What it consists of.
     module
         Its dotted name.
     package
@@ -60,10 +62,12 @@ class Names:
         The other files.
     """
 
-    def __init__(self, tree: ast.Module, module: str, package: str, world: World) -> None:
+    def __init__(
+        self, tree: ast.Module, nodes: Nodes, module: str, package: str, world: World
+    ) -> None:
         self.module = module
         self.world = world
-        self.scopes = Scopes(tree, tuple(package.split(".")))
+        self.scopes = Scopes(tree, nodes, tuple(package.split(".")))
         self.received: dict[ast.AST, list[Received]] = {}
         self._values: dict[ast.AST, Value] = {}
         self._looked_up: dict[tuple[int, str], Value] = {}
@@ -317,8 +321,5 @@ class Names:
         if isinstance(node, ast.Lambda):
             return self.value(node.body)
         found = self.annotated(node.returns) if node.returns is not None else UNKNOWN
-        inner = self.scopes.inner[node]
-        for inside in walk(node):
-            if isinstance(inside, ast.Return) and self.scopes.of.get(inside) is inner:
-                found |= self.value(inside.value)
-        return found
+        answers = (self.value(each.value) for each in self.scopes.inner[node].returns)
+        return found.union(*answers)

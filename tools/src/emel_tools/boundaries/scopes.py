@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from typing import Final, NamedTuple, TypeAlias
 
-from emel_tools.boundaries.syntax import children, is_typing_only, parameters
+from emel_tools.boundaries.syntax import Nodes, is_typing_only, parameters
 
 Owner: TypeAlias = (
     ast.Module
@@ -58,6 +58,7 @@ class Scope:
         self.elsewhere: dict[str, Scope] = {}
         """Names that `global` and `nonlocal` move out."""
         self.stars: list[str] = []
+        self.returns: list[ast.Return] = []
 
     @property
     def module(self) -> Scope:
@@ -81,16 +82,19 @@ class Scopes:
     ----------
     tree
         The file.
+    nodes
+        What it consists of.
     package
         The package that relative imports start at, as dotted parts.
     """
 
-    def __init__(self, tree: ast.Module, package: tuple[str, ...]) -> None:
+    def __init__(self, tree: ast.Module, nodes: Nodes, package: tuple[str, ...]) -> None:
         self.of: dict[ast.AST, Scope] = {}
         """Each node's scope."""
         self.inner: dict[ast.AST, Scope] = {}
         """What a function, lambda, class or comprehension opens."""
         self.typing_only: set[ast.AST] = set()
+        self._nodes = nodes
         self._package = package
         self.module = Scope(tree, None)
         self._body(tree.body, self.module, certain=True)
@@ -140,6 +144,8 @@ class Scopes:
                 for target in targets:
                     if isinstance(target, ast.Name):
                         scope.deleted.add(target.id)
+            case ast.Return():
+                scope.returns.append(node)
             case _:
                 pass
         self._inside(node, scope, typing_only=is_typing_only(node))
@@ -148,7 +154,7 @@ class Scopes:
         """Go on below `node`, which binds nothing itself."""
         if typing_only and isinstance(node, ast.If):
             self.typing_only.update(node.body)
-        for child in children(node):
+        for child in self._nodes[node]:
             if isinstance(child, ast.stmt):
                 self._body([child], scope)
             else:

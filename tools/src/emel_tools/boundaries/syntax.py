@@ -7,9 +7,13 @@ kind: nothing is to be found there, and they are a quarter of all nodes.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import Final, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias, cast
 
+Nodes: TypeAlias = Mapping[ast.AST, Sequence[ast.AST]]
+"""All nodes of a file, parents first, each with those right below it, in the order of its fields:
+they are asked for so often that looking into the nodes themselves is the better part of the work.
+"""
 _NO_NODES: Final = frozenset(
     {"asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "level", "module", "op",
      "ops", "simple", "tag", "type_comment", "type_ignores"}
@@ -29,7 +33,16 @@ class _Fields(dict[type[ast.AST], tuple[str, ...]]):
 _FIELDS: Final = _Fields()
 
 
-def children(node: ast.AST) -> list[ast.AST]:
+def walk(node: ast.AST) -> Nodes:
+    """Find `node` and all nodes below it."""
+    found: dict[ast.AST, list[ast.AST]] = {}
+    todo = [node]
+    for each in todo:  # grows while it is read
+        todo += found.setdefault(each, _children(each))
+    return found
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
     """List the nodes right below `node`, in the order of its fields."""
     found: list[ast.AST] = []
     for field in _FIELDS[type(node)]:
@@ -39,14 +52,6 @@ def children(node: ast.AST) -> list[ast.AST]:
             found += [each for each in every if isinstance(each, ast.AST)]
         elif isinstance(held, ast.AST):
             found.append(held)
-    return found
-
-
-def walk(node: ast.AST) -> list[ast.AST]:
-    """List `node` and all nodes below it, parents first."""
-    found = [node]
-    for each in found:
-        found += children(each)
     return found
 
 

@@ -17,7 +17,7 @@ from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.overlay import affected
 from emel_tools.boundaries.owners import TESTS, name_of
 from emel_tools.boundaries.scopes import Binding
-from emel_tools.boundaries.syntax import walk
+from emel_tools.boundaries.syntax import Nodes, walk
 from emel_tools.boundaries.uses import Use, uses
 from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
 from emel_tools.workspace import Package, shards
@@ -67,7 +67,7 @@ class Tree:
         self._parsed: dict[str, ast.Module] = {}
         self.broken: dict[str, SyntaxError] = {}
         """Files that are no Python, once they have been looked at."""
-        self._nodes: dict[str, tuple[ast.AST, ...]] = {}
+        self._nodes: dict[str, Nodes] = {}
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
         self._gathered: dict[object, object] = {}
@@ -125,24 +125,24 @@ class Tree:
         if self.below is not None and subject.path not in self._affected:
             return self.below.names(subject)
         if subject.path not in self._names:
-            tree = self.parsed(subject)
-            self._names[subject.path] = Names(tree, subject.name, subject.home, self)
+            tree, nodes = self.parsed(subject), self.nodes(subject)
+            self._names[subject.path] = Names(tree, nodes, subject.name, subject.home, self)
         return self._names[subject.path]
 
     def uses(self, subject: Subject) -> tuple[Use, ...]:
         """List what a file reaches for, in the order of its lines."""
 
         def make() -> tuple[Use, ...]:
-            return uses(self.names(subject), self.parsed(subject), self.roots)
+            return uses(self.names(subject), self.nodes(subject), self.roots)
 
         return self.remember(subject, "uses", make)
 
-    def nodes(self, subject: Subject) -> tuple[ast.AST, ...]:
-        """List the nodes of a file, parents first, but for the marks on names and operators."""
+    def nodes(self, subject: Subject) -> Nodes:
+        """Find the nodes of a file, but for the marks on names and operators."""
         if self.below is not None and subject.path not in self.changes:
             return self.below.nodes(subject)
         if subject.path not in self._nodes:
-            self._nodes[subject.path] = tuple(walk(self.parsed(subject)))
+            self._nodes[subject.path] = walk(self.parsed(subject))
         return self._nodes[subject.path]
 
     def remember(self, subject: Subject, key: object, make: Callable[[], T]) -> T:

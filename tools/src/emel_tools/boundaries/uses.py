@@ -10,7 +10,12 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
-from emel_tools.boundaries.syntax import children, is_dict_of_members, is_typing_only, named_plugins
+from emel_tools.boundaries.syntax import (
+    Nodes,
+    is_dict_of_members,
+    is_typing_only,
+    named_plugins,
+)
 from emel_tools.boundaries.values import (
     Atom,
     Class,
@@ -36,6 +41,7 @@ _REACHING: Final = frozenset(
      ast.GeneratorExp, ast.Assign, ast.MatchClass}
 )  # fmt: skip
 """Kinds of node that may reach for something."""
+_ANNOTATED: Final = (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)
 _DUNDERS: Final = frozenset({"__builtins__", "__loader__", "__spec__"})
 _TYPE_CHECKING: Final[Value] = frozenset({Reference("typing.TYPE_CHECKING")})
 
@@ -51,16 +57,17 @@ class Use(NamedTuple):
     """What it was reached through."""
 
 
-def uses(names: Names, tree: ast.Module, roots: frozenset[str]) -> tuple[Use, ...]:
+def uses(names: Names, nodes: Nodes, roots: frozenset[str]) -> tuple[Use, ...]:
     """List what a file reaches for, in the order of its lines."""
-    walk = _Walk(names, roots)
-    walk.below(tree)
+    walk = _Walk(names, nodes, roots)
+    walk.below(next(iter(nodes)))
     return tuple(sorted(walk.found))
 
 
 class _Walk:
-    def __init__(self, names: Names, roots: frozenset[str]) -> None:
+    def __init__(self, names: Names, nodes: Nodes, roots: frozenset[str]) -> None:
         self.names = names
+        self.nodes = nodes
         self.roots = roots
         self.found: set[Use] = set()
 
@@ -70,16 +77,16 @@ class _Walk:
             for child in node.orelse:
                 self.visit(child)
             return
-        for child in children(node):
+        for child in self.nodes[node]:
             self.visit(child)
 
     def visit(self, node: ast.AST) -> None:
         """Note what `node` reaches for, and go on below it."""
         if type(node) in _REACHING:
             self._reach(node)
-        if isinstance(node, (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)):
+        if isinstance(node, _ANNOTATED):
             self._unannotated(node)
-        else:
+        elif self.nodes[node]:
             self.below(node)
 
     def _reach(self, node: ast.AST) -> None:
@@ -130,7 +137,7 @@ class _Walk:
         plain = note is not None and all(isinstance(part, _PLAIN) for part in ast.walk(note))
         if note is not None and plain:
             self._opened(note)
-        for child in children(node):
+        for child in self.nodes[node]:
             if child is not note or not plain:
                 self.visit(child)
 

@@ -7,6 +7,7 @@ import pytest
 
 from emel_tools.gates import tests
 from emel_tools.running import Job
+from emel_tools.scope.affected import matches
 from emel_tools.suites import swallowed, written
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import counted
@@ -463,3 +464,27 @@ def test_a_file_that_is_no_python_is_left_to_pytest(tmp_path):
     source = Source.read(tmp_path, tmp_path / "test_a.py")
     assert not Checks([source]).names
     assert written.tests_of(source) == {}
+
+
+@pytest.mark.behaviour("GATE-96")
+def test_the_shard_runs_for_every_file_that_it_reads_and_for_no_other(read, tmp_path, monkeypatch):
+    opened = set()
+    parsed = Source.read
+
+    def note(root, path):
+        opened.add(path.relative_to(root).as_posix())
+        return parsed(root, path)
+
+    monkeypatch.setattr(written.Source, "read", note)
+    theirs = ("tests/conftest.py", "tests/deep/helping.py", "src/emel_disk/testing.py",
+              "src/emel_disk/testing/_fakes.py", "src/emel_disk/test_stray.py")  # fmt: skip
+    looked_at = {FACE, "stray_test.py", *(f"packages/disk/{path}" for path in theirs)}
+    others = ("packages/disk/src/emel_disk/testings.py", "packages/disk/src/emel_disk/latest.py")
+    read("", **dict.fromkeys((*looked_at, *others), ""))
+    (shard,) = (each for each in tests.LANE.shards(tmp_path) if each.name == tests.WRITTEN)
+    matched = {
+        path
+        for path in (*looked_at, *others)
+        if any(matches(path, glob) for glob in shard.reads.paths)
+    }
+    assert opened == matched == looked_at

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from emel_tools.boundaries.check import check, tree_at
 from emel_tools.boundaries.rules import RULES
+from emel_tools.boundaries.syntax import staying
 from emel_tools.boundaries.table import read
 from emel_tools.findings import Finding, report
 from emel_tools.reports import FORMS
@@ -29,13 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def look(root: Path) -> tuple[list[Finding], str]:
     """Check the repository at `root`, and say what was looked at."""
-    gc.disable()  # syntax trees are many, and stay until the end: looking for garbage is a quarter
-    try:
+    with staying():
         tree = tree_at(root)
         contracts = len(read(tree.root).contracts)
         found = check(tree)
-    finally:
-        gc.enable()
     return found, f"{len(RULES)} rules and {contracts} contracts over {len(tree.subjects)} files"
 
 

@@ -7,7 +7,9 @@ kind: nothing is to be found there, and they are a quarter of all nodes.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+import gc
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeAlias, cast
 
 Nodes: TypeAlias = Mapping[ast.AST, Sequence[ast.AST]]
@@ -33,16 +35,27 @@ class _Fields(dict[type[ast.AST], tuple[str, ...]]):
 _FIELDS: Final = _Fields()
 
 
+@contextmanager
+def staying() -> Generator[None]:
+    """Don't look for garbage among trees that stay until the end: that is a quarter of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def walk(node: ast.AST) -> Nodes:
     """Find `node` and all nodes below it."""
     found: dict[ast.AST, list[ast.AST]] = {}
     todo = [node]
     for each in todo:  # grows while it is read
-        todo += found.setdefault(each, _children(each))
+        todo += found.setdefault(each, children(each))
     return found
 
 
-def _children(node: ast.AST) -> list[ast.AST]:
+def children(node: ast.AST) -> list[ast.AST]:
     """List the nodes right below `node`, in the order of its fields."""
     found: list[ast.AST] = []
     for field in _FIELDS[type(node)]:

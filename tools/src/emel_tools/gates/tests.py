@@ -17,6 +17,14 @@ WRITTEN: Final = "written"
 """The shard that reads the tests without running them."""
 COLLECTION: Final = "collection"
 """The shard that compares what all parts ran with what one run of everything would."""
+_WRITTEN: Final = (
+    "**/tests/**/*.py",
+    "**/testing.py",
+    "**/testing/**/*.py",
+    "**/test_*.py",
+    "**/*_test.py",
+)
+"""What that looks at: tests, what they are helped by, and whatever else is called a test."""
 _SECONDS: Final = {"emel": 400.0, "tools": 400.0}
 _GRACE: Final = 20.0
 
@@ -30,7 +38,7 @@ def _shards(root: Path) -> Sequence[Shard]:
         for part in parts(root)
     ]
     after = tuple(shard.key for shard in found)
-    found.append(Shard("tests", WRITTEN, everything, 60))
+    found.append(Shard("tests", WRITTEN, Reads(paths=_WRITTEN), 60))
     found.append(Shard("tests", COLLECTION, everything, 120, after, only_full=True))
     return found
 

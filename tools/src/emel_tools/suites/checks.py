@@ -65,16 +65,16 @@ class Checks:
     def names(self) -> frozenset[str]:
         """Name the functions and classes that check something, themselves or by calling others."""
         direct = {name for name, nodes in self._nodes.items() if any(map(checks_itself, nodes))}
-        mentioned = {name: {*_mentioned(nodes)} for name, nodes in self._nodes.items()}
+        others = {name: {*mentioned(nodes)} for name, nodes in self._nodes.items()}
         while True:
-            more = {name for name, others in mentioned.items() if others & direct} - direct
+            more = {name for name, named in others.items() if named & direct} - direct
             if not more:
                 return frozenset(direct)
             direct |= more
 
     def checks(self, node: ast.AST, but: frozenset[str] = frozenset()) -> bool:
         """Whether something checks, or names a function that does; some names are others'."""
-        return checks_itself(node) or bool({*_mentioned([node])} & self.names - but)
+        return checks_itself(node) or bool({*mentioned([node])} & self.names - but)
 
     def checks_in(self, block: Block, around: Iterable[Function]) -> bool:
         """Whether a block checks; what is handed to a function around it isn't known."""
@@ -113,8 +113,11 @@ def is_check(node: ast.AST) -> bool:
             return False
 
 
-def _mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:
+def mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Name what stands in something: the last part of each name."""
     for node in nodes:
         for inner in walk(node):
-            if isinstance(inner, (ast.Name, ast.Attribute)):
-                yield last(inner)
+            if isinstance(inner, ast.Name):
+                yield inner.id
+            elif isinstance(inner, ast.Attribute):
+                yield inner.attr

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from emel_tools.suites.checks import Checks, Source, is_check
+from emel_tools.suites.checks import Checks, Source, is_check, mentioned
 from emel_tools.suites.syntax import (
     FUNCTIONS,
     Function,
@@ -18,6 +18,7 @@ from emel_tools.suites.syntax import (
     truth,
     walk,
     within,
+    within_functions,
 )
 
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
@@ -35,7 +36,7 @@ Told = tuple[int, str, str]
 def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
     """Find what keeps an assertion from reaching pytest."""
     known = assigned(source.tree.body)
-    for node, around in _within_functions(source.tree):
+    for node, around in within_functions(source.tree):
         if not isinstance(node, (ast.Try, ast.TryStar, ast.With, ast.AsyncWith, *FUNCTIONS)):
             continue
         names = known | {k: v for scope in around for k, v in assigned(scope.body).items()}
@@ -48,16 +49,6 @@ def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
         elif node.name in _EXITS:
             yield from _exit(node)
     yield from _unheard(source, checks)
-
-
-def _within_functions(
-    node: ast.AST, around: tuple[Function, ...] = ()
-) -> Iterator[tuple[ast.AST, tuple[Function, ...]]]:
-    """Walk a file, each node with the functions around it, from the outermost."""
-    for inner in ast.iter_child_nodes(node):
-        yield inner, around
-        is_scope = isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
-        yield from _within_functions(inner, (*around, inner) if is_scope else around)
 
 
 def _try(
@@ -103,9 +94,9 @@ def _exit(node: Function) -> Iterator[Told]:
 
 def _unheard(source: Source, checks: Checks) -> Iterator[Told]:
     """Find assertions that fail where nobody hears of it: in a future, or behind a stack."""
-    has_stacks = any(isinstance(n, ast.alias) and n.name in _STACKS for n in walk(source.tree))
-    has_stacks |= any(last(node) in _STACKS for node in walk(source.tree))
-    for node, around in _within_functions(source.tree):
+    imported = {node.name for node in walk(source.tree) if isinstance(node, ast.alias)}
+    has_stacks = bool(_STACKS & {*imported, *mentioned([source.tree])})
+    for node, around in within_functions(source.tree):
         match node:
             case ast.Call(func=ast.Attribute(attr="push" | "push_async_exit")):
                 if has_stacks:

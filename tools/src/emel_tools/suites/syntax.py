@@ -8,6 +8,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from emel_tools.boundaries.syntax import children
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Block: TypeAlias = list[ast.stmt]
 
@@ -18,10 +20,27 @@ WIDE: Final = frozenset({"AssertionError", "Exception", "BaseException"})
 """Exceptions that an assertion which fails is one of."""
 
 
+_below: Final = cache(children)
+"""What lies right below a node; a tree is walked for many questions, and never changed."""
+
+
 @cache
-def walk(node: ast.AST) -> tuple[ast.AST, ...]:
-    """List what `ast.walk` yields; a tree is walked for many questions, and never changed."""
-    return tuple(ast.walk(node))
+def walk(node: ast.AST) -> list[ast.AST]:
+    """List a node and all below it, parents first."""
+    found = [node]
+    for each in found:  # grows while it is read
+        found += _below(each)
+    return found
+
+
+@cache
+def within_functions(tree: ast.Module) -> list[tuple[ast.AST, tuple[Function, ...]]]:
+    """Walk a file, each node with the functions around it, from the outermost."""
+    found: list[tuple[ast.AST, tuple[Function, ...]]] = [(tree, ())]
+    for node, around in found:  # grows while it is read
+        inside = (*around, node) if isinstance(node, FUNCTIONS) else around
+        found += [(each, inside) for each in _below(node)]
+    return found[1:]
 
 
 def within(nodes: Block | ast.AST) -> Iterator[ast.AST]:
@@ -31,7 +50,7 @@ def within(nodes: Block | ast.AST) -> Iterator[ast.AST]:
         node = todo.pop()
         yield node
         if not isinstance(node, _SCOPES):
-            todo += ast.iter_child_nodes(node)
+            todo += _below(node)
 
 
 def dotted(node: ast.AST | None) -> str:

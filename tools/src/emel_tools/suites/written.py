@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
 from emel_tools.suites import swallowed
 from emel_tools.suites.checks import Checks, Source
@@ -44,6 +45,11 @@ class Written(NamedTuple):
 
 def check(root: Path) -> Written:
     """Read all tests, and look for tests anywhere else."""
+    with staying():
+        return _check(root)
+
+
+def _check(root: Path) -> Written:
     folders = [package.folder / "tests" for package in shards(root)]
     tests = [Source.read(root, path) for folder in folders for path in _python(folder)]
     helping = [

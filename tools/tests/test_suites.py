@@ -430,10 +430,11 @@ def test_examples_of_all_phases_count(said, tried):
 
 
 @pytest.mark.behaviour("GATE-21")
+@pytest.mark.parametrize("length", [1, 6, 40])
 @pytest.mark.parametrize(
-    ("cause", "told"), [(None, ""), (OSError("gone"), "\nbecause of OSError: gone")], ids=str
+    ("cause", "told"), [(None, ""), (OSError("gone"), "because of OSError: gone")], ids=str
 )
-def test_what_a_failure_came_of_is_told(cause, told):
+def test_what_a_failure_came_of_is_told(cause, told, length):
     def fail():
         raise ValueError from cause
 
@@ -443,15 +444,18 @@ def test_what_a_failure_came_of_is_told(cause, told):
         nodeid="test_red", path=Path(PATH), config=config, reportinfo=lambda: (PATH, 3, "")
     )
     call = pytest.CallInfo.from_call(fail, "call")
+    said = "ValueError\n" * length
     report = SimpleNamespace(
-        skipped=False, failed=True, when="call", longrepr="", longreprtext="ValueError"
+        skipped=False, failed=True, when="call", longrepr="", longreprtext=said
     )
     heard = plugin.pytest_runtest_makereport(item, call)
     next(heard)
     with pytest.raises(StopIteration):
         heard.send(report)
-    expected = Trouble("failed", "test_red", Path(PATH).name, 4, f"ValueError{told}")
-    assert observer.troubles == [expected]
+    expected = ["ValueError"] * min(length, 6) + told.splitlines()
+    assert observer.troubles == [
+        Trouble("failed", "test_red", Path(PATH).name, 4, "\n".join(expected))
+    ]
 
 
 @pytest.mark.behaviour("GATE-21")

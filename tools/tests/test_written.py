@@ -68,6 +68,7 @@ SWALLOWED = {
     "a crash that is printed": "try:\n    f()\nexcept Exception as e:\n    print(e)\nassert g()",
     "a crash that is passed over": "for a in g():\n    try:\n        f(a)\n"
     "    except BaseException:\n        continue\n    assert a",
+    "a crash that is suppressed": "with suppress(Exception):\n    f()\nassert g()",
     "kept in a name that says its type": "quiet: object = suppress(AssertionError)\n"
     "with quiet:\n    assert f()",
     "left by return": "try:\n    assert f()\nfinally:\n    return",

@@ -49,10 +49,12 @@ class Observer:
         if self.running is not None:
             os.write(self.running, f"{item.nodeid}\n".encode())
 
-    def see(self, kind: record.Kind, node_id: str, file: str, line: int, what: str) -> None:
-        """Remember a test that didn't simply pass."""
-        told = "\n".join(what.strip().splitlines()[:_LINES])
-        self.troubles.append(Trouble(kind, node_id, file, line, told))
+    def see(
+        self, kind: record.Kind, node_id: str, file: str, line: int, what: str, *more: str
+    ) -> None:
+        """Remember a test that didn't simply pass, by the first lines of all that is said of it."""
+        told = [line for each in (what, *more) for line in each.strip().splitlines()[:_LINES]]
+        self.troubles.append(Trouble(kind, node_id, file, line, "\n".join(told)))
 
     def relative(self, path: Path) -> str:
         """Spell a path from the root."""
@@ -191,9 +193,8 @@ def pytest_runtest_makereport(
             for entry in (call.excinfo.traceback if call.excinfo else ())
             if Path(entry.path) == item.path
         ]
-        observer.see(
-            kind, item.nodeid, path, (inside or [line + 1])[-1], _told(report) + _came_of(call)
-        )
+        at = (inside or [line + 1])[-1]
+        observer.see(kind, item.nodeid, path, at, _told(report), _came_of(call))
     return report
 
 
@@ -229,7 +230,7 @@ def _told(report: pytest.TestReport | pytest.CollectReport) -> str:
 def _came_of(call: pytest.CallInfo[None]) -> str:
     """Say what a failure came of: a warning that became an error doesn't say it itself."""
     cause = call.excinfo.value.__cause__ if call.excinfo else None
-    return "" if cause is None else f"\nbecause of {type(cause).__name__}: {cause}"
+    return "" if cause is None else f"because of {type(cause).__name__}: {cause}"
 
 
 @pytest.hookimpl(trylast=True)

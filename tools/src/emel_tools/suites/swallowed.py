@@ -44,8 +44,7 @@ def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
             yield from _try(node, around, checks, names)
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             for item in node.items:
-                checked = checks.checks_in(node.body, around)
-                yield from _with(node, item.context_expr, names, checked=checked)
+                yield from _with(node, item.context_expr, around, checks, names)
         elif node.name in _EXITS:
             yield from _exit(node)
     yield from _unheard(source, checks)
@@ -167,9 +166,9 @@ def _is_used(handler: ast.ExceptHandler) -> bool:
 def _with(
     node: ast.With | ast.AsyncWith,
     context: ast.expr,
+    around: tuple[Function, ...],
+    checks: Checks,
     names: Mapping[str, ast.expr],
-    *,
-    checked: bool,
 ) -> Iterator[Told]:
     call = resolved(context, names)
     if not isinstance(call, ast.Call):
@@ -178,8 +177,11 @@ def _with(
     kinds = [*call.args, *(k.value for k in call.keywords if k.arg == "expected_exception")]
     found = frozenset[str]().union(*(caught(each, names) for each in kinds))
     if kind == "suppress" and found:
-        if "AssertionError" in found or checked:
+        if "AssertionError" in found or checks.checks_in(node.body, around):
             what = f"an assertion that fails in this `with` is let go ({', '.join(found)})"
+            yield context.lineno, "swallowed", what
+        elif _is_test(around):
+            what = f"whatever the code under test raises is let go here ({', '.join(found)})"
             yield context.lineno, "swallowed", what
     elif kind == "raises" and found:
         asserts = [inner for inner in within(node.body) if isinstance(inner, ast.Assert)]

@@ -109,6 +109,7 @@ def test_the_page_of_the_command_line_shows_every_option_of_the_parser():
             assert parameter.help.replace("|", "\\|") in text
     extra = Command("emel spin", "Spin.", (Parameter("--fast", "", "", required=False, help="F"),))
     assert "| `emel spin [--fast]` | Spin. |" in commands.page((*known_commands(), extra))
+    assert "[--threads INTEGER>=1]" in text
 
 
 @pytest.mark.behaviour("GATE-70")

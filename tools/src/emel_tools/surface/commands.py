@@ -17,7 +17,7 @@ class Parameter(NamedTuple):
     spelled: str
     """`FILE`, or the options that mean the same: `--memory-limit`."""
     takes: str
-    """What follows an option: `SIZE`, `TEXT`; empty for a flag and an argument."""
+    """What follows an option: `SIZE`, `TEXT`, `INTEGER>=1`; empty for a flag and an argument."""
     default: str
     """Empty where there is none."""
     required: bool
@@ -69,7 +69,8 @@ def commands() -> tuple[Command, ...]:
 def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
     is_option = parameter.param_type_name == "option"
     is_flag = is_option and parameter.is_flag
-    metavar = parameter.metavar or _KINDS.get(parameter.type_descriptor.annotation, "TEXT")
+    kind = _KINDS.get(parameter.type_descriptor.annotation, "TEXT")
+    metavar = parameter.metavar or f"{kind}{_bounds(parameter)}"
     spelled = ", ".join((*parameter.opts, *parameter.secondary_opts))
     default = parameter.get_default(context, call=False)
     return Parameter(
@@ -79,6 +80,12 @@ def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
         parameter.required,
         _text(getattr(parameter, "help", None)),
     )
+
+
+def _bounds(parameter: Any) -> str:  # likewise
+    """Spell the least and the most that a number may be: `>=1`."""
+    limits = ((">=", getattr(parameter, "min", None)), ("<=", getattr(parameter, "max", None)))
+    return ",".join(f"{sign}{limit}" for sign, limit in limits if limit is not None)
 
 
 def _text(text: str | None) -> str:

@@ -1,11 +1,17 @@
 """Each rule over the table itself sees what it is there for, in a small repository."""
 
+import ast
+
 import pytest
 
-from emel_tools.boundaries import table
+from emel_tools.boundaries import kept, table
 from emel_tools.boundaries.__main__ import main
 from emel_tools.boundaries.check import check, contracts, tree_at
+from emel_tools.boundaries.kept import settled
 from emel_tools.boundaries.powers import NAMES
+from emel_tools.gates.boundaries import LANE
+from emel_tools.gates.boundaries import TABLE as TABLED
+from emel_tools.running import Job
 
 CAPABILITIES = "\n".join(
     f"""
@@ -454,3 +460,107 @@ def test_a_tree_over_another_finds_what_a_tree_of_its_own_finds(repo, path, text
     over = sorted(map(str, contracts(below.over({path: text}))))
     write(repo, path, text)
     assert over == sorted(map(str, contracts(tree_at(repo))))
+
+
+DRIVE, USE, LATE = (
+    f"packages/{path}.py"
+    for path in ("disk/src/emel_disk/_drive", "emel/src/emel/use", "emel/src/emel/late")
+)
+ZOO = "packages/emel/src/emel/zoo.py"
+USING = "from emel_disk import _drive, spin\n\nspin(1)\n_drive.spin(1)\n_drive.turn(1).open(1)\n"
+STAR = "from emel_disk._drive import *\n\nturn('x', 0)\n"
+CHANGES = [  # each after those above it; None removes the file
+    (USE, USING),
+    (DRIVE, "def spin():\n    return 1\n"),
+    (USE, "import os\n\nos.open('x', 0)\n"),
+    (USE, USING),
+    (DRIVE, "from os import open as spin\n"),
+    (DRIVE, "def turn(at):\n    import os\n\n    return os\n"),
+    (DRIVE, "def turn(at) -> int:\n    return at\n\n\nSPINNING = 2\n"),
+    ("packages/emel/src/emel/all.py", STAR),
+    (DRIVE, "from os import open as turn\n"),
+    (DRIVE, "from os import open as turn\n\n__all__ = ['spin']\n"),
+    (DRIVE, "from os import open as turn\n\n__all__ = ['turn']\n"),
+    (LATE, "import importlib\n\nimportlib.import_module('emel' + '.zoo').feed().unlink()\n"),
+    (ZOO, "import pathlib\n\n\ndef feed():\n    return pathlib.Path('x')\n"),
+    (ZOO, "def feed():\n    return 1\n"),
+    (ZOO, "from emel.late import name\n\n\ndef feed():\n    return name\n"),
+    ("packages/emel/src/emel/all.py", "import emel.zoo\n"),
+    (LATE, "import os\nfrom emel.zoo import feed\n\nname = os\n"),
+    (LATE, "import os\nfrom emel.zoo import feed\n\nname = feed()\nname.open('x', 0)\n"),
+    ("packages/emel/src/emel/all.py", "from emel_disk._drive import turn\n\nturn('x', 0)\n"),
+    (DRIVE, None),
+    ("packages/disk/src/emel_disk/_drive/__init__.py", "from os import open as turn\n"),
+    ("packages/disk/src/emel_disk/__init__.py", "from os import open as spin\n\n__all__ = []\n"),
+    ("packages/emel/tests/test_use.py", "import emel_disk\n\nemel_disk.spin('x')\nx._vault = 1\n"),
+    ("packages/disk/src/emel_disk/_vault.py", "_vault = 'SPINNING'\n"),
+    (USE, "def use(:\n"),
+    (USE, "name = '\\udc80'\ngetattr(open, '\\udc80')\n"),
+    (".importlinter", TABLE.replace("    emel_disk._platform\n", "    emel_disk.*\n    emel.*\n")),
+    ("packages/tape/src/emel_tape/__init__.py", "from emel_disk import _drive\n"),
+]
+
+
+def settled_findings(repo, folder, *, anew):
+    found = check(settled(repo, folder, anew=anew))
+    return sorted(map(str, found)), (folder / "kept.json").read_bytes()
+
+
+@pytest.mark.behaviour("GATE-115")
+def test_over_any_changes_what_is_kept_is_what_would_be_made(repo):
+    fresh, warm = repo / ".nox" / "fresh", repo / ".nox" / "warm"
+    heard = []
+    for path, text in CHANGES:
+        if text is None:
+            (repo / path).unlink()
+        else:
+            write(repo, path, text)
+        anew = settled_findings(repo, fresh, anew=True)
+        assert settled_findings(repo, warm, anew=False) == anew, (path, text)
+        heard.append(anew[0])
+    assert len(set(map(tuple, heard))) > len(CHANGES) / 2
+
+
+@pytest.mark.behaviour("GATE-115")
+def test_a_file_is_read_again_where_it_or_what_it_asked_for_means_something_else(repo, monkeypatch):
+    parsed, parse = [], ast.parse
+
+    def note(text, path="", **options):
+        parsed.append(path.rpartition("/")[2])
+        return parse(text, path, **options)
+
+    def read_again(**options):
+        parsed.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(ast, "parse", note)
+            settled(repo, repo / ".nox", **options)
+        return sorted(parsed)
+
+    write(repo, DRIVE, "def spin():\n    return 1\n")
+    write(repo, USE, "from emel_disk._drive import spin\n\nspin(1).real\n")
+    everything = read_again(anew=False)
+    assert len(everything) == 7
+    assert read_again(anew=False) == []
+    write(repo, DRIVE, "def spin():\n    # once\n    print()\n    return 1\n")
+    assert read_again(anew=False) == ["_drive.py"]
+    write(repo, DRIVE, "def spin():\n    return 'once'\n")
+    assert read_again(anew=False) == ["_drive.py", "use.py"]
+    assert read_again(anew=True) == everything
+    (repo / ".nox" / "kept.json").write_text("{", encoding="utf-8")
+    assert read_again(anew=False) == everything
+    monkeypatch.setattr(kept, "_OWN", ())
+    assert read_again(anew=False) == everything
+
+
+@pytest.mark.behaviour("GATE-115")
+def test_the_full_scope_believes_nothing_that_is_kept(repo):
+    def judged(*, full):
+        (outcome,) = LANE.run(Job(repo, (TABLED,), full=full, base="", seed=0))
+        return [finding.what for finding in outcome.findings]
+
+    write(repo, USE, "import os\n\nos.open('x', 0)\n")
+    (found,) = judged(full=False)
+    path = repo / ".nox" / "gate" / "boundaries" / "kept.json"
+    path.write_bytes(path.read_bytes().replace(b'"os.open', b'"os.sep'))
+    assert judged(full=False) == []
+    assert judged(full=True) == [found] == judged(full=False)

@@ -477,8 +477,13 @@ def test_the_shard_runs_for_every_file_that_it_reads_and_for_no_other(read, tmp_
         return parsed(root, path)
 
     monkeypatch.setattr(written.Source, "read", note)
-    theirs = ("tests/conftest.py", "tests/deep/helping.py", "src/emel_disk/testing.py",
-              "src/emel_disk/testing/_fakes.py", "src/emel_disk/test_stray.py")  # fmt: skip
+    theirs = (
+        "tests/conftest.py",
+        "tests/deep/helping.py",
+        "src/emel_disk/testing.py",
+        "src/emel_disk/testing/_fakes.py",
+        "src/emel_disk/test_stray.py",
+    )
     looked_at = {FACE, "stray_test.py", *(f"packages/disk/{path}" for path in theirs)}
     others = ("packages/disk/src/emel_disk/testings.py", "packages/disk/src/emel_disk/latest.py")
     read("", **dict.fromkeys((*looked_at, *others), ""))

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emel_tools.boundaries.check import check, tree_at
+from emel_tools.boundaries.check import check
+from emel_tools.boundaries.kept import settled
 from emel_tools.boundaries.rules import RULES
 from emel_tools.boundaries.syntax import staying
 from emel_tools.boundaries.table import read
@@ -27,10 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report("boundaries", found, checked, options.form or "console")
 
 
-def look(root: Path) -> tuple[list[Finding], str]:
-    """Check the repository at `root`, and say what was looked at."""
+def look(root: Path, folder: Path | None = None, *, anew: bool = True) -> tuple[list[Finding], str]:
+    """Check the repository at `root`, and say what was looked at.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    folder
+        Where it is kept what was made of each file, if it is.
+    anew
+        Whether to make it of every file, whatever is kept.
+    """
     with staying():
-        tree = tree_at(root)
+        tree = settled(root, folder, anew=anew)
         contracts = len(read(tree.root).contracts)
         found = check(tree)
     return found, f"{len(RULES)} rules and {contracts} contracts over {len(tree.subjects)} files"

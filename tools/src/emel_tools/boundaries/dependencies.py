@@ -33,7 +33,7 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
         imported: dict[str, tuple[Subject, int]] = {}
         for subject in tree.subjects:
             if subject.package == package.module:
-                for top, line in _foreign(tree, subject):
+                for top, line in foreign(tree, subject):
                     if not subject.is_test or top in tree.roots:
                         imported.setdefault(top, (subject, line))
         for top in sorted(imported.keys() - declared):
@@ -46,8 +46,12 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
             yield Finding(where, 0, 0, RULE, what, "remove it from the dependencies")
 
 
-def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
+def foreign(tree: Tree, subject: Subject) -> tuple[tuple[str, int], ...]:
     """List the packages that a file imports, neither its own nor Python's, each with its line."""
+    return tree.remember(subject, "foreign", lambda: tuple(_foreign(tree, subject)))
+
+
+def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
     for node in tree.nodes(subject):
         match node:
             case ast.Import(names=aliases):

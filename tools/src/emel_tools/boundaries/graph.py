@@ -7,13 +7,24 @@ another one; a test compares it with the graph that grimp builds itself.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from functools import lru_cache
+from typing import NamedTuple
 
 from grimp import ImportGraph
 
 from emel_tools.boundaries.tree import Subject, Tree
+
+
+class Import(NamedTuple):
+    """One import of a file."""
+
+    name: str
+    """A module, or something in one."""
+    line: int
+    text: str
+    """What stands on the line."""
 
 
 def graph_of(tree: Tree) -> ImportGraph:
@@ -47,7 +58,10 @@ def _draw(graph: ImportGraph, tree: Tree, subjects: Iterable[Subject]) -> None:
     """Add what some files import."""
     known = set(graph.modules)
     for subject in subjects:
-        for imported, line, text in tree.remember(subject, "imports", _imports(tree, subject)):
+        for name, line, text in imports(tree, subject):
+            imported = module_of(tree, name)
+            if imported is None or imported == subject.name:
+                continue
             if imported not in known:
                 known.add(imported)
                 graph.add_module(imported, is_squashed=True)
@@ -60,17 +74,14 @@ def _installed(tree: Tree) -> list[Subject]:
     return [subject for subject in tree.subjects if not subject.is_test]
 
 
-def _imports(tree: Tree, subject: Subject) -> Callable[[], list[tuple[str, int, str]]]:
-    def find() -> list[tuple[str, int, str]]:
-        lines = tree.text(subject.path).splitlines()
-        return [(name, n, lines[n - 1].strip()) for name, n in imports(tree, subject)]
-
-    return find
+def imports(tree: Tree, subject: Subject) -> tuple[Import, ...]:
+    """List what a file imports, each name out of a module by itself."""
+    return tree.remember(subject, "imports", lambda: tuple(_imports(tree, subject)))
 
 
-def imports(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
-    """List the modules that a file imports, each with its line."""
+def _imports(tree: Tree, subject: Subject) -> Iterator[Import]:
     scopes = tree.names(subject).scopes
+    lines = tree.text(subject.path).splitlines()
     for node in tree.nodes(subject):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
@@ -80,12 +91,10 @@ def imports(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
         else:
             continue
         for name in named:
-            imported = _module(tree, name)
-            if imported is not None and imported != subject.name:
-                yield imported, node.lineno
+            yield Import(name, node.lineno, lines[node.lineno - 1].strip())
 
 
-def _module(tree: Tree, name: str) -> str | None:
+def module_of(tree: Tree, name: str) -> str | None:
     """Find the module that a dotted name stands for, or lies in."""
     top = name.partition(".")[0]
     if top not in tree.roots:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -80,9 +79,9 @@ class Interface(Checked):
                 return f"where {part} is private to {root}"
         if deeper and deeper[0] != "*":
             fakes = tree.modules[f"{root}.{TESTING}"]
-            bound = tree.names(fakes).scopes.module.bindings.get(deeper[0], [])
             listed = tree.all_of(fakes)
-            ours = deeper[0] in listed if listed else any(b.how != "import" for b in bound)
+            meaning = tree.meanings(fakes).get(deeper[0])
+            ours = deeper[0] in listed if listed else meaning is not None and meaning.is_made
             if not ours and deeper[0] not in _PLAIN:
                 return f"which {root}.{TESTING} only imports"
         return ""
@@ -92,7 +91,7 @@ class Interface(Checked):
         if not is_private(name) or name in _INSIDE:
             return None
         owners = private_names(tree).get(name, frozenset())
-        if not owners or subject.package in owners or name in own_names(tree, subject):
+        if not owners or subject.package in owners or name in tree.defined(subject):
             return None
         owner = ", ".join(sorted(owners))
         return f"{subject.name} reaches {name} of something, which is private to {owner}", owner
@@ -115,30 +114,9 @@ def private_names(tree: Tree) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
         for subject in base.subjects:
             if not subject.is_test:
-                for name in {*defined(base.nodes(subject)), subject.name.rpartition(".")[2]}:
+                for name in {*base.defined(subject), subject.name.rpartition(".")[2]}:
                     if is_private(name):
                         found.setdefault(name, set()).add(subject.package)
         _CACHE.clear()
         _CACHE[id(base)] = (base, {name: frozenset(who) for name, who in found.items()})
     return _CACHE[id(base)][1]
-
-
-def own_names(tree: Tree, subject: Subject) -> frozenset[str]:
-    """Name all that a file defines itself."""
-    return frozenset(defined(tree.nodes(subject)))
-
-
-def defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Name what a file binds: functions, classes, names and attributes that it assigns."""
-    for node in nodes:
-        match node:
-            case (
-                ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                yield name
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
-                yield name
-            case _:
-                pass

@@ -33,7 +33,7 @@ from emel_tools.boundaries.values import (
     items,
     join,
 )
-from emel_tools.boundaries.world import World
+from emel_tools.boundaries.world import Asked, World
 
 BUILTINS: Final = frozenset(dir(builtins))
 SYSTEM: Final = frozenset(
@@ -66,7 +66,7 @@ class Names:
         self, tree: ast.Module, nodes: Nodes, module: str, package: str, world: World
     ) -> None:
         self.module = module
-        self.world = world
+        self.world = Asked(world)
         self.scopes = Scopes(tree, nodes, tuple(package.split(".")))
         self.received: dict[ast.AST, list[Received]] = {}
         self._values: dict[ast.AST, Value] = {}

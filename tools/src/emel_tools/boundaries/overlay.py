@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from emel_tools.boundaries.tree import Subject, Tree
@@ -31,25 +31,5 @@ def differing(tree: Tree, below: Tree, changed: Subject) -> set[str]:
     before = below.modules.get(changed.name)
     if before is None:
         return {"*"}
-    now, then = meanings(tree, changed), meanings(below, before)
+    now, then = tree.meanings(changed), below.meanings(before)
     return {name for name in now.keys() | then.keys() if now.get(name) != then.get(name)}
-
-
-def meanings(tree: Tree, subject: Subject) -> dict[str, Any]:
-    """Say all that another file can learn of a module: what its names mean, which it lists."""
-
-    def make() -> dict[str, Any]:
-        module = tree.names(subject).scopes.module
-        listed = tree.all_of(subject)
-        found = {
-            name: (
-                tree.member(subject.name, name),
-                tree.returned(f"{subject.name}.{name}"),
-                [binding.how for binding in module.bindings.get(name, ())],
-                name in listed,
-            )
-            for name in module.bindings.keys() | listed
-        }
-        return {"*": module.stars, **found}
-
-    return tree.remember(subject, "meanings", make)

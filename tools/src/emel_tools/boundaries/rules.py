@@ -76,10 +76,9 @@ def folders_are_packages(tree: Tree) -> Iterator[Finding]:
 def files_are_python(tree: Tree) -> Iterator[Finding]:
     """Every file can be read: what can't be parsed can't be judged."""
     for subject in tree.subjects:
-        tree.parsed(subject)
-    for path, error in sorted(tree.broken.items()):
-        what = f"it is no Python: {error.msg}"
-        yield Finding(path, error.lineno or 0, error.offset or 0, "syntax", what, "correct it")
+        if (broken := tree.broken(subject)) is not None:
+            what = f"it is no Python: {broken.what}"
+            yield Finding(subject.path, broken.line, broken.column, "syntax", what, "correct it")
 
 
 def names_exist(tree: Tree) -> Iterator[Finding]:

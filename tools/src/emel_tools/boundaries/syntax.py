@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeAlias, cast
 
@@ -107,3 +108,37 @@ def named_plugins(value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
     for part in ast.walk(value):
         if isinstance(part, ast.Constant) and isinstance(part.value, str):
             yield part, part.value
+
+
+def defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Name what a file binds: functions, classes, names and attributes that it assigns."""
+    for node in nodes:
+        match node:
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case _:
+                pass
+
+
+def mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Name the modules that a file imports, or imports from."""
+    for node in nodes:
+        match node:
+            case ast.Import(names=aliases):
+                yield from (alias.name for alias in aliases)
+            case ast.ImportFrom(module=str(module), names=aliases):
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in aliases)
+            case _:
+                pass
+
+
+def is_module_name(path: str) -> bool:
+    """Whether a dotted name outside the repository is a module, as far as it matters here."""
+    return path in sys.stdlib_module_names or path in ("os.path", "numpy")

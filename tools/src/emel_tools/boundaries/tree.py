@@ -7,19 +7,18 @@ violation can be tried without copying the repository.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
+from emel_tools.boundaries.meanings import Meaning, also, meanings, returned, value
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.overlay import affected
 from emel_tools.boundaries.owners import TESTS, name_of
-from emel_tools.boundaries.scopes import Binding
-from emel_tools.boundaries.syntax import Nodes, walk
+from emel_tools.boundaries.syntax import Nodes, defined, mentioned, walk
 from emel_tools.boundaries.uses import Use, uses
-from emel_tools.boundaries.values import Atom, Reference, Value, items, portable, texts
+from emel_tools.boundaries.values import Reference, Value, items, texts
 from emel_tools.workspace import Package, shards
 
 T = TypeVar("T")
@@ -43,6 +42,14 @@ class Subject(NamedTuple):
         return self.name.startswith(TESTS)
 
 
+class Broken(NamedTuple):
+    """Why a file is no Python, and where."""
+
+    what: str
+    line: int
+    column: int
+
+
 class Tree:
     """The Python files of the packages and the tools.
 
@@ -64,12 +71,13 @@ class Tree:
         self.changes = dict(changes or {})
         self.packages = below.packages if below is not None else shards(root)
         self.roots = frozenset(package.module for package in self.packages)
+        self._texts: dict[str, str] = {}
         self._parsed: dict[str, ast.Module] = {}
-        self.broken: dict[str, SyntaxError] = {}
-        """Files that are no Python, once they have been looked at."""
+        self._errors: dict[ast.Module, Broken] = below._errors if below is not None else {}
         self._nodes: dict[str, Nodes] = {}
         self._names: dict[str, Names] = {}
         self._remembered: dict[tuple[str, object], object] = {}
+        self._told: dict[str, Mapping[str, Meaning]] = {}
         self._gathered: dict[object, object] = {}
         self._settled: frozenset[str] | None = None
 
@@ -100,12 +108,14 @@ class Tree:
         return {subject.name: subject for subject in self.subjects}
 
     def text(self, path: str) -> str:
-        """Read a file."""
+        """Read a file, once: what was made of it belongs to the text that was read."""
         if path in self.changes:
             return self.changes[path]
         if self.below is not None:
             return self.below.text(path)
-        return (self.root / path).read_text("utf-8")
+        if path not in self._texts:
+            self._texts[path] = (self.root / path).read_text("utf-8")
+        return self._texts[path]
 
     def parsed(self, subject: Subject) -> ast.Module:
         """Parse a file, once."""
@@ -115,8 +125,8 @@ class Tree:
             try:
                 parsed = ast.parse(self.text(subject.path), subject.path)
             except SyntaxError as error:
-                self.broken[subject.path] = error
                 parsed = ast.Module([], [])
+                self._errors[parsed] = Broken(error.msg, error.lineno or 0, error.offset or 0)
             self._parsed[subject.path] = parsed
         return self._parsed[subject.path]
 
@@ -176,37 +186,25 @@ class Tree:
         return cast("Mapping[str, tuple[Subject, tuple[T, ...]]]", self._gathered[key])
 
     def member(self, path: str, name: str) -> Value | None:
-        """Say what `name` is in the module of ours at `path`; None if there is no such module.
-
-        A module that was imported there is seen through, and so is what was imported from
-        somebody else: `_platform.os` is `os`. What a module defines is its own.
-        """
-        own = Reference(f"{path}.{name}")
+        """Say what `name` is in the module of ours at `path`; None if there is no such module."""
         subject = self.modules.get(path)
         if subject is None:
             return None
-        names = self.names(subject)
-        found: set[Reference] = set()
-        if f"{path}.{name}" in self.modules and name not in names.scopes.module.bindings:
-            return frozenset({own})
-        bound: list[Binding] = names.scopes.module.bindings.get(name, [])
-        imported = any(binding.how == "import" and not binding.typing_only for binding in bound)
-        for atom in names.lookup(name, names.scopes.module) if bound else ():
-            if isinstance(atom, Reference) and atom.path.partition(".")[0] != subject.package:
-                is_module = atom.path in self.roots or is_module_name(atom.path)
-                if (imported or is_module) and not atom.path.startswith("builtins."):
-                    found.add(atom)
-        if name in self.exports(subject.package) and path == subject.package:
-            found = set()
-        return frozenset({own, *found})
+        own = frozenset({Reference(f"{path}.{name}")})
+        if (known := self._told.get(subject.path)) is not None:
+            return own | value(known[name].also) if name in known else own
+        return own | also(self, subject, name)
 
     def offers(self, path: str, name: str) -> bool:
         """Whether a star import of the module at `path` may bring `name`."""
         subject = self.modules.get(path)
         if subject is None:
             return not self.is_ours(path)
-        listed = self.all_of(subject)
-        return name in (listed or self.names(subject).scopes.module.bindings)
+        if listed := self.all_of(subject):
+            return name in listed
+        if (known := self._told.get(subject.path)) is not None:
+            return name in known and known[name].is_bound
+        return name in self.names(subject).scopes.module.bindings
 
     def returned(self, path: str) -> Value | None:
         """Say what a call of something of ours answers with; None if it isn't ours."""
@@ -216,12 +214,9 @@ class Tree:
         subject = self.modules.get(module)
         if subject is None:
             return frozenset()
-        names = self.names(subject)
-        found: set[Atom] = set()
-        for binding in names.scopes.module.bindings.get(name, []):
-            if isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found |= names.returned(binding.node)
-        return portable(frozenset(found))
+        if (known := self._told.get(subject.path)) is not None:
+            return value(known[name].returned) if name in known else frozenset()
+        return returned(self, subject, name)
 
     def is_ours(self, path: str) -> bool:
         """Whether a dotted name lies in one of our packages."""
@@ -235,6 +230,31 @@ class Tree:
     def all_of(self, subject: Subject) -> frozenset[str]:
         """List the names in the `__all__` of one module."""
         return self.remember(subject, "all", lambda: self._all_of(subject))
+
+    def meanings(self, subject: Subject) -> Mapping[str, Meaning]:
+        """Say what the names of a module mean to others."""
+        return self.remember(subject, "meanings", lambda: meanings(self, subject))
+
+    def defined(self, subject: Subject) -> frozenset[str]:
+        """Name all that a file defines itself."""
+        return self.remember(subject, "defined", lambda: frozenset(defined(self.nodes(subject))))
+
+    def broken(self, subject: Subject) -> Broken | None:
+        """Say why a file is no Python; None if it is."""
+        return self.remember(subject, "broken", lambda: self._errors.get(self.parsed(subject)))
+
+    def know(
+        self, subject: Subject, facts: Mapping[str, object], told: Mapping[str, Meaning] | None
+    ) -> None:
+        """Take over what would be made of a file, by the keys that it is remembered by.
+
+        Once it is told what its names mean to others, its syntax isn't needed any more.
+        """
+        self._remembered |= {(subject.path, key): fact for key, fact in facts.items()}
+        if told is not None:
+            self._told[subject.path] = told
+            for held in (self._parsed, self._nodes, self._names):
+                held.pop(subject.path, None)
 
     def _all_of(self, subject: Subject) -> frozenset[str]:
         names = self.names(subject)
@@ -259,7 +279,7 @@ class Tree:
             return self.below.mentions(subject)
         key = (subject.path, "mentions")
         if key not in self._remembered:
-            self._remembered[key] = _mentioned(self.nodes(subject))
+            self._remembered[key] = frozenset(mentioned(self.nodes(subject)))
         return cast("frozenset[str]", self._remembered[key])
 
     def _subject(self, path: str) -> Subject | None:
@@ -278,21 +298,3 @@ class Tree:
             if path.startswith(f"{package.folder.relative_to(self.root).as_posix()}/"):
                 return package
         return None
-
-
-def _mentioned(nodes: Iterable[ast.AST]) -> frozenset[str]:
-    found: set[str] = set()
-    for node in nodes:
-        match node:
-            case ast.Import(names=aliases):
-                found |= {alias.name for alias in aliases}
-            case ast.ImportFrom(module=str(module), names=aliases):
-                found |= {module, *(f"{module}.{alias.name}" for alias in aliases)}
-            case _:
-                pass
-    return frozenset(found)
-
-
-def is_module_name(path: str) -> bool:
-    """Whether a dotted name outside the repository is a module, as far as it matters here."""
-    return path in sys.stdlib_module_names or path in ("os.path", "numpy")

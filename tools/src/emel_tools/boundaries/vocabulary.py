@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from importlinter import fields
 
 from emel_tools.boundaries.contract import Checked, Owners
-from emel_tools.boundaries.interface import defined
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.owners import TESTS
 from emel_tools.boundaries.tree import Subject, Tree
@@ -54,8 +53,8 @@ class Vocabulary(Checked):
         for subject, said_there in tree.gather(("spoken", words, lower), find).values():
             if not allowed.include(subject):
                 seen: set[tuple[int, str]] = set()
-                for node, word in said_there:
-                    use = Use(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, word)
+                for use in said_there:
+                    word = use.target
                     if (use.line, word) not in seen:
                         seen.add((use.line, word))
                         coined = ", ".join(e for e in owners.entries if not e.startswith(TESTS))
@@ -69,7 +68,7 @@ class Vocabulary(Checked):
             name
             for subject in tree.subjects
             if owners.include(subject)
-            for name in defined(tree.nodes(subject))
+            for name in tree.defined(subject)
         }
         named = (*self.entries("words"), *self.entries("everyday"))
         return [word for word in named if word not in coined]
@@ -77,20 +76,26 @@ class Vocabulary(Checked):
 
 def spoken(
     words: frozenset[str], lower: frozenset[str], tree: Tree, subject: Subject
-) -> Iterator[tuple[ast.AST, str]]:
-    """Find the words that a file says, each with its node."""
-    for said in tree.remember(subject, "said", lambda: list(_said(tree, subject))):
+) -> Iterator[Use]:
+    """Find the words that a file says."""
+    for said in said_in(tree, subject):
         if said.parts:
             if (word := word_in(said.parts, words)) is not None:
-                yield said.node, word
+                yield Use(said.line, said.column, word)
         elif said.word in words or (said.is_member and said.word in lower):
-            yield said.node, said.word
+            yield Use(said.line, said.column, said.word)
+
+
+def said_in(tree: Tree, subject: Subject) -> tuple[Said, ...]:
+    """List what a file says, once for all vocabularies."""
+    return tree.remember(subject, "said", lambda: tuple(_said(tree, subject)))
 
 
 class Said(NamedTuple):
     """Something that may be a word: a name, or a string that an expression may be."""
 
-    node: ast.AST
+    line: int
+    column: int
     word: str
     """The name."""
     is_member: bool = False
@@ -100,17 +105,18 @@ class Said(NamedTuple):
 
 
 def _said(tree: Tree, subject: Subject) -> Iterator[Said]:
-    """List once, for all vocabularies, what a file says."""
-    names = tree.names(subject)
-    silent = set(docstrings(tree.nodes(subject)))
-    for node in tree.nodes(subject):
+    names, nodes = tree.names(subject), tree.nodes(subject)
+    silent = set(docstrings(nodes))
+    for node in nodes:
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
         match node:
             case ast.Name(id=name):
-                yield Said(node, name, isinstance(node.ctx, ast.Store) and _is_held(node, names))
+                is_held = isinstance(node.ctx, ast.Store) and _is_held(node, names)
+                yield Said(line, column, name, is_held)
             case ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
-                yield Said(node, name, is_member=True)
+                yield Said(line, column, name, is_member=True)
             case ast.alias(name=name, asname=other):
-                yield from (Said(node, word) for word in {name, other or name})
+                yield from (Said(line, column, word) for word in {name, other or name})
             case (
                 ast.FunctionDef(name=name)
                 | ast.AsyncFunctionDef(name=name)
@@ -118,12 +124,12 @@ def _said(tree: Tree, subject: Subject) -> Iterator[Said]:
                 | ast.arg(arg=name)
                 | ast.MatchAs(name=str(name))
             ):
-                yield Said(node, name)
+                yield Said(line, column, name)
             case _:
                 pass
         if isinstance(node, _TEXTS) and node not in silent:
             for text in texts_of(node, names):
-                yield Said(node, "", parts=tuple(_PART.findall(text)))
+                yield Said(line, column, "", parts=tuple(_PART.findall(text)))
 
 
 def _is_held(node: ast.Name, names: Names) -> bool:

@@ -36,17 +36,17 @@ def _shards(root: Path) -> Sequence[Shard]:
 def _run(job: Job) -> Iterator[Outcome]:
     for name in job.shards:
         if name == TABLE:
-            yield _table(job.root)
+            yield _table(job)
         elif name == WITNESS:
             yield _witness(job)
         else:
             yield _alone(job.root, name)
 
 
-def _table(root: Path) -> Outcome:
+def _table(job: Job) -> Outcome:
     from emel_tools.boundaries import __main__ as boundaries
 
-    found, checked = boundaries.look(root)
+    found, checked = boundaries.look(job.root, job.folder / "boundaries", anew=job.full)
     return Outcome(TABLE, checked, found)
 
 

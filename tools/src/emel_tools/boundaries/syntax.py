@@ -113,17 +113,14 @@ def named_plugins(value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
 def defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Name what a file binds: functions, classes, names and attributes that it assigns."""
     for node in nodes:
-        match node:
-            case (
-                ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                yield name
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
-                yield name
-            case _:
-                pass
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                yield node.id
+        elif isinstance(node, ast.Attribute):
+            if isinstance(node.ctx, ast.Store):
+                yield node.attr
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
 
 
 def mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:

@@ -8,62 +8,56 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
+
 if TYPE_CHECKING:
     from emel_tools.boundaries.scopes import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """What stands at a dotted name: a module, or a member of one."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(msgspec.Struct, frozen=True):
     """Something made by the class at a dotted name."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A string that is known."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(msgspec.Struct, frozen=True):
     """The dictionary of a module or class: `vars(os)`, `os.__dict__`."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(msgspec.Struct, frozen=True):
     """A container or iterator, by what may be in it."""
 
     values: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Getter:
+class Getter(msgspec.Struct, frozen=True):
     """`operator.attrgetter` or `methodcaller`, by the names that it looks up."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Partial:
+class Partial(msgspec.Struct, frozen=True):
     """A function with its first arguments."""
 
     function: Value
     arguments: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(msgspec.Struct, frozen=True):
     """A method of a known value that isn't a module's: `vars(os).get`, `"a".join`."""
 
     owner: Atom
@@ -86,8 +80,7 @@ class Class:
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """An instance of a class of this file."""
 
     of: Class
@@ -147,7 +140,7 @@ def instance(atom: Atom) -> Atom | None:
 
 def join(values: Iterable[Value]) -> Value:
     """Unite what something may be."""
-    return frozenset[Atom]().union(*values)
+    return UNKNOWN.union(*values)
 
 
 def concatenated(parts: list[Value]) -> Value:

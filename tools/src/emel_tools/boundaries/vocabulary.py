@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _TEXTS: Final = (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)
 """What may be a string."""
+_NAMING: Final = (ast.Name, ast.Attribute, ast.keyword, ast.alias, ast.arg, ast.MatchAs)
+_DEFINING: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SAYING: Final = frozenset({*_TEXTS, *_NAMING, *_DEFINING})
+"""Kinds of node that may say something."""
 _PART: Final = re.compile(r"[\w-]+")
 
 
@@ -108,6 +112,8 @@ def _said(tree: Tree, subject: Subject) -> Iterator[Said]:
     names, nodes = tree.names(subject), tree.nodes(subject)
     silent = set(docstrings(nodes))
     for node in nodes:
+        if type(node) not in _SAYING:
+            continue
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
         match node:
             case ast.Name(id=name):

@@ -8,7 +8,9 @@ from emel_tools.boundaries import kept, table
 from emel_tools.boundaries.__main__ import main
 from emel_tools.boundaries.check import check, contracts, tree_at
 from emel_tools.boundaries.kept import settled
+from emel_tools.boundaries.meanings import plain, value
 from emel_tools.boundaries.powers import NAMES
+from emel_tools.boundaries.values import Getter, Instance, Items, Namespace, Reference, Text
 from emel_tools.gates.boundaries import LANE
 from emel_tools.gates.boundaries import TABLE as TABLED
 from emel_tools.running import Job
@@ -488,6 +490,10 @@ CHANGES = [  # each after those above it; None removes the file
     ("packages/emel/src/emel/all.py", "import emel.zoo\n"),
     (LATE, "import os\nfrom emel.zoo import feed\n\nname = os\n"),
     (LATE, "import os\nfrom emel.zoo import feed\n\nname = feed()\nname.open('x', 0)\n"),
+    (ZOO, "from emel.late import *\n\n\ndef feed():\n    return name\n"),
+    (DRIVE, "def turn():\n    return 'os', 'posix'\n"),
+    (USE, "from emel_disk._drive import turn\n\n__import__(turn()[0]).open('x', 0)\n"),
+    (USE, "from emel_disk._drive import turn\n\n__import__(turn()[1]).close(0)\n"),
     ("packages/emel/src/emel/all.py", "from emel_disk._drive import turn\n\nturn('x', 0)\n"),
     (DRIVE, None),
     ("packages/disk/src/emel_disk/_drive/__init__.py", "from os import open as turn\n"),
@@ -519,6 +525,15 @@ def test_over_any_changes_what_is_kept_is_what_would_be_made(repo):
         assert settled_findings(repo, warm, anew=False) == anew, (path, text)
         heard.append(anew[0])
     assert len(set(map(tuple, heard))) > len(CHANGES) / 2
+
+
+@pytest.mark.behaviour("GATE-115")
+def test_what_a_name_means_can_be_kept_but_for_what_is_of_its_own_file():
+    means = frozenset({Reference("os.open"), Instance("io.FileIO"), Text("a")})
+    nested = frozenset({Items(means), *means})
+    spelled = plain(frozenset({*nested, Getter(("open",)), Namespace("os")}))
+    assert value(spelled) == nested
+    assert spelled == plain(nested)
 
 
 @pytest.mark.behaviour("GATE-115")

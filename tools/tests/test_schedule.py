@@ -1,5 +1,6 @@
 """Processes under time budgets: whatever a lane does, each of its shards comes to a verdict."""
 
+import gc
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from emel_tools.running import Job, answers, schedule
+from emel_tools.running import Job, Lane, Outcome, answers, schedule, worker
 from emel_tools.running.log import Log, last_lines
 from emel_tools.running.results import Report
 from emel_tools.running.schedule import Progress
 from emel_tools.running.stopping import stoppable
 from emel_tools.running.tasks import Task, longest_first, next_task, tasks
 from emel_tools.running.testing import after, chosen, install, task
+from emel_tools.scope import observed
 
 ODD = ("raises", "silent", "exits", "killed", "stubborn", "asleep", "still", "twice", "astray",
        "late", "verbose", "holder", "ok")  # fmt: skip
@@ -199,6 +201,24 @@ def test_results_so_far_are_handed_over_before_a_shard_that_comes_after_some(roo
     one, two = chosen("odd/ok", "odd/wrong")
     run(root, [one, after(two, behind=("odd/ok",))], keep=lambda so_far: kept.append([*so_far]))
     assert [[result.key for result in each] for each in kept] == [["odd/ok"]]
+
+
+@pytest.mark.behaviour("GATE-80")
+def test_a_worker_answers_for_each_shard_and_looks_for_no_garbage_as_it_ends(tmp_path, monkeypatch):
+    order = worker.Order.of("odd", Job(tmp_path, ("ok",), full=True, base="", seed=3))
+    (tmp_path / worker.ORDER).write_bytes(msgspec.json.encode(order))
+    lane = Lane("odd", "", lambda _: [], lambda job: [Outcome(each, "") for each in job.shards])
+    monkeypatch.setattr(worker, "lane_of", lambda _: lane)
+    monkeypatch.setattr(sys, "argv", ["worker", str(tmp_path)])
+    monkeypatch.setenv(observed.NOTES, "")
+    monkeypatch.setattr(worker, "settle", lambda: None)  # it is for a process of its own
+    monkeypatch.setattr(observed, "take_notes", lambda _: None)
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append((tmp_path / worker.ANSWERS).exists()))
+    assert worker.main() == 0
+    (answer,) = (tmp_path / worker.ANSWERS).read_bytes().splitlines()
+    assert msgspec.json.decode(answer, type=Report).shard == "ok"
+    assert frozen == [True]
 
 
 @pytest.mark.behaviour("GATE-85")

@@ -67,7 +67,7 @@ def commands() -> tuple[Command, ...]:
 
 
 def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
-    is_option = parameter.param_type_name == "option"
+    is_option: bool = parameter.param_type_name == "option"
     is_flag = is_option and parameter.is_flag
     kind = _KINDS.get(parameter.type_descriptor.annotation, "TEXT")
     metavar = parameter.metavar or f"{kind}{_bounds(parameter)}"
@@ -82,7 +82,7 @@ def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
     )
 
 
-def _bounds(parameter: Any) -> str:  # likewise
+def _bounds(parameter: object) -> str:
     """Spell the least and the most that a number may be: `>=1`."""
     limits = ((">=", getattr(parameter, "min", None)), ("<=", getattr(parameter, "max", None)))
     return ",".join(f"{sign}{limit}" for sign, limit in limits if limit is not None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from emel_model_format import NeedMore, Refusal, parse
+from emel_model_format import NeedMore, PackedArrays, PackedStrings, Refusal, parse
 from emel_tools.fuzzing import __main__ as explore
 from emel_tools.fuzzing import (
     corpus,
@@ -78,6 +78,54 @@ def test_an_answer_that_the_oracle_does_not_give_is_wrong(monkeypatch, data, ans
     assert wrong is not None
     assert wrong.rule == rule
     assert wrong.expected != wrong.got
+
+
+WORDS = gguf_files.GGUFFile()
+WORDS = gguf_files.GGUFFile(
+    keys=(
+        (b"w", 9, WORDS.array(8, [WORDS.text(b"%d" % i) for i in range(5)])),
+        (b"a", 9, WORDS.array(9, [WORDS.array(0, [bytes([i])]) for i in range(5)])),
+    )
+).data()
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_metadata_that_raises_when_it_is_read_is_wrong_and_ends_nothing(monkeypatch):
+    monkeypatch.setattr(PackedStrings, "raw", lambda _self, _i: 1 // 0)
+    monkeypatch.setattr(PackedStrings, "__iter__", lambda _self: 1 // 0)
+    found = judging.judge(WORDS)[0], judging.judge_windows(WORDS, len(WORDS))
+    for wrong in (*found, judging.judge_lists(WORDS, len(WORDS))):
+        assert (wrong.rule, wrong.got.split(":")[0]) == ("raised", "ZeroDivisionError")
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize("kind", [PackedStrings, PackedArrays])
+@pytest.mark.parametrize(
+    ("asked", "broken"),
+    [
+        ("slice(1, 3, None)", lambda i: slice(1, 2) if i == slice(1, 3) else i),
+        (
+            "slice(None, None, -1)",
+            lambda i: slice(None, 0, -1) if i == slice(None, None, -1) else i,
+        ),
+        ("[-1]", lambda i: -2 if i == -1 else i),
+        ("[5]", lambda i: 4 if i == 5 else i),
+    ],
+)
+def test_an_array_that_is_read_otherwise_than_a_list_is_wrong(monkeypatch, kind, asked, broken):
+    assert judging.judge_lists(WORDS, len(WORDS)) is None
+    right = kind.__getitem__
+    monkeypatch.setattr(kind, "__getitem__", lambda self, i: right(self, broken(i)))
+    # What is beyond the end ends an iteration, so that there it shows.
+    wrong = judging.judge_lists(WORDS, len(WORDS))
+    assert wrong.rule == "list"
+    assert asked in wrong.expected or asked == "[5]"
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_an_iteration_that_swaps_two_strings_is_wrong(monkeypatch):
+    monkeypatch.setattr(PackedStrings, "__iter__", lambda self: iter([self[0], *self[2:0:-1]]))
+    assert judging.judge_lists(WORDS, len(WORDS)).expected.startswith("[*'w']")
 
 
 @pytest.mark.behaviour("GATE-53")

@@ -29,7 +29,7 @@ class Facts(NamedTuple):
     nbytes: int
     """Bytes before the data."""
     metadata: tuple[tuple[str, Any], ...]
-    """By key, in the order of the file; values as `fuzzing.judging.spelled` spells them."""
+    """By key, in the order of the file; values as `fuzzing.values.spelled` spells them."""
     tensors: tuple[Tensor, ...]
 
 

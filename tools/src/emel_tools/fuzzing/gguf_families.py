@@ -162,45 +162,6 @@ def texts(base: GGUFFile) -> Iterator[Case]:
             yield accepted(f"the key {key!r} in other letters", file.data())
 
 
-def values(base: GGUFFile) -> Iterator[Case]:
-    """Types of metadata, bools, and arrays in arrays."""
-    for kind in (13, 14, 16, 255, 256, 2**31, 2**32 - 1):
-        for file in with_key(base, kind, bytes(16)):
-            yield refused("unknown-value-type", f"the value type {kind}", file.data())
-        for count in (0, 1):
-            for file in with_key(base, ARRAY, base.array(kind, [bytes(8)] * count)):
-                yield refused("unknown-value-type", f"an array of type {kind}", file.data())
-    for byte in (2, 3, 128, 254, 255):
-        for file in with_key(base, 7, bytes([byte])):
-            yield refused("invalid-bool", f"the bool {byte}", file.data())
-        for _, flags in places([b"\0", b"\1", b"\1"], bytes([byte])):
-            nested = base.array(ARRAY, [base.array(7, flags)])
-            for value in (base.array(7, flags), nested):
-                for file in with_key(base, ARRAY, value):
-                    yield refused("invalid-bool", f"the bool {byte} in an array", file.data())
-    for count, at in ((n, at) for n in (65, 300, 5000) for at in (n // 2, n - 1)):
-        flags = [b"\1"] * count
-        for file in with_key(base, ARRAY, base.array(7, flags)):
-            yield accepted(f"{count} bools", file.data())
-        flags[at] = b"\2"
-        for file in with_key(base, ARRAY, base.array(7, flags)):
-            yield refused("invalid-bool", f"bool {at} of {count}", file.data())
-    for inner in (base.array(0, [b"\1"]), base.array(TEXT, []), base.array(ARRAY, [])):
-        value = inner
-        for depth in range(2, 12):
-            value = base.array(ARRAY, [base.array(0, []), value, base.array(4, [])])
-            for file in with_key(base, ARRAY, value):
-                if depth <= 8:
-                    yield accepted(f"arrays nested {depth} deep", file.data())
-                else:
-                    yield refused("nested-too-deep", f"arrays nested {depth} deep", file.data())
-    for kind, code in CODES.items():
-        number = base.number(code, 1)
-        for elements in ([], [number], [number] * 5):
-            for file in with_key(base, ARRAY, base.array(kind, elements)):
-                yield accepted(f"{len(elements)} elements of type {kind}", file.data())
-
-
 def alignments(base: GGUFFile) -> Iterator[Case]:
     """general.alignment: uint32, a power of two."""
     key = b"general.alignment"
@@ -222,35 +183,6 @@ def alignments(base: GGUFFile) -> Iterator[Case]:
     yield accepted("the alignment 2**31, and no data", bare.header()[0])
 
 
-def strings(base: GGUFFile) -> Iterator[Case]:
-    """Arrays of many strings, which are found by a guess that is proved."""
-    rng = Random(base.seed)
-    lengths = (0, 1, 2, 7, 8, 9, 40, 254, 255, 256, 257, 300)
-    for count in (511, 512, 513, 700, 2000):
-        for kind in ("short", "any", "zeros", "looks like lengths"):
-            size = rng.choice((3, 5, 12)) if kind == "short" else 0
-            words = [_word(rng, kind, size or rng.choice(lengths)) for _ in range(count)]
-            value = base.array(TEXT, [base.text(word) for word in words])
-            file = replace(base, keys=((b"many", ARRAY, value), *base.keys[:1]), entries=())
-            yield accepted(f"{count} strings ({kind})", file.data())
-    words = [base.text(rng.randbytes(rng.randrange(24))) for _ in range(9000)]
-    file = replace(base, keys=((b"words", ARRAY, base.array(TEXT, words)),), entries=())
-    yield accepted("strings of more than one block", file.data())
-    for at in (0, 512, 8999):
-        lying = [*words]
-        lying[at] = base.text(b"", 2**63)
-        many = replace(file, keys=((b"words", ARRAY, base.array(TEXT, lying)),))
-        yield refused("length-beyond-file", f"string {at} of many lies", many.data())
-
-
-def _word(rng: Random, kind: str, size: int) -> bytes:
-    if kind == "zeros":
-        return bytes(size)
-    if kind == "looks like lengths":
-        return (bytes([rng.randrange(4)]) + bytes(7)) * (size // 8)
-    return rng.randbytes(size)
-
-
 FAMILIES: Final[tuple[Callable[[GGUFFile], Iterator[Case]], ...]] = (
     versions,
     counts,
@@ -258,7 +190,5 @@ FAMILIES: Final[tuple[Callable[[GGUFFile], Iterator[Case]], ...]] = (
     headers_over_limit,
     truncations,
     texts,
-    values,
     alignments,
-    strings,
 )

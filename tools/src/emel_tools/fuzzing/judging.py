@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any, Final, NamedTuple, cast
 
-import numpy as np
 import safetensors
 
-from emel_model_format import (
-    DTYPES,
-    Header,
-    Metadata,
-    NeedMore,
-    PackedArrays,
-    PackedStrings,
-    Refusal,
-    parse,
-)
+from emel_model_format import DTYPES, Header, NeedMore, Refusal, parse
 from emel_tools.fuzzing.facts import BrokenError, Facts, Tensor
 from emel_tools.fuzzing.gguf_rules import read_gguf
 from emel_tools.fuzzing.safetensors_rules import read_safetensors
+from emel_tools.fuzzing.values import spelled, unlike_lists
 
 UNSUPPORTED = frozenset(
     {
@@ -44,7 +34,7 @@ class Wrong(NamedTuple):
     """The parser and the oracle differ."""
 
     rule: str
-    """What it is about: `accepted`, `refused`, `differs`, `answer`, `window`, `raised`."""
+    """What it is about: `accepted`, `refused`, `differs`, `answer`, `list`, `window`, `raised`."""
     expected: str
     got: str
 
@@ -69,21 +59,54 @@ def judge(data: bytes) -> tuple[Wrong | None, str]:
     expected = expected_of(data)
     try:
         answer = parse(data, len(data))
+        if isinstance(answer, Header) and isinstance(expected, Facts):
+            return _difference(expected, facts_of(answer)) or _unpeered(data, expected), ""
     except Exception as error:  # whatever it is, it is a finding
-        return Wrong("raised", "an answer", f"{type(error).__name__}: {error}"), "raised"
+        return _raised(error), "raised"
     if isinstance(answer, NeedMore):
         return Wrong("answer", "a header or a refusal", f"{answer} of a whole file"), ""
     if isinstance(answer, Refusal):
         if isinstance(expected, Facts):
             return Wrong("refused", "a header", f"{answer.rule}: {answer.message}"), answer.rule
         return _flaw(answer, len(data)), answer.rule
-    if isinstance(expected, str):
-        return Wrong("accepted", f"a refusal ({expected})", "a header"), ""
-    return _difference(expected, facts_of(answer)) or _unpeered(data, expected), ""
+    return Wrong("accepted", f"a refusal ({expected})", "a header"), ""
+
+
+def _raised(error: Exception) -> Wrong:
+    return Wrong("raised", "an answer", f"{type(error).__name__}: {error}")
+
+
+def judge_claimed(data: bytes, file_nbytes: int) -> tuple[Wrong | None, str]:
+    """Parse the beginning of a file, of which no oracle is asked; answers as `judge` does."""
+    try:
+        answer = parse(data, file_nbytes)
+    except Exception as error:  # whatever it is, it is a finding
+        return _raised(error), "raised"
+    return None, "need-more" if isinstance(answer, NeedMore) else getattr(answer, "rule", "")
+
+
+def judge_lists(data: bytes, file_nbytes: int) -> Wrong | None:
+    """Read each array of the metadata in every way that a list is read."""
+    try:
+        answer = parse(data, file_nbytes)
+        unlike = unlike_lists(answer.metadata) if isinstance(answer, Header) else None
+    except Exception as error:  # whatever it is, it is a finding
+        return _raised(error)
+    if unlike is None:
+        return None
+    expected, got = _first_apart(unlike[1], unlike[2])
+    return Wrong("list", f"{unlike[0]} with {expected!r:.300}", f"{got!r:.300}")
 
 
 def judge_windows(data: bytes, file_nbytes: int) -> Wrong | None:
     """Parse from the first byte on in windows as large as was asked for: the answer is the same."""
+    try:
+        return _windows_wrong(data, file_nbytes)
+    except Exception as error:  # whatever it is, it is a finding
+        return _raised(error)
+
+
+def _windows_wrong(data: bytes, file_nbytes: int) -> Wrong | None:
     whole, window = parse(data, file_nbytes), 0
     for _ in range(len(data) + 2):
         answer = parse(data[:window], file_nbytes)
@@ -131,37 +154,12 @@ def facts_of(header: Header) -> Facts:
         header.byteorder,
         header.alignment,
         header.nbytes,
-        tuple((key, spelled(header.metadata, key)) for key in header.metadata),
+        tuple((key, spelled(header.metadata[key])) for key in header.metadata),
         tuple(
             Tensor(name, DTYPES[tensors.dtype.item(i)].name, shapes[i], offset[i], nbytes[i])
             for i, name in enumerate(tensors.names)
         ),
     )
-
-
-def spelled(metadata: Metadata, key: str) -> object:
-    """Spell one value of metadata: its kind, and its exact bytes."""
-    return _spelled(metadata[key])
-
-
-def _spelled(value: object) -> object:
-    match value:
-        case bool():
-            return ("bool", value)
-        case int():
-            return ("int", value)
-        case float():
-            return ("float", struct.pack("<d", value))
-        case str():
-            return ("text", value.encode("utf-8", "surrogateescape"))
-        case PackedStrings():
-            return ("strings", tuple(value.raw(i) for i in range(len(value))))
-        case PackedArrays():
-            return ("arrays", tuple(_spelled(each) for each in value))
-        case np.ndarray():
-            return ("numbers", value.dtype.str.lstrip("|"), value.tobytes())
-        case _:
-            return ("?", repr(value))
 
 
 def _difference(expected: Facts, got: Facts) -> Wrong | None:

@@ -27,6 +27,7 @@ from emel_tools.fuzzing.case import accepted, refused
 from emel_tools.fuzzing.covering import Steps, sites
 from emel_tools.fuzzing.facts import BrokenError
 from emel_tools.fuzzing.gguf_rules import read_gguf
+from emel_tools.fuzzing.json_places import KEY, byte_of
 from emel_tools.fuzzing.mutating import mutated
 from emel_tools.fuzzing.safetensors_rules import read_safetensors
 from emel_tools.fuzzing.shrinking import smallest
@@ -78,6 +79,55 @@ def test_an_answer_that_the_oracle_does_not_give_is_wrong(monkeypatch, data, ans
     assert wrong is not None
     assert wrong.rule == rule
     assert wrong.expected != wrong.got
+
+
+NEGATIVE = json_files.JSONFile((json_files.item("a", "U8", (-4,), 0, 0).text(),), 0).data()
+TWICE = gguf_files.GGUFFile(entries=(gguf_files.Entry(b"a"), gguf_files.Entry(b"a"))).data()
+ENDED = gguf_files.GGUFFile(keys=((b"k", 8, b"\7" + bytes(7)),)).header()[0]
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("data", "rule", "places"),
+    [
+        (SHARED, "overlapping-data", [SHARED.index(b'"a"'), SHARED.index(b'"b"')]),
+        (SHARED.replace(b"[4]", b"[-]"), "invalid-json", [SHARED.index(b"[4]") + 1]),
+        (SHARED.replace(b'"b"', b'"\xff"'), "invalid-utf8", [SHARED.index(b'"b"') + 1]),
+        (NEGATIVE, "negative-number", [NEGATIVE.index(b"-4")]),
+        (TWICE, "duplicate-tensor-name", [24 + 8 + 1 + 4 + 8 + 4 + 8]),
+        (ENDED, "length-beyond-file", [24 + 8 + 1 + 4]),
+        (ENDED[:20], "truncated", [20]),
+    ],
+)
+def test_a_refusal_at_another_byte_is_wrong(monkeypatch, data, rule, places):
+    assert judging.judge(data, alone=True) == (None, rule)
+    for place in places:
+        answering(monkeypatch, Refusal(rule, place, "no"))
+        assert judging.judge(data, alone=True)[0] is None
+        answering(monkeypatch, Refusal(rule, max(place - 8, 1), "no"))
+        wrong, _ = judging.judge(data, alone=True)
+        assert wrong.rule == "place"
+        assert f"{rule} at byte" in wrong.expected
+    # Where several rules are broken, another one may be heard first, and elsewhere.
+    assert judging.judge(data)[0] is None or rule == "truncated"
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_a_path_into_json_leads_to_its_byte():
+    text = ' {"ü": [1, {"a\\"b": [ ], "c":"}"}] , "d" : ' + "9" * 5000 + "}"
+    data = text.encode()
+    for path, found in (
+        ((), b"{"),
+        ((0, KEY), '"ü"'.encode()),
+        ((0,), b"[1"),
+        ((0, 1), b'{"a'),
+        ((0, 1, 0), b"[ ]"),
+        ((0, 1, 1, KEY), b'"c"'),
+        ((0, 1, 1), b'"}"'),
+        ((1, KEY), b'"d"'),
+        ((1,), b"999"),
+    ):
+        assert byte_of(text, path) == data.index(found)
 
 
 WORDS = gguf_files.GGUFFile()

@@ -25,6 +25,8 @@ class Case(NamedTuple):
     data: bytes
     file_nbytes: int = -1
     """What the file is said to have; -1 for what it has."""
+    place: int = -1
+    """Byte at which it is refused, where no oracle knows that: it is asked for whole files."""
 
     @property
     def claimed_nbytes(self) -> int:
@@ -32,9 +34,9 @@ class Case(NamedTuple):
         return len(self.data) if self.file_nbytes < 0 else self.file_nbytes
 
 
-def refused(rules: str, label: str, data: bytes, file_nbytes: int = -1) -> Case:
+def refused(rules: str, label: str, data: bytes, file_nbytes: int = -1, place: int = -1) -> Case:
     """Expect a refusal; `rules` are separated by spaces."""
-    return Case(tuple(rules.split()), label, data, file_nbytes)
+    return Case(tuple(rules.split()), label, data, file_nbytes, place)
 
 
 def accepted(label: str, data: bytes) -> Case:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 INT64_MAX = 2**63 - 1
 
@@ -33,29 +34,51 @@ class Facts(NamedTuple):
     tensors: tuple[Tensor, ...]
 
 
+Place: TypeAlias = int | tuple[int, ...]
+"""A byte of the file; or a path into its JSON, which an oracle turns into one before it answers."""
+
+
 class BrokenError(Exception):
     """A rule is broken; the message says which, in words."""
 
+    def __init__(self, rule: str, *places: Place) -> None:
+        super().__init__(rule)
+        self.places = places
+        """Each is a place at which one may say that it broke; none: the oracle doesn't know."""
 
-def demand(holds: bool, rule: str) -> None:  # noqa: FBT001 - reads like an assertion
+
+def demand(holds: bool, rule: str, *places: Place) -> None:  # noqa: FBT001 - reads like an assertion
     """Refuse the file unless the rule holds."""
     if not holds:
-        raise BrokenError(rule)
+        raise BrokenError(rule, *places)
 
 
-def elements(shape: tuple[int, ...]) -> int:
+def elements(shape: tuple[int, ...], place: Place) -> int:
     """Count elements; a shape whose axes without the zeros pass 2**63 is refused all the same."""
     product = 1
     for dim in shape:
-        demand(dim <= INT64_MAX, "an axis of 2**63 or more")
+        demand(dim <= INT64_MAX, "an axis of 2**63 or more", place)
         product *= dim or 1
-        demand(product <= INT64_MAX, "2**63 elements or more")
+        demand(product <= INT64_MAX, "2**63 elements or more", place)
     return 0 if 0 in shape else product
 
 
-def demand_apart(spans: list[tuple[int, int]]) -> None:
+def demand_apart(spans: list[tuple[int, int]], places: Sequence[Place]) -> None:
     """Refuse data of which one byte belongs to two tensors; spans are [begin, end)."""
     reached = 0
     for begin, end in sorted(span for span in spans if span[0] < span[1]):
-        demand(begin >= reached, "two tensors share bytes")
+        if begin < reached:
+            raise BrokenError("two tensors share bytes", *_sharing(spans, places))
         reached = end
+
+
+def _sharing(spans: list[tuple[int, int]], places: Sequence[Place]) -> list[Place]:
+    """Whoever shares a byte may be blamed."""
+    filled = [
+        (*span, place) for span, place in zip(spans, places, strict=True) if span[0] < span[1]
+    ]
+    return [
+        place
+        for begin, end, place in filled
+        if any(b < end and begin < e for b, e, other in filled if other != place)
+    ]

@@ -111,17 +111,18 @@ def headers_over_limit(base: GGUFFile) -> Iterator[Case]:
     """Headers that are too long to be read, in files that have as much."""
     bare = GGUFFile(base.order)
     limit = 256 << 20
+    start = len(replace(bare, keys=((b"k", TEXT, bare.text(b"")),)).header()[0])
+    rule, at = "header-over-limit", start - 8  # where the length of the string is
     for length in (limit, TERA // 2):
         file = replace(bare, keys=((b"k", TEXT, bare.text(b"", length)),))
-        yield refused("header-over-limit", f"a string of {length} bytes", file.header()[0], TERA)
-    start = len(replace(bare, keys=((b"k", TEXT, bare.text(b"")),)).header()[0])
+        yield refused(rule, f"a string of {length} bytes", file.header()[0], TERA, at)
     fits = replace(bare, keys=((b"k", TEXT, bare.text(b"", limit - start)),)).header()[0]
     yield Case(NEED_MORE, "a string that ends at the limit", fits, TERA)
     over = replace(bare, keys=((b"k", TEXT, bare.text(b"", limit - start + 1)),)).header()[0]
-    yield refused("header-over-limit", "a string that ends behind the limit", over, TERA)
+    yield refused(rule, "a string that ends behind the limit", over, TERA, at)
     for count in (1 << 30, TERA // 24 - 1):
         many = replace(bare, entry_count=count).header()[0] + bytes(40)
-        yield refused("header-over-limit", f"{count} tensors", many, TERA)
+        yield refused(rule, f"{count} tensors", many, TERA, 24 + 24 * count)
 
 
 def truncations(base: GGUFFile) -> Iterator[Case]:

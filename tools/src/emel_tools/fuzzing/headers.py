@@ -22,6 +22,7 @@ from emel_tools.fuzzing import (
 )
 from emel_tools.fuzzing.case import Case
 from emel_tools.fuzzing.covering import Steps, sites
+from emel_tools.fuzzing.facts import BrokenError
 from emel_tools.fuzzing.games import Found
 from emel_tools.fuzzing.judging import (
     Wrong,
@@ -128,8 +129,11 @@ class _Run:
     def case(self, case: Case, label: str, key: str) -> None:
         """Hold one file to what must come of it."""
         data, expects = case.data, " ".join(case.rules)
-        whole = case.file_nbytes < 0
-        wrong, rule = judge(data) if whole else judge_claimed(data, case.file_nbytes)
+        if case.file_nbytes < 0:
+            alone = len(case.rules) == 1 and case.rules != ("refused",)
+            wrong, rule = judge(data, alone=alone)
+        else:
+            wrong, rule = judge_claimed(data, case.file_nbytes, case.place)
         self.rules.add(rule)
         told = {rule or "accepted", *(("refused",) if rule else ())}
         if wrong is None and not told & {*case.rules}:
@@ -187,7 +191,7 @@ class _Run:
             if wrong is not None:
                 small = smallest(data, lambda d, w=wrong: _fails_alike(d, w))
                 wrong = judge(small)[0] or wrong
-                expects = "refused" if isinstance(expected_of(small), str) else "accepted"
+                expects = "refused" if isinstance(expected_of(small), BrokenError) else "accepted"
                 self.report(small, wrong, "a mutated file", expects, wrong.rule)
             elif self.counts["mutations"] % 3 == 0:
                 _, is_new = self.steps.watch(_parse, data, len(data))

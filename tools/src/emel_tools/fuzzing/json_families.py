@@ -29,8 +29,9 @@ def lengths(base: JSONFile) -> Iterator[Case]:
     size = len(base.text())
     for length in (LIMIT + 1, 2**32, 2**40 + size, *EDGES):
         data = replace(base, length=length).data()
-        yield refused("header-over-limit json-file", f"a header of {length} bytes", data)
-        yield refused("header-over-limit json-file", f"a header of {length} bytes", data, 2**63 - 1)
+        rules, label = "header-over-limit json-file", f"a header of {length} bytes"
+        yield refused(rules, label, data)
+        yield refused(rules, label, data, 2**63 - 1, 0)
     yield Case(NEED_MORE, "a header at the limit", replace(base, length=LIMIT).data(), 2**40)
     for more in (1, 2, 1000):
         data = replace(base, length=size + base.room + more).data()

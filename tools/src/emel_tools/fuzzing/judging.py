@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 import safetensors
 
 from emel_model_format import DTYPES, Header, NeedMore, Refusal, parse
-from emel_tools.fuzzing.facts import BrokenError, Facts, Tensor
+from emel_tools.fuzzing.facts import BrokenError, Facts, Place, Tensor
 from emel_tools.fuzzing.gguf_rules import read_gguf
 from emel_tools.fuzzing.safetensors_rules import read_safetensors
 from emel_tools.fuzzing.values import spelled, unlike_lists
@@ -34,21 +34,29 @@ class Wrong(NamedTuple):
     """The parser and the oracle differ."""
 
     rule: str
-    """What it is about: `accepted`, `refused`, `differs`, `answer`, `list`, `window`, `raised`."""
+    """What it is about: `accepted`, `refused`, `differs`, `place`, `answer`, `list`, ..."""
     expected: str
     got: str
 
 
-def expected_of(data: bytes) -> Facts | str:
+def expected_of(data: bytes) -> Facts | BrokenError:
     """What the oracle makes of a whole file: facts, or why it is refused."""
     try:
         return read_gguf(data) if data.startswith(b"GGUF") else read_safetensors(data)
     except BrokenError as error:
-        return str(error)
+        return error
 
 
-def judge(data: bytes) -> tuple[Wrong | None, str]:
+def judge(data: bytes, *, alone: bool = False) -> tuple[Wrong | None, str]:
     """Parse a whole file, and hold the answer to the oracle's.
+
+    Parameters
+    ----------
+    data
+        The file.
+    alone
+        Whether it breaks one rule at most: then it has to be refused at the byte of which the
+        oracle knows. Of several rules, either of the two may hear another one first.
 
     Returns
     -------
@@ -68,21 +76,34 @@ def judge(data: bytes) -> tuple[Wrong | None, str]:
     if isinstance(answer, Refusal):
         if isinstance(expected, Facts):
             return Wrong("refused", "a header", f"{answer.rule}: {answer.message}"), answer.rule
-        return _flaw(answer, len(data)), answer.rule
+        places = expected.places if alone else ()
+        return _flaw(answer, len(data)) or _misplaced(answer, places, len(data)), answer.rule
     return Wrong("accepted", f"a refusal ({expected})", "a header"), ""
+
+
+def _misplaced(answer: Refusal, places: tuple[Place, ...], file_nbytes: int) -> Wrong | None:
+    """Hold the byte of a refusal to the oracle's, or to the rule itself if that says it."""
+    fixed = {"truncated": file_nbytes, "bad-header-start": 8}.get(answer.rule)
+    told = places if fixed is None else (fixed,)
+    if not told or answer.offset in told:
+        return None
+    wanted = " or ".join(f"{place}" for place in dict.fromkeys(told))
+    return Wrong("place", f"{answer.rule} at byte {wanted}", f"byte {answer.offset}")
 
 
 def _raised(error: Exception) -> Wrong:
     return Wrong("raised", "an answer", f"{type(error).__name__}: {error}")
 
 
-def judge_claimed(data: bytes, file_nbytes: int) -> tuple[Wrong | None, str]:
+def judge_claimed(data: bytes, file_nbytes: int, place: int) -> tuple[Wrong | None, str]:
     """Parse the beginning of a file, of which no oracle is asked; answers as `judge` does."""
     try:
         answer = parse(data, file_nbytes)
     except Exception as error:  # whatever it is, it is a finding
         return _raised(error), "raised"
-    return None, "need-more" if isinstance(answer, NeedMore) else getattr(answer, "rule", "")
+    if isinstance(answer, Refusal):
+        return _misplaced(answer, (place,), file_nbytes), answer.rule
+    return None, "need-more" if isinstance(answer, NeedMore) else ""
 
 
 def judge_lists(data: bytes, file_nbytes: int) -> Wrong | None:

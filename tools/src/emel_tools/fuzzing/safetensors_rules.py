@@ -7,7 +7,7 @@ nesting), README of model_format says so, and so does this.
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple, NoReturn, cast
+from typing import Final, NamedTuple, NoReturn, cast
 
 from emel_tools.fuzzing.facts import (
     INT64_MAX,
@@ -18,6 +18,7 @@ from emel_tools.fuzzing.facts import (
     demand_apart,
     elements,
 )
+from emel_tools.fuzzing.json_places import KEY, byte_of, bytes_near
 
 BITS: Final = {
     "BOOL": 8,
@@ -48,7 +49,7 @@ _AXES: Final = 32
 _DEEPEST: Final = 64
 
 
-class _Object(list[tuple[str, Any]]):
+class _Object(list[tuple[str, object]]):
     """A JSON object with all its keys, equal ones too."""
 
 
@@ -75,55 +76,86 @@ def read_safetensors(data: bytes) -> Facts:
     BrokenError
         It has to be refused.
     """
-    demand(data[8:9] == b"{", "the header doesn't begin with {")
+    demand(data[8:9] == b"{", "the header doesn't begin with {", 0)
     nbytes = int.from_bytes(data[:8], "little")
-    demand(nbytes <= _HEADER, "a header over the limit")
+    demand(nbytes <= _HEADER, "a header over the limit", 0)
     begins = 8 + nbytes
-    demand(begins <= len(data), "a header that ends behind the file")
-    header = _decoded(data[8:begins])
-    demand(isinstance(header, _Object), "no object")
-    demand(len({key for key, _ in header}) == len(header), "a key twice")
-    metadata, entries = dict[str, str](), list[tuple[str, Any]]()
-    for key, value in header:
-        if key == "__metadata__":
-            metadata = _metadata(value)
-        else:
-            entries.append((key, value))
-    tensors = [_entry(name, value, begins) for name, value in entries]
-    spans = [(t.offset, t.offset + t.nbytes) for t in tensors]
-    for _, end in spans:
-        demand(end <= len(data), "data behind the file")
-    demand_apart(spans)
-    reached = begins
-    for begin, end in sorted(spans):
-        demand(begin == reached, "a hole")
-        reached = end
-    demand(reached == len(data), "bytes behind the last tensor")
+    demand(begins <= len(data), "a header that ends behind the file", 0)
+    text = _text(data[8:begins])
+    try:
+        metadata, tensors = _header(_decoded(text), begins, len(data))
+    except BrokenError as error:
+        places = (p if isinstance(p, int) else 8 + byte_of(text, p) for p in error.places)
+        raise BrokenError(str(error), *places) from None
+    reached = max((t.offset + t.nbytes for t in tensors), default=begins)
+    demand(reached == len(data), "bytes behind the last tensor", reached)
     spelled = tuple((key, ("text", value.encode())) for key, value in metadata.items())
     return Facts("safetensors", 0, "little", 1, begins, spelled, tuple(tensors))
 
 
-def _decoded(text: bytes) -> Any:  # JSON
+def _text(stored: bytes) -> str:
     try:
-        return json.loads(
-            text.decode("utf-8"),
+        return stored.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenError("no UTF-8", 8 + error.start) from None
+
+
+def _decoded(text: str) -> object:
+    try:
+        decoded: object = json.loads(
+            text,
             object_pairs_hook=_Object,
             parse_float=_Float,
             parse_int=_integer,
             parse_constant=_no_constant,
         )
+    except json.JSONDecodeError as error:
+        places = bytes_near(text, error.pos)
+        raise BrokenError(f"no JSON: {error}", *(8 + place for place in places)) from None
     except (ValueError, RecursionError) as error:
         raise BrokenError(f"no JSON: {error}") from None
+    return decoded
 
 
-def _metadata(value: object) -> dict[str, str]:
-    demand(isinstance(value, _Object), "metadata that is no object")
+def _header(header: object, begins: int, file_nbytes: int) -> tuple[dict[str, str], list[Tensor]]:
+    """Hold JSON to the rules; the places that this tells of are paths."""
+    demand(isinstance(header, _Object), "no object", ())
+    assert isinstance(header, _Object)  # noqa: S101 - for the checker
+    _demand_once(header, (), "a key twice")
+    metadata, tensors, paths = dict[str, str](), list[Tensor](), list[tuple[int, ...]]()
+    for i, (key, value) in enumerate(header):
+        if key == "__metadata__":
+            metadata = _metadata(value, i)
+            continue
+        tensors.append(_entry(i, key, value, begins))
+        paths.append((i, KEY))
+    spans = [(t.offset, t.offset + t.nbytes) for t in tensors]
+    for (_, end), path in zip(spans, paths, strict=True):
+        demand(end <= file_nbytes, "data behind the file", path)
+    demand_apart(spans, paths)
+    chain = sorted((*span, path) for span, path in zip(spans, paths, strict=True))
+    ends = [begins, *(end for _, end, _ in chain)]
+    holes = [path for (begin, _, path), end in zip(chain, ends, strict=False) if begin != end]
+    demand(not holes, "a hole", *holes)
+    return metadata, tensors
+
+
+def _demand_once(pairs: _Object, path: tuple[int, ...], rule: str) -> None:
+    seen: set[str] = set()
+    for i, (key, _) in enumerate(pairs):
+        demand(key not in seen, rule, (*path, i, KEY))
+        seen.add(key)
+
+
+def _metadata(value: object, at: int) -> dict[str, str]:
+    demand(isinstance(value, _Object), "metadata that is no object", (at,))
     assert isinstance(value, _Object)  # noqa: S101 - for the checker
     found: dict[str, str] = {}
-    for key, text in value:
-        demand(_is_text(key) and _is_text(text), "metadata that isn't text")
-        demand(key not in found, "a metadata key twice")
-        found[key] = text
+    for i, (key, text) in enumerate(value):
+        demand(_is_text(key), "a metadata key that isn't text", (at, i, KEY))
+        demand(key not in found, "a metadata key twice", (at, i, KEY))
+        demand(_is_text(text), "metadata that isn't text", (at, i))
+        found[key] = str(text)
     return found
 
 
@@ -132,38 +164,42 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
-def _integers(value: object) -> list[int]:
-    demand(isinstance(value, list) and not isinstance(value, _Object), "no array")
+def _integers(value: object, path: tuple[int, ...]) -> list[int]:
+    demand(isinstance(value, list) and not isinstance(value, _Object), "no array", path)
     numbers = cast("list[int]", value)
-    for number in numbers:
-        demand(type(number) is int, "no integer")
-        demand(0 <= number <= INT64_MAX, "a number below zero, or of 2**63 or more")
+    for i, number in enumerate(numbers):
+        demand(type(number) is int, "no integer", (*path, i))
+        demand(0 <= number <= INT64_MAX, "a number below zero, or of 2**63 or more", (*path, i))
     return numbers
 
 
-def _entry(name: str, value: object, begins: int) -> Tensor:
-    demand(_is_text(name), "a name that is no text")
-    demand(isinstance(value, _Object), "an entry that is no object")
+def _entry(at: int, name: str, value: object, begins: int) -> Tensor:
+    path = (at, KEY)
+    demand(_is_text(name), "a name that is no text", path)
+    demand(isinstance(value, _Object), "an entry that is no object", (at,))
     assert isinstance(value, _Object)  # noqa: S101 - for the checker
-    fields = dict(value)
-    demand(len(fields) == len(value), "a field twice")
-    demand({"dtype", "shape", "data_offsets"} <= fields.keys(), "a field is missing")
-    for key, other in value:
-        demand(_is_text(key), "a key that is no text")
+    _demand_once(value, (at,), "a field twice")
+    fields, places = dict(value), {key: (at, i) for i, (key, _) in enumerate(value)}
+    demand({"dtype", "shape", "data_offsets"} <= fields.keys(), "a field is missing", path)
+    for i, (key, other) in enumerate(value):
+        demand(_is_text(key), "a key that is no text", (at, i, KEY))
         if key not in ("dtype", "shape", "data_offsets"):
-            _skipped(other, 0)
-    dtype, shape = fields["dtype"], tuple(_integers(fields["shape"]))
-    demand(isinstance(dtype, str) and dtype in BITS, "an unknown type")
-    span = _integers(fields["data_offsets"])
-    demand(len(span) == 2, "not two offsets")
-    demand(len(shape) <= _AXES, "more than 32 axes")
-    full = elements(tuple(dim or 1 for dim in shape)) * BITS[dtype]
-    demand(full // 8 <= INT64_MAX, "2**63 bytes or more")
-    bits = elements(shape) * BITS[dtype]
-    demand(bits % 8 == 0 and bits // BITS[dtype] % _together(dtype) == 0, "a byte that isn't full")
+            _skipped(other, 0, (at, i))
+    shape = tuple(_integers(fields["shape"], places["shape"]))
+    dtype = str(fields["dtype"])
+    known = isinstance(fields["dtype"], str) and dtype in BITS
+    demand(known, "an unknown type", places["dtype"])
+    span = _integers(fields["data_offsets"], places["data_offsets"])
+    demand(len(span) == 2, "not two offsets", places["data_offsets"])
+    demand(len(shape) <= _AXES, "more than 32 axes", path)
+    full = elements(tuple(dim or 1 for dim in shape), path) * BITS[dtype]
+    demand(full // 8 <= INT64_MAX, "2**63 bytes or more", path)
+    bits = elements(shape, path) * BITS[dtype]
+    whole = bits % 8 == 0 and bits // BITS[dtype] % _together(dtype) == 0
+    demand(whole, "a byte that isn't full", path)
     begin, end = span
-    demand(begin <= end, "offsets that go backwards")
-    demand(end - begin == bits // 8, "offsets that don't fit the shape")
+    demand(begin <= end, "offsets that go backwards", path)
+    demand(end - begin == bits // 8, "offsets that don't fit the shape", path)
     return Tensor(name, dtype, shape, begins + begin, bits // 8)
 
 
@@ -172,17 +208,17 @@ def _together(dtype: str) -> int:
     return {4: 2, 6: 4}.get(BITS[dtype], 1)
 
 
-def _skipped(value: object, depth: int) -> None:
+def _skipped(value: object, depth: int, path: tuple[int, ...]) -> None:
     """Look into a value that means nothing: it has to be JSON, and not too deep."""
     if isinstance(value, str):
-        demand(_is_text(value), "a string that is no text")
+        demand(_is_text(value), "a string that is no text", path)
     if not isinstance(value, list):
         return
-    demand(depth < _DEEPEST, "nested too deep")
+    demand(depth < _DEEPEST, "nested too deep", path)
     if isinstance(value, _Object):
-        for key, inner in value:
-            demand(_is_text(key), "a key that is no text")
-            _skipped(inner, depth + 1)
+        for i, (key, inner) in enumerate(value):
+            demand(_is_text(key), "a key that is no text", (*path, i, KEY))
+            _skipped(inner, depth + 1, (*path, i))
         return
-    for inner in cast("list[object]", value):
-        _skipped(inner, depth + 1)
+    for i, inner in enumerate(cast("list[object]", value)):
+        _skipped(inner, depth + 1, (*path, i))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import safetensors
 
@@ -28,6 +28,9 @@ _EARLY: Final = frozenset({"truncated", "length-beyond-file", "count-beyond-file
 _THEIR_OWN: Final = ("number out of range", "floating point `-0.0`")
 """Where safetensors' reader is stricter than JSON: endless numbers in fields that mean nothing, and
 a zero with a sign."""
+
+
+_Answer: TypeAlias = Header | NeedMore | Refusal
 
 
 class Wrong(NamedTuple):
@@ -120,7 +123,10 @@ def judge_lists(data: bytes, file_nbytes: int) -> Wrong | None:
 
 
 def judge_windows(data: bytes, file_nbytes: int) -> Wrong | None:
-    """Parse from the first byte on in windows as large as was asked for: the answer is the same."""
+    """Parse from the first byte on in windows as large as was asked for: the answer is the same.
+
+    There are few of them, one for eight bytes at the most; and a byte less isn't enough.
+    """
     try:
         return _windows_wrong(data, file_nbytes)
     except Exception as error:  # whatever it is, it is a finding
@@ -128,30 +134,45 @@ def judge_windows(data: bytes, file_nbytes: int) -> Wrong | None:
 
 
 def _windows_wrong(data: bytes, file_nbytes: int) -> Wrong | None:
-    whole, window = parse(data, file_nbytes), 0
-    for _ in range(len(data) + 2):
+    whole, window, most = parse(data, file_nbytes), 0, 4 + len(data) // 8
+    for _ in range(most):
         answer = parse(data[:window], file_nbytes)
         if not isinstance(answer, NeedMore):
-            same = _told(answer) == _told(whole)
-            return None if same else Wrong("window", f"{_told(whole)}", f"{_told(answer)}")
-        if not window < answer.nbytes <= file_nbytes:
-            return Wrong(
-                "window", f"more than {window} bytes, and no more than the file", f"{answer}"
-            )
-        if answer.nbytes > len(data):
-            same = isinstance(whole, NeedMore)
-            return None if same else Wrong("window", f"{_told(whole)}", f"{answer}")
-        window = answer.nbytes
-    return Wrong("window", "an end", "no end")
+            return _window_wrong(answer, whole)
+        asked = answer.nbytes
+        if not window < asked <= file_nbytes:
+            wanted = f"more than {window} bytes, and no more than the file"
+            return Wrong("window", wanted, f"{answer}")
+        if asked > len(data):
+            return _window_wrong(answer, whole)
+        if wrong := _short_wrong(parse(data[: asked - 1], file_nbytes), asked, whole):
+            return wrong
+        window = asked
+    return Wrong("window", f"a header within {most} windows", f"{window} bytes after so many")
 
 
-def _told(answer: Header | NeedMore | Refusal) -> object:
+def _window_wrong(answer: _Answer, whole: _Answer) -> Wrong | None:
+    expected, got = _told(whole), _told(answer)
+    return None if got == expected else Wrong("window", f"{expected}", f"{got}")
+
+
+def _short_wrong(answer: _Answer, asked: int, whole: _Answer) -> Wrong | None:
+    """Hold the answer to one byte less than was asked for: so many were needed at least."""
+    if isinstance(answer, NeedMore) and answer.nbytes >= asked:
+        return None
+    if isinstance(answer, Refusal) and _told(answer) == _told(whole):
+        return None
+    return Wrong("window", f"{asked} bytes asked for at {asked - 1}, too", f"{_told(answer)}")
+
+
+def _told(answer: _Answer) -> object:
     """What an answer comes to, whatever was given."""
     if isinstance(answer, Header):
         return facts_of(answer)
-    rule = getattr(answer, "rule", "need-more")
+    if isinstance(answer, NeedMore):
+        return "need-more"
     # How a file that ends early is refused depends on how far one had looked.
-    return "ends-early" if rule in _EARLY else rule
+    return "ends-early" if answer.rule in _EARLY else (answer.rule, answer.offset)
 
 
 def _flaw(answer: Refusal, file_nbytes: int) -> Wrong | None:

@@ -1,0 +1,176 @@
+"""How the lane fuzz judges one answer of a parser: its facts, its byte, its windows, its lists."""
+
+import pytest
+
+from emel_model_format import NeedMore, PackedArrays, PackedStrings, Refusal, parse
+from emel_tools.fuzzing import gguf_files, json_files, judging
+from emel_tools.fuzzing.json_places import KEY, byte_of
+
+VALID = json_files.JSONFile((json_files.item("a", "U8", (4,), 0).text(),), 4).data()
+OTHER = json_files.JSONFile((json_files.item("b", "I8", (4,), 0).text(),), 4).data()
+SHARED = json_files.JSONFile(
+    (
+        json_files.item("a", "U8", (4,), 0).text(),
+        json_files.item("b", "U8", (4,), 3).text(),
+    ),
+    7,
+).data()
+
+
+def answering(monkeypatch, answer):
+    """Let the parser answer with this, whatever it is given."""
+
+    def fake(_data, _nbytes):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(judging, "parse", fake)
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("data", "answer", "rule"),
+    [
+        (SHARED, parse(VALID, len(VALID)), "accepted"),
+        (VALID, Refusal("overlapping-data", 0, "no"), "refused"),
+        (VALID, parse(OTHER, len(OTHER)), "differs"),
+        (VALID, NeedMore(9), "answer"),
+        (VALID, ZeroDivisionError("oh"), "raised"),
+        (SHARED, Refusal("overlapping-data", 99999, "no"), "answer"),
+        (SHARED, Refusal("overlapping-data", 0, "no\x1b"), "answer"),
+        (SHARED, Refusal("overlapping-data", 0, "no", supported=False), "answer"),
+    ],
+)
+def test_an_answer_that_the_oracle_does_not_give_is_wrong(monkeypatch, data, answer, rule):
+    assert judging.judge(data)[0] is None
+    answering(monkeypatch, answer)
+    wrong, _ = judging.judge(data)
+    assert wrong is not None
+    assert wrong.rule == rule
+    assert wrong.expected != wrong.got
+
+
+NEGATIVE = json_files.JSONFile((json_files.item("a", "U8", (-4,), 0, 0).text(),), 0).data()
+TWICE = gguf_files.GGUFFile(entries=(gguf_files.Entry(b"a"), gguf_files.Entry(b"a"))).data()
+ENDED = gguf_files.GGUFFile(keys=((b"k", 8, b"\7" + bytes(7)),)).header()[0]
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("data", "rule", "places"),
+    [
+        (SHARED, "overlapping-data", [SHARED.index(b'"a"'), SHARED.index(b'"b"')]),
+        (SHARED.replace(b"[4]", b"[-]"), "invalid-json", [SHARED.index(b"[4]") + 1]),
+        (SHARED.replace(b'"b"', b'"\xff"'), "invalid-utf8", [SHARED.index(b'"b"') + 1]),
+        (NEGATIVE, "negative-number", [NEGATIVE.index(b"-4")]),
+        (TWICE, "duplicate-tensor-name", [24 + 8 + 1 + 4 + 8 + 4 + 8]),
+        (ENDED, "length-beyond-file", [24 + 8 + 1 + 4]),
+        (ENDED[:20], "truncated", [20]),
+    ],
+)
+def test_a_refusal_at_another_byte_is_wrong(monkeypatch, data, rule, places):
+    assert judging.judge(data, alone=True) == (None, rule)
+    for place in places:
+        answering(monkeypatch, Refusal(rule, place, "no"))
+        assert judging.judge(data, alone=True)[0] is None
+        answering(monkeypatch, Refusal(rule, max(place - 8, 1), "no"))
+        wrong, _ = judging.judge(data, alone=True)
+        assert wrong.rule == "place"
+        assert f"{rule} at byte" in wrong.expected
+    # Where several rules are broken, another one may be heard first, and elsewhere.
+    assert judging.judge(data)[0] is None or rule == "truncated"
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_a_path_into_json_leads_to_its_byte():
+    text = ' {"ü": [1, {"a\\"b": [ ], "c":"}"}] , "d" : ' + "9" * 5000 + "}"
+    data = text.encode()
+    for path, found in (
+        ((), b"{"),
+        ((0, KEY), '"ü"'.encode()),
+        ((0,), b"[1"),
+        ((0, 1), b'{"a'),
+        ((0, 1, 0), b"[ ]"),
+        ((0, 1, 1, KEY), b'"c"'),
+        ((0, 1, 1), b'"}"'),
+        ((1, KEY), b'"d"'),
+        ((1,), b"999"),
+    ):
+        assert byte_of(text, path) == data.index(found)
+
+
+WORDS = gguf_files.GGUFFile()
+WORDS = gguf_files.GGUFFile(
+    keys=(
+        (b"w", 9, WORDS.array(8, [WORDS.text(b"%d" % i) for i in range(5)])),
+        (b"a", 9, WORDS.array(9, [WORDS.array(0, [bytes([i])]) for i in range(5)])),
+    )
+).data()
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_metadata_that_raises_when_it_is_read_is_wrong_and_ends_nothing(monkeypatch):
+    monkeypatch.setattr(PackedStrings, "raw", lambda _self, _i: 1 // 0)
+    monkeypatch.setattr(PackedStrings, "__iter__", lambda _self: 1 // 0)
+    found = judging.judge(WORDS)[0], judging.judge_windows(WORDS, len(WORDS))
+    for wrong in (*found, judging.judge_lists(WORDS, len(WORDS))):
+        assert (wrong.rule, wrong.got.split(":")[0]) == ("raised", "ZeroDivisionError")
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize("kind", [PackedStrings, PackedArrays])
+@pytest.mark.parametrize(
+    ("asked", "broken"),
+    [
+        ("slice(1, 3, None)", lambda i: slice(1, 2) if i == slice(1, 3) else i),
+        (
+            "slice(None, None, -1)",
+            lambda i: slice(None, 0, -1) if i == slice(None, None, -1) else i,
+        ),
+        ("[-1]", lambda i: -2 if i == -1 else i),
+        ("[5]", lambda i: 4 if i == 5 else i),
+    ],
+)
+def test_an_array_that_is_read_otherwise_than_a_list_is_wrong(monkeypatch, kind, asked, broken):
+    assert judging.judge_lists(WORDS, len(WORDS)) is None
+    right = kind.__getitem__
+    monkeypatch.setattr(kind, "__getitem__", lambda self, i: right(self, broken(i)))
+    # What is beyond the end ends an iteration, so that there it shows.
+    wrong = judging.judge_lists(WORDS, len(WORDS))
+    assert wrong.rule == "list"
+    assert asked in wrong.expected or asked == "[5]"
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_an_iteration_that_swaps_two_strings_is_wrong(monkeypatch):
+    monkeypatch.setattr(PackedStrings, "__iter__", lambda self: iter([self[0], *self[2:0:-1]]))
+    assert judging.judge_lists(WORDS, len(WORDS)).expected.startswith("[*'w']")
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_an_answer_that_depends_on_how_much_was_given_is_wrong(monkeypatch):
+    assert judging.judge_windows(VALID, len(VALID)) is None
+    monkeypatch.setattr(
+        judging,
+        "parse",
+        lambda data, n: parse(VALID, n) if len(data) == len(VALID) else NeedMore(len(data)),
+    )
+    assert judging.judge_windows(VALID, len(VALID)).rule == "window"
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda data, n: parse(data, n) if len(data) == n else NeedMore(len(data) + 1), "windows"),
+        (lambda data, n: parse(VALID, n) if len(data) >= 60 else parse(data, n), "asked for at"),
+        (lambda data, n: parse(data, n) if n - len(data) != 5 else 1 // 0, "an answer"),
+    ],
+)
+def test_a_parser_that_asks_byte_by_byte_or_is_content_with_a_byte_less_is_wrong(
+    monkeypatch, wrong, told
+):
+    assert parse(VALID[:60], len(VALID)) == NeedMore(61)
+    monkeypatch.setattr(judging, "parse", wrong)
+    assert told in judging.judge_windows(VALID, len(VALID)).expected

@@ -64,6 +64,8 @@ def _play_columns(moves: list[Move], reached: set[str]) -> str:
     column = np.array([s for s, _ in facts], np.uint8)
     answers = np.array([word for _, word in facts], np.int64)
     steps: list[tuple[int, list[int]]] = [(m[1], m[2]) for m in moves if m[0] == "step"]
+    if any(i >= len(facts) for _, index in steps for i in index):
+        return ""  # shrinking left the tensors out
     for event, index in steps:
         before: NDArray[np.uint8] = column.copy()
         chosen = [_column_row(rows, facts[i], event) for i in index]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from emel_tools.findings import Finding
 from emel_tools.fuzzing import corpus
-from emel_tools.fuzzing.shrinking import smallest
+from emel_tools.fuzzing.shrinking import cause_of, raised, smallest
 
 Move: TypeAlias = list[Any]
 """What JSON has: the name of the move, and its words."""
@@ -59,10 +59,9 @@ def check(
         for number in range(rounds):
             moves = game.draw(rng)
             moves_made += len(moves)
-            if _played(game, moves, reached):
-                findings.append(
-                    _lost(root, folder, package, game, moves, f"{seed}, round {number}")
-                )
+            if problem := _played(game, moves, reached):
+                lost = _Lost(moves, problem, f"{seed}, round {number}")
+                findings.append(_told(root, folder, package, game, lost))
                 break
         else:
             findings += _unexercised(package, game, reached)
@@ -74,18 +73,25 @@ def _played(game: Game, moves: list[Move], reached: set[str]) -> str:
     try:
         return game.play(moves, reached)
     except Exception as error:  # whatever it is, it is a finding
-        return f"an answer expected, and {type(error).__name__}: {error}"
+        return f"an answer expected, and {raised(error)}"
 
 
-def _lost(
-    root: Path, folder: Path, package: str, game: Game, moves: list[Move], seed: str
-) -> Finding:
-    small = smallest(moves, lambda some: bool(_played(game, some, set())))
+class _Lost(NamedTuple):
+    """A round that was lost."""
+
+    moves: list[Move]
+    problem: str
+    seed: str
+
+
+def _told(root: Path, folder: Path, package: str, game: Game, lost: _Lost) -> Finding:
+    cause = cause_of(lost.problem)
+    small = smallest(lost.moves, lambda some: cause_of(_played(game, some, set())) == cause)
     kept = corpus.keep(folder / game.name, "nothing wrong", corpus.spelled(small))
     name = kept.relative_to(root).as_posix()
     shown = " ".join(corpus.spelled(small[-6:]).splitlines())
-    problem = _played(game, small, set()) or _played(game, moves, set())
-    what = f"{problem} (seed {seed}; {len(small)} moves: {shown:.400}; all of them: {name})"
+    problem = _played(game, small, set()) or lost.problem
+    what = f"{problem} (seed {lost.seed}; {len(small)} moves: {shown:.400}; all of them: {name})"
     fix = (
         f"mend the package (or the model, if the promise is another), then keep the moves: cp "
         f"{name} {corpus.FOLDER.as_posix()}/{package}/{game.name}/ and say why in it"

@@ -21,7 +21,7 @@ from emel_tools.fuzzing import (
     json_tensors,
 )
 from emel_tools.fuzzing.case import Case
-from emel_tools.fuzzing.covering import Steps, sites
+from emel_tools.fuzzing.covering import Site, Steps, sites
 from emel_tools.fuzzing.facts import BrokenError
 from emel_tools.fuzzing.games import Found
 from emel_tools.fuzzing.judging import (
@@ -48,6 +48,12 @@ SMALL: Final = 4000
 """Larger files are parsed in one window alone, and aren't traced."""
 MUTABLE: Final = 900
 """Larger files aren't mutated: most of their bytes say nothing."""
+
+_GGUF: Final = frozenset({"_gguf.py", "_strings.py", "_walk.py"})
+_SAFETENSORS: Final = frozenset({"_formats.py", "_json_scan.py", "_safetensors.py"})
+"""What one parser alone runs; where a file is neither's, the latter says so."""
+_OF_NO_RULE: Final = frozenset({"differs", "list", "raised", "window"})
+"""What is wrong with no line that refuses."""
 
 
 def families(seed: int) -> Iterator[tuple[str, Case]]:
@@ -101,7 +107,7 @@ class _Run:
         if (wrong.rule, key) in self.found or len(self.found) >= SHOWN:
             return
         kept = corpus.keep(self.folder, expects, corpus.hexadecimal(data))
-        site = next((s for s in self.sites if s.rule and s.rule in expects.split()), None)
+        site = self.site_of(data, wrong, {*expects.split()})
         place = SOURCES.as_posix() if site is None else self.spell(site.file)
         name = kept.relative_to(self.root).as_posix()
         what = (
@@ -115,6 +121,18 @@ class _Run:
         self.found[wrong.rule, key] = Finding(
             place, site.first if site else 0, 0, wrong.rule, what, fix
         )
+
+    def site_of(self, data: bytes, wrong: Wrong, rules: set[str]) -> Site | None:
+        """Find the line that is to blame: one that has the rule, of the parser of this file."""
+        if wrong.rule in _OF_NO_RULE:
+            return None
+        own, others = _GGUF, _SAFETENSORS
+        if not data.startswith(b"GGUF"):
+            own, others = others, own
+        known = [s for s in self.sites if s.rule in {*rules, wrong.cause} - {""}]
+        mine = [s for s in known if s.file.name not in others]
+        # A table that both share has lines for one alone, too.
+        return min(mine, key=lambda s: (s.file.name not in own, s), default=None)
 
     def spell(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -189,19 +207,26 @@ class _Run:
             self.counts["mutations"] += 1
             wrong, _ = judge(data)
             if wrong is not None:
-                small = smallest(data, lambda d, w=wrong: _fails_alike(d, w))
-                wrong = judge(small)[0] or wrong
-                expects = "refused" if isinstance(expected_of(small), BrokenError) else "accepted"
-                self.report(small, wrong, "a mutated file", expects, wrong.rule)
+                self.shrink(data, wrong)
             elif self.counts["mutations"] % 3 == 0:
                 _, is_new = self.steps.watch(_parse, data, len(data))
                 if is_new:
                     pool.append(data)
 
+    def shrink(self, data: bytes, wrong: Wrong) -> None:
+        """Tell of a mutated file, once it is as small as the same finding allows."""
+        key = f"{wrong.rule} {wrong.cause}"
+        if (wrong.rule, key) in self.found or len(self.found) >= SHOWN:
+            return
+        small = smallest(data, lambda some: _fails_alike(some, wrong))
+        wrong = judge(small)[0] or wrong
+        expects = "refused" if isinstance(expected_of(small), BrokenError) else "accepted"
+        self.report(small, wrong, "a mutated file", expects, key)
+
 
 def _fails_alike(data: bytes, wrong: Wrong) -> bool:
     now = judge(data)[0]
-    return now is not None and now.rule == wrong.rule
+    return now is not None and (now.rule, now.cause) == (wrong.rule, wrong.cause)
 
 
 def _parse(data: bytes, file_nbytes: int) -> Header | NeedMore | Refusal | Exception:

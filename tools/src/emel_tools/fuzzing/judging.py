@@ -10,6 +10,7 @@ from emel_model_format import DTYPES, Header, NeedMore, Refusal, parse
 from emel_tools.fuzzing.facts import BrokenError, Facts, Place, Tensor
 from emel_tools.fuzzing.gguf_rules import read_gguf
 from emel_tools.fuzzing.safetensors_rules import read_safetensors
+from emel_tools.fuzzing.shrinking import cause_of, raised
 from emel_tools.fuzzing.values import spelled, unlike_lists
 
 UNSUPPORTED = frozenset(
@@ -40,6 +41,8 @@ class Wrong(NamedTuple):
     """What it is about: `accepted`, `refused`, `differs`, `place`, `answer`, `list`, ..."""
     expected: str
     got: str
+    cause: str = ""
+    """What is still the same of a smaller file that shows the same."""
 
 
 def expected_of(data: bytes) -> Facts | BrokenError:
@@ -78,10 +81,12 @@ def judge(data: bytes, *, alone: bool = False) -> tuple[Wrong | None, str]:
         return Wrong("answer", "a header or a refusal", f"{answer} of a whole file"), ""
     if isinstance(answer, Refusal):
         if isinstance(expected, Facts):
-            return Wrong("refused", "a header", f"{answer.rule}: {answer.message}"), answer.rule
+            told = f"{answer.rule}: {answer.message}"
+            return Wrong("refused", "a header", told, answer.rule), answer.rule
         places = expected.places if alone else ()
         return _flaw(answer, len(data)) or _misplaced(answer, places, len(data)), answer.rule
-    return Wrong("accepted", f"a refusal ({expected})", "a header"), ""
+    cause = cause_of(str(expected))
+    return Wrong("accepted", f"a refusal ({expected})", "a header", cause), ""
 
 
 def _misplaced(answer: Refusal, places: tuple[Place, ...], file_nbytes: int) -> Wrong | None:
@@ -95,7 +100,8 @@ def _misplaced(answer: Refusal, places: tuple[Place, ...], file_nbytes: int) -> 
 
 
 def _raised(error: Exception) -> Wrong:
-    return Wrong("raised", "an answer", f"{type(error).__name__}: {error}")
+    told = raised(error)
+    return Wrong("raised", "an answer", told, cause_of(told))
 
 
 def judge_claimed(data: bytes, file_nbytes: int, place: int) -> tuple[Wrong | None, str]:
@@ -208,7 +214,7 @@ def _difference(expected: Facts, got: Facts) -> Wrong | None:
     for field, wanted, found in zip(Facts._fields, expected, got, strict=True):
         if wanted != found:
             first = _first_apart(wanted, found)
-            return Wrong("differs", f"{field} {first[0]!r:.300}", f"{first[1]!r:.300}")
+            return Wrong("differs", f"{field} {first[0]!r:.300}", f"{first[1]!r:.300}", field)
     return None
 
 

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from emel_model_format import parse
+from emel_model_format import (
+    Metadata,
+    NeedMore,
+    PackedArrays,
+    PackedStrings,
+    Refusal,
+    parse,
+)
 from emel_tools.fuzzing import __main__ as explore
 from emel_tools.fuzzing import (
     columns,
@@ -94,10 +101,16 @@ def test_a_refusal_that_no_case_reaches_is_found(monkeypatch, tmp_path):
     assert "magic" in found[1].what
 
 
+@pytest.fixture(scope="module")
+def cases():
+    """All cases of all families, each with its family's name."""
+    return list(headers.families(3))
+
+
 @pytest.mark.behaviour("GATE-54")
-def test_each_family_breaks_one_rule_and_has_twins_that_do_not():
+def test_each_family_breaks_one_rule_and_has_twins_that_do_not(cases):
     kinds, arranged = {}, {True: set(), False: set()}
-    for family, case in headers.families(3):
+    for family, case in cases:
         kinds.setdefault(family, set()).add(case.rules)
         if family == "arranged":
             arranged[case.data.startswith(b"GGUF")].add(case.data)
@@ -109,6 +122,16 @@ def test_each_family_breaks_one_rule_and_has_twins_that_do_not():
     assert sorted(lonely) == alone
     rules = {rule for them in kinds.values() for each in them for rule in each}
     assert len(rules) > 45
+
+
+@pytest.mark.behaviour("GATE-54")
+def test_a_case_of_each_family_and_rule_gets_the_answer_that_it_expects(cases, tmp_path):
+    game = headers._Run(ROOT, tmp_path, 0, full=False)
+    first = {(family, case.rules): (case, case.label, family) for family, case in reversed(cases)}
+    for each in first.values():
+        game.case(*each)
+    assert game.found == {}
+    assert len(game.rules) > 45
 
 
 @pytest.mark.behaviour("GATE-54")
@@ -135,6 +158,166 @@ def test_steps_are_those_of_one_folder_and_new_ones_are_told(tmp_path):
     _, other = steps.watch(judging.expected_of, SHARED)
     assert (first, again, other) == (True, False, True)
     assert all(Path(file).parent.name == "fuzzing" for file, _ in steps.lines())
+
+
+HELD = gguf_files.GGUFFile()
+NESTED = HELD.array(gguf_files.ARRAY, [HELD.array(gguf_files.TEXT, [HELD.text(b"a")])])
+WORDS = HELD.array(gguf_files.TEXT, [HELD.text(word) for word in (b"a", b"b", b"c")])
+LISTS = gguf_files.GGUFFile(
+    keys=((b"words", gguf_files.ARRAY, WORDS), (b"nested", gguf_files.ARRAY, NESTED))
+).data()
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("kind", "name", "broken", "asked"),
+    [
+        (PackedStrings, "__iter__", lambda _: iter("ab"), "[*'words']"),
+        (PackedStrings, "__getitem__", lambda *_: "x", "'words'[slice(1, 3, None)]"),
+        (PackedArrays, "__iter__", lambda _: iter(()), "[*'nested']"),
+        (Metadata, "__len__", lambda _: 3, "len(metadata)"),
+    ],
+)
+def test_an_array_that_is_not_read_as_a_list_is_found(monkeypatch, kind, name, broken, asked):
+    assert judging.judge_lists(LISTS, len(LISTS)) is None
+    monkeypatch.setattr(kind, name, broken)
+    wrong = judging.judge_lists(LISTS, len(LISTS))
+    assert (wrong.rule, wrong.expected.partition(" with ")[0]) == ("list", asked)
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize("index", [-1, -3, -4, 3])
+def test_an_element_that_is_counted_from_the_wrong_end_is_found(monkeypatch, index):
+    picked = PackedStrings.__getitem__
+    monkeypatch.setattr(
+        PackedStrings, "__getitem__", lambda each, at: "x" if at == index else picked(each, at)
+    )
+    assert judging.judge_lists(LISTS, len(LISTS)).expected.startswith(f"'words'[{index}] with")
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_each_value_is_spelled_by_its_kind():
+    values = (True, 1, 1.0, "a", np.arange(2, dtype="<u2"), None)
+    spelled = [judging.spelled(value) for value in values]
+    assert [each[0] for each in spelled] == ["bool", "int", "float", "text", "numbers", "?"]
+    assert judging.spelled(-0.0) != judging.spelled(0.0)
+
+
+def windows(*answers, short=None):
+    """Answer so many times in turn; and to what is a byte short of what was asked for, `short`."""
+    asked = []
+
+    def parse(data, file_nbytes):
+        if len(data) == file_nbytes:
+            return answers[-1]
+        if asked and len(data) == asked[-1].nbytes - 1:
+            return short if short is not None else NeedMore(asked[-1].nbytes)
+        asked.append(answers[min(len(asked), len(answers) - 1)])
+        return asked[-1]
+
+    return parse
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("parser", "rule", "told"),
+    [
+        (windows(NeedMore(0)), "window", "more than 0 bytes"),
+        (windows(NeedMore(999)), "window", "more than 0 bytes"),
+        (windows(NeedMore(40), Refusal("a", 1, "")), "", ""),
+        (windows(NeedMore(40), Refusal("a", 1, ""), short=Refusal("a", 1, "")), "", ""),
+        (
+            windows(NeedMore(40), Refusal("a", 1, ""), short=NeedMore(39)),
+            *("window", "40 bytes asked for at 39, too"),
+        ),
+        (
+            windows(NeedMore(40), Refusal("a", 1, ""), short=Refusal("a", 2, "")),
+            *("window", "40 bytes asked for at 39, too"),
+        ),
+        (windows(NeedMore(40), Refusal("a", 1, ""), Refusal("b", 1, "")), "window", "('b', 1)"),
+        (windows(*map(NeedMore, range(2, 90, 2))), "window", "a header within"),
+        (windows(ValueError), "raised", "an answer"),
+    ],
+)
+def test_windows_are_held_to_the_answer_to_the_whole(monkeypatch, parser, rule, told):
+    monkeypatch.setattr(judging, "parse", parser)
+    wrong = judging.judge_windows(bytes(90), 90)
+    assert ("" if wrong is None else wrong.rule) == rule
+    assert told in ("" if wrong is None else wrong.expected)
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("answer", "rule", "heard"),
+    [
+        (ValueError("oh"), "raised", "raised"),
+        (Refusal("a", 6, "oh"), "place", "a"),
+        (Refusal("a", 5, "oh"), "", "a"),
+        (NeedMore(9), "", "need-more"),
+        (parse(VALID, len(VALID)), "", ""),
+    ],
+)
+def test_of_the_beginning_of_a_file_the_byte_is_held_to_the_cases(monkeypatch, answer, rule, heard):
+    answering(monkeypatch, answer)
+    wrong, told = judging.judge_claimed(VALID, 1000, 5)
+    assert ("" if wrong is None else wrong.rule, told) == (rule, heard)
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        (ValueError("oh"), "raised"),
+        (NeedMore(9), "answer"),
+        (Refusal("a", 0, "oh"), "refused"),
+    ],
+)
+def test_a_whole_file_that_is_right_has_a_header_and_nothing_else(monkeypatch, answer, rule):
+    answering(monkeypatch, answer)
+    assert judging.judge(VALID)[0].rule == rule
+    assert judging.judge_lists(VALID, 4) is None or rule == "raised"
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Refusal("overlapping-data", 10**6, "oh"),
+        Refusal("overlapping-data", 8, "oh\n"),
+        Refusal("overlapping-data", 8, "o" * 401),
+        Refusal("overlapping-data", 8, "oh", supported=False),
+    ],
+)
+def test_a_refusal_has_a_byte_of_the_file_and_a_sentence(monkeypatch, answer):
+    answering(monkeypatch, answer)
+    assert judging.judge(SHARED)[0].rule == "answer"
+
+
+@pytest.mark.behaviour("GATE-56")
+def test_mutations_begin_with_the_first_file_of_each_kind(monkeypatch, tmp_path):
+    monkeypatch.setattr(headers, "MUTATIONS", 9)
+    monkeypatch.setattr(headers, "POOL", 2)
+    game = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
+    kinds = [headers._kind("a", accepted(label, b"")) for label in ("one", "two")]
+    game.files = dict(zip(kinds, (VALID, OTHER), strict=True))
+    game.mutate()
+    assert game.counts["mutations"] == 9
+    assert game.found == {}
+    answering(monkeypatch, parse(VALID, len(VALID)))
+    game.mutate()
+    assert {rule for rule, _ in game.found} <= {"accepted", "differs"}
+    assert game.found
+
+
+@pytest.mark.behaviour("GATE-54")
+def test_another_rule_than_the_one_that_is_broken_is_found(monkeypatch, tmp_path):
+    game = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
+    for _ in range(2):
+        game.case(refused("hole-in-data", "one byte shared", SHARED), "shared", "spans")
+        game.case(accepted("fine", VALID), "fine", "spans")
+    (finding,) = game.found.values()
+    assert finding.rule == "rule"
+    assert "expected hole-in-data, got overlapping-data" in finding.what
 
 
 @pytest.mark.behaviour("GATE-55")
@@ -181,11 +364,25 @@ def test_the_oracle_reads_what_safetensors_writes(tmp_path):
         gguf_files.GGUFFile(entries=(gguf_files.Entry(b"a"), gguf_files.Entry(b"a"))).data(),
         gguf_files.GGUFFile(entries=(gguf_files.Entry(b"a", (2**32, 2**32), 24),)).data(),
         gguf_files.GGUFFile(keys=((b"k", 7, b"\2"),)).data(),
+        gguf_files.GGUFFile(keys=((b"k", 9, gguf_files.GGUFFile().array(7, [b"\2"])),)).data(),
+        json_files.JSONFile((f'"a":{"[" * 200_000}{"]" * 200_000}',), 0).data(),
+        json_files.JSONFile(('"a":{"b":["\\ud800"]}',), 0).data(),
+        json_files.JSONFile(('"__metadata__":[]',), 0).data(),
+        json_files.JSONFile(
+            (json_files.item("a", "U8", (4,), 0).and_("x", '{"y":["\\ud800"]}').text(),), 4
+        ).data(),
     ],
 )
 def test_the_oracle_refuses_what_breaks_a_rule(data):
     with pytest.raises(BrokenError):
         (read_gguf if data.startswith(b"GGUF") else read_safetensors)(data)
+
+
+@pytest.mark.behaviour("GATE-55")
+def test_the_oracle_lets_a_field_that_means_nothing_be_any_json():
+    item = json_files.item("a", "U8", (4,), 0).and_("x", '[1,[2,{"y":["z"]}],null]')
+    facts = read_safetensors(json_files.JSONFile((item.text(),), 4).data())
+    assert [tensor.name for tensor in facts.tensors] == ["a"]
 
 
 def toy(lost):
@@ -271,7 +468,7 @@ def test_what_is_made_small_fails_for_the_reason_that_was_found(tmp_path):
     [
         ("3 leases expected, got 2", "1 leases expected, got 0", True),
         ("[(1, {2: 'a'})] expected, got None", "[] expected, got None", True),
-        ("ok expected, got pool-full", "ok expected, got closed", False),
+        ("ok expected, got lost", "ok expected, got closed", False),
         ("KeyError: 'a', in f of a.py", "KeyError: 'b', in g of a.py", False),
     ],
 )

@@ -100,9 +100,10 @@ def _text(stored: bytes) -> str:
         raise BrokenError("no UTF-8", 8 + error.start) from None
 
 
-def _decoded(text: str) -> object:
+def _decoded(text: str) -> _Object:
+    """Read JSON that begins as an object does."""
     try:
-        decoded: object = json.loads(
+        decoded: _Object = json.loads(
             text,
             object_pairs_hook=_Object,
             parse_float=_Float,
@@ -117,10 +118,8 @@ def _decoded(text: str) -> object:
     return decoded
 
 
-def _header(header: object, begins: int, file_nbytes: int) -> tuple[dict[str, str], list[Tensor]]:
+def _header(header: _Object, begins: int, file_nbytes: int) -> tuple[dict[str, str], list[Tensor]]:
     """Hold JSON to the rules; the places that this tells of are paths."""
-    demand(isinstance(header, _Object), "no object", ())
-    assert isinstance(header, _Object)  # noqa: S101 - for the checker
     _demand_once(header, (), "a key twice")
     metadata, tensors, paths = dict[str, str](), list[Tensor](), list[tuple[int, ...]]()
     for i, (key, value) in enumerate(header):
@@ -148,8 +147,8 @@ def _demand_once(pairs: _Object, path: tuple[int, ...], rule: str) -> None:
 
 
 def _metadata(value: object, at: int) -> dict[str, str]:
-    demand(isinstance(value, _Object), "metadata that is no object", (at,))
-    assert isinstance(value, _Object)  # noqa: S101 - for the checker
+    if not isinstance(value, _Object):
+        raise BrokenError("metadata that is no object", (at,))
     found: dict[str, str] = {}
     for i, (key, text) in enumerate(value):
         demand(_is_text(key), "a metadata key that isn't text", (at, i, KEY))
@@ -176,8 +175,8 @@ def _integers(value: object, path: tuple[int, ...]) -> list[int]:
 def _entry(at: int, name: str, value: object, begins: int) -> Tensor:
     path = (at, KEY)
     demand(_is_text(name), "a name that is no text", path)
-    demand(isinstance(value, _Object), "an entry that is no object", (at,))
-    assert isinstance(value, _Object)  # noqa: S101 - for the checker
+    if not isinstance(value, _Object):
+        raise BrokenError("an entry that is no object", (at,))
     _demand_once(value, (at,), "a field twice")
     fields, places = dict(value), {key: (at, i) for i, (key, _) in enumerate(value)}
     demand({"dtype", "shape", "data_offsets"} <= fields.keys(), "a field is missing", path)

@@ -13,9 +13,15 @@ from emel_model_format import Metadata, PackedArrays, PackedStrings
 _LONG: Final = 100
 """Elements from which on an array isn't read in every way."""
 _SLICES: Final = (
-    slice(1, 3), slice(-2, None), slice(None, -1), slice(2, 0, -1), slice(None, None, 2),
-    slice(None, None, -1), slice(3, 1), slice(-99, 99),
-)  # fmt: skip
+    slice(1, 3),
+    slice(-2, None),
+    slice(None, -1),
+    slice(2, 0, -1),
+    slice(None, None, 2),
+    slice(None, None, -1),
+    slice(3, 1),
+    slice(-99, 99),
+)
 _SLICES_OF_LONG: Final = (slice(500, -1), slice(None, None, -97))
 
 Unlike: TypeAlias = tuple[str, object, object]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from random import Random
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -18,64 +15,20 @@ import emel_io_staged
 from emel_io_loader import BatchOutcome, Spans, Targets
 from emel_io_read import ReadStrategy
 from emel_io_staged import Conversion, Identity, StagedStrategy
+from emel_tools.fuzzing.batches import CALLS, NBYTES, draw_of, files
 from emel_tools.fuzzing.games import Game, Move
-from emel_tools.fuzzing.ports import Books
+from emel_tools.fuzzing.ports import Books, Disk
 
-_READS: Final = ("open", "open_direct", "fstat", "stat", "preadv", "close")
-_CALLS: Final = {"read": (*_READS, "start_thread"), "staged": (*_READS, "allocate", "start")}
-_NBYTES: Final = 200_003
-_FILES: Final = 3
 _GUARD: Final = 5
 """Bytes around each target, which have to stay as they are."""
-_HOWS: Final = ("failed", "failed", "refused", "short", "end", "interrupted")
+_PAGE: Final = 4096
 
 
-@cache
-def files() -> tuple[tempfile.TemporaryDirectory[str], tuple[str, ...], tuple[bytes, ...]]:
-    """Write three files, once a process; the folder is handed out to be kept alive."""
-    folder = tempfile.TemporaryDirectory(prefix="emel-fuzz-")
-    contents = tuple(Random(i).randbytes(_NBYTES) for i in range(_FILES))
-    paths = tuple(str(Path(folder.name) / f"{i}.bin") for i in range(_FILES))
-    for path, content in zip(paths, contents, strict=True):
-        Path(path).write_bytes(content)
-    return folder, paths, contents
-
-
-def _spans(rng: Random, most: int) -> list[list[int]]:
-    places = (0, 1, 4095, 4096, 65536, 65537, 131072, _NBYTES - 1, _NBYTES)
-    spans: list[list[int]] = []
-    for _ in range(rng.choice((0, 1, 1, 3, 8))):
-        if rng.random() < 0.3:
-            low, high = sorted((rng.choice(places), rng.choice(places)))
-        else:
-            low = rng.randrange(_NBYTES)
-            high = min(_NBYTES, low + rng.choice((0, 1, 2, 100, 5000)))
-        spans.append([rng.randrange(_FILES), low, min(high - low, most)])
-    if rng.random() < 0.08:
-        spans.insert(rng.randrange(len(spans) + 1), [0, _NBYTES - 3, rng.choice((4, 90))])
-    return spans
-
-
-def _draw(kind: str) -> Callable[[Random], list[Move]]:
-    def draw(rng: Random) -> list[Move]:
-        if kind == "read":
-            how: list[Any] = [rng.choice((None, 1, 2, 4)), rng.random() < 0.4]
-        else:
-            how = [rng.choice((8, 64, 4096, 65536)), rng.choice((2, 3, 4))]
-        most: int = _NBYTES if kind == "read" else 30 * how[0]  # so that there are few chunks
-        moves: list[Move] = [["make", *how]]
-        for _ in range(rng.randrange(1, 7)):
-            spans = _spans(rng, most)
-            if rng.random() < 0.4:
-                name = rng.choice((*_CALLS[kind], "preadv", "preadv"))
-                moves.append(["fault", name, rng.choice((1, 1, 2, 5)), rng.choice(_HOWS)])
-            words = ["load", "load", "load"] + ["stream", "through"] * (kind == "staged")
-            moves.append([rng.choice(words), spans, rng.choice((None, 1, 3))])
-        if rng.random() < 0.2:
-            moves += [["close"], ["load", _spans(rng, most), None]]
-        return moves
-
-    return draw
+def _memory(nbytes: int, offset: int | None = None) -> NDArray[np.uint8]:
+    """Make memory for so many bytes and its guard; it lies as a file does from `offset` on."""
+    room = np.full(nbytes + 2 * _GUARD + _PAGE, 0xA5, np.uint8)
+    skip = 0 if offset is None else (offset - _GUARD - room.ctypes.data) % _PAGE
+    return room[skip : skip + nbytes + 2 * _GUARD]
 
 
 class _Round:
@@ -85,17 +38,28 @@ class _Round:
         self.folder, self.paths, self.contents = files()
         self.kind, self.reached = kind, reached
         port = emel_io_read.Port() if kind == "read" else emel_io_staged.Port()
-        self.books = Books(port, _CALLS[kind])
+        self.disk = Disk(port)
+        self.books = Books(self.disk.under(port), CALLS[kind])
         self.strategy: Any
         if kind == "read":
+            # Direct calls have 64 KiB or more, and only larger ones begin or end within a block.
+            nbytes = 1 << (17 if how[1] else 16)
             self.strategy = ReadStrategy(
-                threads=how[0], direct=how[1], call_nbytes=1 << 16, port=self.books.port
+                threads=how[0], direct=how[1], call_nbytes=nbytes, port=self.books.port
             )
         else:
             self.strategy = StagedStrategy(chunk_nbytes=how[0], stages=how[1], port=self.books.port)
+        self.chunk_nbytes: int = 0 if kind == "read" else how[0]
+        self.bad: list[list[int]] = []
         self.closed = False
         self.fatal = False
         """Whether a fault was ordered that a batch doesn't survive."""
+
+    def spoil(self, bad: list[list[int]]) -> str:
+        """Let no one read these bytes, each of a file."""
+        self.bad = bad
+        self.disk.bad = [(self.paths[file], byte) for file, byte in bad]
+        return ""
 
     def content(self, span: list[int]) -> bytes:
         file, offset, nbytes = span
@@ -105,21 +69,30 @@ class _Round:
         file, offset, nbytes = ([span[k] for span in spans] for k in range(3))
         return Spans(self.paths, file, offset, nbytes)
 
-    def load(self, spans: list[list[int]], threads: int | None) -> str:
-        memory = [np.full(span[2] + 2 * _GUARD, 0xA5, np.uint8) for span in spans]
+    def load(self, spans: list[list[int]], threads: int | None, *, lies: bool = False) -> str:
+        offsets = [span[1] if lies else None for span in spans]
+        memory = [_memory(span[2], at) for span, at in zip(spans, offsets, strict=True)]
+        self.disk.landed.clear()
         targets = Targets(memory, range(len(spans)), [_GUARD] * len(spans))  # pyright: ignore[reportArgumentType] - a range is one
         told: list[int] = []
         answer = self.strategy.load(
             self.columns(spans), targets, threads=threads, progress=told.append
         )
         wanted = [np.frombuffer(self.content(span), np.uint8) for span in spans]
+        begins = [(array.ctypes.data, len(array)) for array in memory]
+        if any(0 <= at - begin < n for at in self.disk.landed for begin, n in begins):
+            self.reached.add("in place")
         return self.judge(answer, spans, told) or self.filled(answer, memory, wanted)
+
+    def lie(self, spans: list[list[int]], threads: int | None) -> str:
+        """Load into targets that lie in memory as their bytes do in the file."""
+        return self.load(spans, threads, lies=True)
 
     def through(self, spans: list[list[int]], threads: int | None) -> str:  # noqa: ARG002
         """Every other span is converted from int16 to int32; the others go as they are."""
         spans = [[f, o, n // 2 * 2 if i % 2 else n] for i, (f, o, n) in enumerate(spans)]
         sizes = [span[2] * (1 + i % 2) for i, span in enumerate(spans)]
-        memory = [np.full(size + 2 * _GUARD, 0xA5, np.uint8) for size in sizes]
+        memory = [_memory(size) for size in sizes]
         transforms = [Conversion("<i2", "<i4") if i % 2 else Identity() for i in range(len(spans))]
         targets = Targets(memory, range(len(spans)), [_GUARD] * len(spans))  # pyright: ignore[reportArgumentType] - the same
         answer = self.strategy.load_through(self.columns(spans), targets, transforms)
@@ -154,8 +127,9 @@ class _Round:
         self.reached.add(answer.code)
         if self.books.opened or threading.active_count() > 1:
             return f"nothing left open or running expected, got {len(self.books.opened)} open"
-        beyond = [i for i, (_, o, n) in enumerate(spans) if o + n > _NBYTES]
-        expected = bool(beyond) or self.closed
+        beyond = [i for i, (_, o, n) in enumerate(spans) if n and o + n > NBYTES]
+        failing = beyond[:1] or self.unreadable(spans)
+        expected = bool(failing) or self.closed
         struck = self.fatal and bool(self.books.struck)
         if answer.ok and expected:
             return "a refusal expected, got ok"
@@ -163,9 +137,34 @@ class _Round:
             return f"ok expected, got {answer.code}: {answer.message}"
         if answer.ok:
             return self.told(answer, spans, told)
-        if beyond and not struck and not self.closed and answer.index not in beyond:
-            return f"one of the spans {beyond} blamed expected, got {answer.index}"
+        if failing and not struck and not self.closed and answer.index not in failing:
+            return f"span {failing} blamed expected, got {answer.index}"
         return ""
+
+    def unreadable(self, spans: list[list[int]]) -> list[int]:
+        """Which span is to blame for the bytes that can't be read; none if nobody wants them.
+
+        It is the first in request order. What is staged comes by file and offset instead, and is
+        told of by the first of a chunk, which may hold all that this lists; where spans overlap,
+        their chunks come one span after the other, and it may be any.
+        """
+        hurt = [
+            (file, byte, i)
+            for i, (wanted, offset, nbytes) in enumerate(spans)
+            for file, byte in self.bad
+            if file == wanted and offset <= byte < offset + nbytes
+        ]
+        if self.kind == "read" or not hurt:
+            return [min(i for _, _, i in hurt)] if hurt else []
+        file, byte, first = min(hurt)
+        there = sorted((o, o + n) for other, o, n in spans if other == file and n)
+        if any(begin < end for (_, end), (begin, _) in pairwise(there)):
+            return [*range(len(spans))]
+        return [
+            i
+            for i, (other, offset, nbytes) in enumerate(spans[: first + 1])
+            if other == file and offset < byte + self.chunk_nbytes and byte < offset + nbytes
+        ]
 
     def told(self, answer: BatchOutcome, spans: list[list[int]], told: list[int] | None) -> str:
         """Hold what is said of the bytes that were moved to how many there are."""
@@ -207,7 +206,9 @@ def _play(kind: str) -> Callable[[list[Move], set[str]], str]:
         )
         round_ = _Round(kind, how, reached)
         calls: dict[str, Callable[..., str]] = {
+            "bad": round_.spoil,
             "load": round_.load,
+            "lie": round_.lie,
             "stream": round_.stream,
             "through": round_.through,
             "close": round_.close,
@@ -220,7 +221,9 @@ def _play(kind: str) -> Callable[[list[Move], set[str]], str]:
             elif name != "make":
                 if problem := calls[name](*words):
                     return f"{name}: {problem}"
-                round_.books.let_fail(None)
+                if name != "bad":  # which is for the next batch
+                    round_.books.let_fail(None)
+                    round_.spoil([])
         return round_.close()
 
     return play
@@ -229,5 +232,7 @@ def _play(kind: str) -> Callable[[list[Move], set[str]], str]:
 _COMMON: Final = frozenset(
     {"ok", "open-failed", "stat-failed", "read-failed", "end-of-file", "span-beyond-end", "closed"}
 )
-READ: Final = Game("read", _draw("read"), _play("read"), 250, _COMMON)
-STAGED: Final = Game("staged", _draw("staged"), _play("staged"), 250, _COMMON | {"staging-failed"})
+READ: Final = Game("read", draw_of("read"), _play("read"), 250, _COMMON | {"in place"})
+STAGED: Final = Game(
+    "staged", draw_of("staged"), _play("staged"), 250, _COMMON | {"staging-failed"}
+)

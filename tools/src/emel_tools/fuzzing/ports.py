@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from threading import Lock
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from weakref import ref
 
+import numpy as np
+
+from emel_io_file import ReadPort
+
+_P = TypeVar("_P", bound=ReadPort)
 ERRNOS: Final = (errno.EIO, errno.ENOMEM, errno.EACCES)
 
 
@@ -69,3 +74,54 @@ class Books:
             return answer
 
         return counted
+
+
+class Disk:
+    """Files of which some bytes can't be read, by whoever asks; and where direct reads land."""
+
+    def __init__(self, calls: ReadPort) -> None:
+        self.bad: list[tuple[str, int]] = []
+        """Paths and bytes."""
+        self.landed: list[int] = []
+        """Addresses of the memory of direct reads."""
+        self._calls = calls
+        self._paths: dict[int, str] = {}
+        self._direct: set[int] = set()
+
+    def under(self, port: _P) -> _P:
+        """Let a port read from it."""
+        return replace(port, open=self._open, open_direct=self._open_direct, preadv=self._preadv)
+
+    def _open(self, path: str) -> int:
+        descriptor = self._calls.open(path)
+        self._paths[descriptor] = path
+        self._direct.discard(descriptor)
+        return descriptor
+
+    def _open_direct(self, path: str) -> int:
+        try:
+            descriptor = self._calls.open_direct(path)
+        except (OSError, NotImplementedError):  # not on this file system: the way is the same
+            descriptor = self._calls.open(path)
+        self._paths[descriptor] = path
+        self._direct.add(descriptor)
+        return descriptor
+
+    def _preadv(self, descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        if descriptor in self._direct:
+            self.landed += [np.frombuffer(buffer, np.uint8).ctypes.data for buffer in buffers]
+        left = sum(map(len, buffers))
+        for path, byte in self.bad:
+            if path == self._paths[descriptor] and offset <= byte < offset + left:
+                left = byte - offset  # what is before it comes
+        if buffers and not left and any(map(len, buffers)):
+            raise OSError(errno.EIO, "a bad block of the round")
+        return self._calls.preadv(descriptor, _cut(buffers, left), offset)
+
+
+def _cut(buffers: list[memoryview], nbytes: int) -> list[memoryview]:
+    cut: list[memoryview] = []
+    for buffer in buffers:
+        cut.append(buffer[:nbytes])
+        nbytes -= len(cut[-1])
+    return cut

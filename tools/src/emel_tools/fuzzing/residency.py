@@ -42,7 +42,7 @@ def _draw(rng: Random) -> list[Move]:
                     ["pin", index()],
                     ["unpin", index()],
                     ["plan", index(), mode],
-                    ["commit", flags, rng.choice((0, 0, 0, 1, -1))],
+                    ["commit", flags, rng.choice((0, 0, 0, 1, -1, "stale"))],
                     ["abandon"],
                 )
             )
@@ -60,6 +60,8 @@ class _Round:
         self.pins: list[int] = []
         self.plan: LoadPlan | None = None
         self.planned: list[int] = []
+        self.stale = LoadPlan(np.empty(0, np.intp), Spans((), (), (), ()), Mode.COPIES)
+        """The last plan that is over."""
         self.reached = reached
         self.why: list[tuple[int, str]] = []
         """The tensors that refuse the last request, and why."""
@@ -170,9 +172,13 @@ class _Round:
             return None, SetOutcome.OK
         return plan, refusal or SetOutcome.OK
 
-    def commit(self, flags: list[bool], surplus: int) -> tuple[Report, SetOutcome] | None:
-        if self.plan is None:
-            return None
+    def commit(self, flags: list[bool], surplus: int | str) -> tuple[Report, SetOutcome]:
+        if self.plan is None or isinstance(surplus, str):
+            # What somebody kept of another load, before the first binding of any.
+            stale = np.array(flags[: len(self.stale.index)], np.bool_)
+            report = self.tensors.commit_load(self.stale, stale)
+            nothing = self.plan is None
+            return report, SetOutcome.NOTHING_PLANNED if nothing else SetOutcome.RESULTS_MISMATCHED
         count = max(0, len(self.planned) + surplus)
         done = np.array((flags * 2)[:count], np.bool_)
         leases, maps = None, self.plan.mode is Mode.MAPS
@@ -186,7 +192,7 @@ class _Round:
             return report, SetOutcome.RESULTS_MISMATCHED
         for i, is_done in zip(self.planned, done.tolist(), strict=True):
             self.state[i] = ("mmap-resident" if maps else "resident") if is_done else "failed"
-        self.plan = None
+        self.plan, self.stale = None, self.plan
         return report, SetOutcome.OK if done.all() else SetOutcome.EFFECT_FAILED
 
     def abandon(self) -> tuple[Report, SetOutcome]:
@@ -227,19 +233,17 @@ class _Round:
         }
         if move[0] in ("pin", "unpin"):
             return self.pin(move[1], 1 if move[0] == "pin" else -1) or self.books()
-        answer = calls[move[0]](*move[1:])
-        if answer is not None:
-            report, expected = answer
-            got = SetOutcome.OK if report is None else getattr(report, "outcome", SetOutcome.OK)
-            self.reached.add(SetOutcome(expected).name)
-            if got is not expected:
-                return f"{move[0]}: {expected.name} expected, got {got.name}"
-            if expected is SetOutcome.TENSOR_REFUSED and report is not None:
-                told = report.tensor.name, report.tensors.tolist()
-                wanted = self.why[0][1], [i for i, _ in self.why]
-                self.reached.add(told[0])
-                if told != wanted:
-                    return f"{move[0]}: (why, tensors) {wanted} expected, got {told}"
+        report, expected = calls[move[0]](*move[1:])
+        got = SetOutcome.OK if report is None else getattr(report, "outcome", SetOutcome.OK)
+        self.reached.add(SetOutcome(expected).name)
+        if got is not expected:
+            return f"{move[0]}: {expected.name} expected, got {got.name}"
+        if expected is SetOutcome.TENSOR_REFUSED and report is not None:
+            told = report.tensor.name, report.tensors.tolist()
+            wanted = self.why[0][1], [i for i, _ in self.why]
+            self.reached.add(told[0])
+            if told != wanted:
+                return f"{move[0]}: (why, tensors) {wanted} expected, got {told}"
         return self.books()
 
 

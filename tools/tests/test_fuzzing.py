@@ -19,7 +19,6 @@ from emel_model_format import (
 )
 from emel_tools.fuzzing import __main__ as explore
 from emel_tools.fuzzing import (
-    columns,
     corpus,
     folders,
     games,
@@ -37,7 +36,7 @@ from emel_tools.fuzzing.facts import BrokenError
 from emel_tools.fuzzing.gguf_rules import read_gguf
 from emel_tools.fuzzing.mutating import mutated
 from emel_tools.fuzzing.safetensors_rules import read_safetensors
-from emel_tools.fuzzing.shrinking import cause_of, smallest
+from emel_tools.fuzzing.shrinking import smallest
 from emel_tools.gates.fuzz import LANE
 from emel_tools.running import Job
 from emel_tools.workspace import packages
@@ -444,80 +443,6 @@ def test_shrinking_leaves_what_fails_and_ends():
     assert smallest(list(range(50)), lambda some: {3, 41} <= {*some}) == [3, 41]
     assert smallest(b"abcXdef", lambda some: b"X" in some) == b"X"
     assert smallest([1], lambda _: False) == [1]
-
-
-@pytest.mark.behaviour("GATE-56")
-def test_what_is_made_small_fails_for_the_reason_that_was_found(tmp_path):
-    def play(moves, _reached):
-        sizes = [m[1] for m in moves if m[0] == "size"]
-        wrong = [m[1] for m in moves if m[0] == "n" and m[1] > sizes[0]]
-        return f"at most {sizes} expected, got {wrong}" if wrong else ""
-
-    moves = [["size", 5], *(["n", i] for i in range(9))]
-    game = games.Game("toy", lambda _: moves, play, 1)
-    (finding,) = games.check(tmp_path, tmp_path / "k", "p", [game], 0, full=False).findings
-    assert finding.what.startswith("at most [5] expected, got [8] (seed")
-    broken = game._replace(play=lambda some, _: str(some[99]))
-    (finding,) = games.check(tmp_path, tmp_path / "k", "p", [broken], 0, full=False).findings
-    assert "IndexError: list index out of range, in <lambda> of test_fuzzing.py" in finding.what
-
-
-@pytest.mark.behaviour("GATE-56")
-@pytest.mark.parametrize(
-    ("one", "other", "alike"),
-    [
-        ("3 leases expected, got 2", "1 leases expected, got 0", True),
-        ("[(1, {2: 'a'})] expected, got None", "[] expected, got None", True),
-        ("ok expected, got lost", "ok expected, got closed", False),
-        ("KeyError: 'a', in f of a.py", "KeyError: 'b', in g of a.py", False),
-    ],
-)
-def test_the_cause_of_a_finding_is_what_it_says_without_the_values(one, other, alike):
-    assert (cause_of(one) == cause_of(other)) is alike
-
-
-@pytest.mark.behaviour("GATE-56")
-def test_a_round_of_columns_without_its_tensors_is_not_lost():
-    moves = columns.COLUMNS.draw(Random(0))
-    for left_out in range(len(moves)):
-        assert columns.COLUMNS.play(moves[:left_out] + moves[left_out + 1 :], set()) == ""
-
-
-@pytest.mark.behaviour("GATE-56")
-def test_a_mutated_file_is_made_small_for_the_reason_that_was_found(monkeypatch, tmp_path):
-    def broken(data, _nbytes):
-        return {}["here"] if b"shape" in bytes(data) else 1 // 0
-
-    monkeypatch.setattr(judging, "parse", broken)
-    found = judging.judge(VALID)[0]
-    (tmp_path / headers.SOURCES).mkdir(parents=True)
-    game = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
-    game.shrink(VALID, found)
-    game.shrink(VALID[:50], judging.judge(VALID[:50])[0])
-    (finding,) = game.found.values()
-    assert "KeyError: 'here'" in finding.what
-    (kept,) = (tmp_path / "kept").glob("*.txt")
-    assert corpus.Entry(kept, "", "", kept.read_text().partition("\n\n")[2]).data == b"shape"
-
-
-@pytest.mark.behaviour("GATE-53")
-def test_the_line_that_is_told_of_is_one_of_the_parser_of_the_file(tmp_path):
-    game = headers._Run(ROOT, tmp_path, 0, full=False)
-    names = {path.name for path in (ROOT / headers.SOURCES).glob("*.py")}
-    assert names >= headers._GGUF | headers._SAFETENSORS
-    wrong = judging.Wrong("accepted", "a refusal", "a header")
-    for rule, ours, theirs in (
-        ("nested-too-deep", "_walk.py", "_json_scan.py"),
-        ("unknown-tensor-type", "_rules.py", "_json_scan.py"),
-        ("duplicate-metadata-key", "_gguf.py", "_json_scan.py"),
-        ("header-over-limit", "_walk.py", "_safetensors.py"),
-        ("overlapping-data", "_rules.py", "_rules.py"),
-    ):
-        for data, name in ((b"GGUF", ours), (VALID, theirs)):
-            assert game.site_of(data, wrong, {rule}).file.name == name
-            refusal = judging.Wrong("refused", "a header", f"{rule}: oh", rule)
-            assert game.site_of(data, refusal, {"accepted"}).file.name == name
-        assert game.site_of(VALID, judging.Wrong("window", "a", "b"), {rule}) is None
 
 
 @pytest.mark.behaviour("GATE-57")

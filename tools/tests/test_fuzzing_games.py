@@ -1,13 +1,28 @@
-"""What the games of the lane fuzz see of a failure: whom it is blamed on, and what is stale."""
+"""What the lane fuzz makes of a failure: whom it is blamed on, and how it is made small."""
 
 from dataclasses import replace
+from pathlib import Path
+from random import Random
 
+import numpy as np
 import pytest
 
-from emel_io_read._reading import Reading
+from emel_io_read import ReadStrategy
 from emel_model_tensor import SetOutcome, TensorSet
-from emel_tools.fuzzing import copying, residency
+from emel_tools.fuzzing import (
+    columns,
+    copying,
+    corpus,
+    games,
+    headers,
+    json_files,
+    judging,
+    residency,
+)
+from emel_tools.fuzzing.shrinking import cause_of
 
+ROOT = Path(__file__).resolve().parents[2]
+VALID = json_files.JSONFile((json_files.item("a", "U8", (4,), 0).text(),), 4).data()
 SPANS = [[2, 4096, 126976], [1, 93117, 5000], [0, 1, 131071]]
 BAD = ["bad", [[0, 856], [2, 25785]]]
 
@@ -37,8 +52,12 @@ def test_bytes_that_nobody_can_read_fail_a_batch_that_wants_them(kind):
 
 @pytest.mark.behaviour("GATE-59")
 def test_the_first_of_two_spans_that_fail_has_to_be_named(monkeypatch):
-    last = property(lambda self: max(self.failures, key=lambda each: each[:2], default=None))
-    monkeypatch.setattr(Reading, "worst", last)
+    class Last(ReadStrategy):
+        def load(self, *words, **named):
+            answer = super().load(*words, **named)
+            return answer if answer.ok else replace(answer, index=2)
+
+    monkeypatch.setattr(copying, "ReadStrategy", Last)
     found = copying.READ.play([BAD, ["load", SPANS, 1]], set())
     assert "span [0] blamed expected, got 2" in found
 
@@ -49,12 +68,88 @@ def test_targets_that_lie_as_the_file_does_are_read_in_place(monkeypatch):
     reached = set()
     assert copying.READ.play(moves, reached) == ""
     assert reached == {"ok", "in place"}
-    in_place = Reading._read_in_place
 
-    def torn(self, call, source, room):
-        end = in_place(self, call, source, room)
-        self._buffers(call, room)[0][:1] = b"\0"
-        return end
+    class Torn(ReadStrategy):
+        def load(self, spans, targets, **named):
+            answer = super().load(spans, targets, **named)
+            np.frombuffer(targets.buffers[0], np.uint8)[5] ^= 1
+            return answer
 
-    monkeypatch.setattr(Reading, "_read_in_place", torn)
+    monkeypatch.setattr(copying, "ReadStrategy", Torn)
     assert "the bytes of span 0 expected" in copying.READ.play(moves, set())
+
+
+@pytest.mark.behaviour("GATE-56")
+def test_what_is_made_small_fails_for_the_reason_that_was_found(tmp_path):
+    def play(moves, _reached):
+        sizes = [m[1] for m in moves if m[0] == "size"]
+        wrong = [m[1] for m in moves if m[0] == "n" and m[1] > sizes[0]]
+        return f"at most {sizes} expected, got {wrong}" if wrong else ""
+
+    moves = [["size", 5], *(["n", i] for i in range(9))]
+    game = games.Game("toy", lambda _: moves, play, 1)
+    (finding,) = games.check(tmp_path, tmp_path / "k", "p", [game], 0, full=False).findings
+    assert finding.what.startswith("at most [5] expected, got [8] (seed")
+    broken = game._replace(play=lambda some, _: str(some[99]))
+    (finding,) = games.check(tmp_path, tmp_path / "k", "p", [broken], 0, full=False).findings
+    assert (
+        "IndexError: list index out of range, in <lambda> of test_fuzzing_games.py" in finding.what
+    )
+
+
+@pytest.mark.behaviour("GATE-56")
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("3 leases expected, got 2", "1 leases expected, got 0", True),
+        ("[(1, {2: 'a'})] expected, got None", "[] expected, got None", True),
+        ("ok expected, got late", "ok expected, got early", False),
+        ("KeyError: 'a', in f of a.py", "KeyError: 'b', in g of a.py", False),
+    ],
+)
+def test_the_cause_of_a_finding_is_what_it_says_without_the_values(one, other, alike):
+    assert (cause_of(one) == cause_of(other)) is alike
+
+
+@pytest.mark.behaviour("GATE-56")
+def test_a_round_of_columns_without_its_tensors_is_not_lost():
+    moves = columns.COLUMNS.draw(Random(0))
+    for left_out in range(len(moves)):
+        assert columns.COLUMNS.play(moves[:left_out] + moves[left_out + 1 :], set()) == ""
+
+
+@pytest.mark.behaviour("GATE-56")
+def test_a_mutated_file_is_made_small_for_the_reason_that_was_found(monkeypatch, tmp_path):
+    def broken(data, _nbytes):
+        return {}["here"] if b"shape" in bytes(data) else 1 // 0
+
+    monkeypatch.setattr(judging, "parse", broken)
+    found = judging.judge(VALID)[0]
+    (tmp_path / headers.SOURCES).mkdir(parents=True)
+    game = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
+    game.shrink(VALID, found)
+    game.shrink(VALID[:50], judging.judge(VALID[:50])[0])
+    (finding,) = game.found.values()
+    assert "KeyError: 'here'" in finding.what
+    (kept,) = (tmp_path / "kept").glob("*.txt")
+    assert corpus.Entry(kept, "", "", kept.read_text().partition("\n\n")[2]).data == b"shape"
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_the_line_that_is_told_of_is_one_of_the_parser_of_the_file(tmp_path):
+    game = headers._Run(ROOT, tmp_path, 0, full=False)
+    names = {path.name for path in (ROOT / headers.SOURCES).glob("*.py")}
+    assert names >= headers._GGUF | headers._SAFETENSORS
+    wrong = judging.Wrong("accepted", "a refusal", "a header")
+    for rule, ours, theirs in (
+        ("nested-too-deep", "_walk.py", "_json_scan.py"),
+        ("unknown-tensor-type", "_rules.py", "_json_scan.py"),
+        ("duplicate-metadata-key", "_gguf.py", "_json_scan.py"),
+        ("header-over-limit", "_walk.py", "_safetensors.py"),
+        ("overlapping-data", "_rules.py", "_rules.py"),
+    ):
+        for data, name in ((b"GGUF", ours), (VALID, theirs)):
+            assert game.site_of(data, wrong, {rule}).file.name == name
+            refusal = judging.Wrong("refused", "a header", f"{rule}: oh", rule)
+            assert game.site_of(data, refusal, {"accepted"}).file.name == name
+        assert game.site_of(VALID, judging.Wrong("window", "a", "b"), {rule}) is None

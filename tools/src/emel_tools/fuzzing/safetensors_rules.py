@@ -100,10 +100,9 @@ def _text(stored: bytes) -> str:
         raise BrokenError("no UTF-8", 8 + error.start) from None
 
 
-def _decoded(text: str) -> _Object:
-    """Read JSON that begins as an object does."""
+def _decoded(text: str) -> object:
     try:
-        decoded: _Object = json.loads(
+        decoded: object = json.loads(
             text,
             object_pairs_hook=_Object,
             parse_float=_Float,
@@ -118,11 +117,12 @@ def _decoded(text: str) -> _Object:
     return decoded
 
 
-def _header(header: _Object, begins: int, file_nbytes: int) -> tuple[dict[str, str], list[Tensor]]:
+def _header(header: object, begins: int, file_nbytes: int) -> tuple[dict[str, str], list[Tensor]]:
     """Hold JSON to the rules; the places that this tells of are paths."""
-    _demand_once(header, (), "a key twice")
+    pairs = _object(header, "no object", ())
+    _demand_once(pairs, (), "a key twice")
     metadata, tensors, paths = dict[str, str](), list[Tensor](), list[tuple[int, ...]]()
-    for i, (key, value) in enumerate(header):
+    for i, (key, value) in enumerate(pairs):
         if key == "__metadata__":
             metadata = _metadata(value, i)
             continue
@@ -139,6 +139,12 @@ def _header(header: _Object, begins: int, file_nbytes: int) -> tuple[dict[str, s
     return metadata, tensors
 
 
+def _object(value: object, rule: str, path: tuple[int, ...]) -> _Object:
+    if not isinstance(value, _Object):
+        raise BrokenError(rule, path)
+    return value
+
+
 def _demand_once(pairs: _Object, path: tuple[int, ...], rule: str) -> None:
     seen: set[str] = set()
     for i, (key, _) in enumerate(pairs):
@@ -147,10 +153,9 @@ def _demand_once(pairs: _Object, path: tuple[int, ...], rule: str) -> None:
 
 
 def _metadata(value: object, at: int) -> dict[str, str]:
-    if not isinstance(value, _Object):
-        raise BrokenError("metadata that is no object", (at,))
+    pairs = _object(value, "metadata that is no object", (at,))
     found: dict[str, str] = {}
-    for i, (key, text) in enumerate(value):
+    for i, (key, text) in enumerate(pairs):
         demand(_is_text(key), "a metadata key that isn't text", (at, i, KEY))
         demand(key not in found, "a metadata key twice", (at, i, KEY))
         demand(_is_text(text), "metadata that isn't text", (at, i))
@@ -175,12 +180,11 @@ def _integers(value: object, path: tuple[int, ...]) -> list[int]:
 def _entry(at: int, name: str, value: object, begins: int) -> Tensor:
     path = (at, KEY)
     demand(_is_text(name), "a name that is no text", path)
-    if not isinstance(value, _Object):
-        raise BrokenError("an entry that is no object", (at,))
-    _demand_once(value, (at,), "a field twice")
-    fields, places = dict(value), {key: (at, i) for i, (key, _) in enumerate(value)}
+    pairs = _object(value, "an entry that is no object", (at,))
+    _demand_once(pairs, (at,), "a field twice")
+    fields, places = dict(pairs), {key: (at, i) for i, (key, _) in enumerate(pairs)}
     demand({"dtype", "shape", "data_offsets"} <= fields.keys(), "a field is missing", path)
-    for i, (key, other) in enumerate(value):
+    for i, (key, other) in enumerate(pairs):
         demand(_is_text(key), "a key that is no text", (at, i, KEY))
         if key not in ("dtype", "shape", "data_offsets"):
             _skipped(other, 0, (at, i))

@@ -13,14 +13,9 @@ from emel_model_format import Metadata, PackedArrays, PackedStrings
 _LONG: Final = 100
 """Elements from which on an array isn't read in every way."""
 _SLICES: Final = (
-    slice(1, 3),
-    slice(-2, None),
-    slice(None, -1),
-    slice(2, 0, -1),
-    slice(None, None, 2),
+    *(slice(start, stop) for start, stop in ((1, 3), (-2, None), (None, -1), (3, 1), (-99, 99))),
+    *(slice(start, stop, step) for start, stop, step in ((2, 0, -1), (None, None, 2))),
     slice(None, None, -1),
-    slice(3, 1),
-    slice(-99, 99),
 )
 _SLICES_OF_LONG: Final = (slice(500, -1), slice(None, None, -97))
 
@@ -32,21 +27,22 @@ def spelled(value: object) -> object:
     """Spell one value of metadata: its kind, and its exact bytes."""
     match value:
         case bool():
-            return ("bool", value)
+            found = ("bool", value)
         case int():
-            return ("int", value)
+            found = ("int", value)
         case float():
-            return ("float", struct.pack("<d", value))
+            found = ("float", struct.pack("<d", value))
         case str():
-            return ("text", value.encode("utf-8", "surrogateescape"))
+            found = ("text", value.encode("utf-8", "surrogateescape"))
         case PackedStrings():
-            return ("strings", tuple(value.raw(i) for i in range(len(value))))
+            found = ("strings", tuple(value.raw(i) for i in range(len(value))))
         case PackedArrays():
-            return ("arrays", tuple(spelled(value[i]) for i in range(len(value))))
+            found = ("arrays", tuple(spelled(value[i]) for i in range(len(value))))
         case np.ndarray():
-            return ("numbers", value.dtype.str.lstrip("|"), value.tobytes())
+            found = ("numbers", value.dtype.str.lstrip("|"), value.tobytes())
         case _:
-            return ("?", repr(value))
+            found = ("?", repr(value))
+    return found
 
 
 def unlike_lists(metadata: Metadata) -> Unlike | None:

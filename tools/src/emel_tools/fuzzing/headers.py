@@ -157,7 +157,7 @@ class _Run:
         if wrong is None and not told & {*case.rules}:
             wrong = Wrong("rule", " or ".join(case.rules), rule or "a header")
         if wrong is None and self.is_new(key, case):
-            wrong = judge_lists(data, case.claimed_nbytes)
+            wrong = None if rule else judge_lists(data, case.claimed_nbytes)
             if wrong is None and len(data) <= SMALL:
                 wrong = judge_windows(data, case.claimed_nbytes)
                 self.steps.watch(_parse, data, case.claimed_nbytes)

@@ -147,6 +147,8 @@ def _object(value: object, rule: str, path: tuple[int, ...]) -> _Object:
 
 def _demand_once(pairs: _Object, path: tuple[int, ...], rule: str) -> None:
     seen: set[str] = set()
+    if len({key for key, _ in pairs}) == len(pairs):
+        return
     for i, (key, _) in enumerate(pairs):
         demand(key not in seen, rule, (*path, i, KEY))
         seen.add(key)
@@ -172,8 +174,10 @@ def _integers(value: object, path: tuple[int, ...]) -> list[int]:
     demand(isinstance(value, list) and not isinstance(value, _Object), "no array", path)
     numbers = cast("list[int]", value)
     for i, number in enumerate(numbers):
-        demand(type(number) is int, "no integer", (*path, i))
-        demand(0 <= number <= INT64_MAX, "a number below zero, or of 2**63 or more", (*path, i))
+        if type(number) is not int:
+            raise BrokenError("no integer", (*path, i))
+        if not 0 <= number <= INT64_MAX:
+            raise BrokenError("a number below zero, or of 2**63 or more", (*path, i))
     return numbers
 
 

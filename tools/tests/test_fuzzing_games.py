@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emel_io_read import ReadStrategy
+from emel_model_format import parse
 from emel_model_tensor import SetOutcome, TensorSet
 from emel_tools.fuzzing import (
     columns,
@@ -19,10 +20,15 @@ from emel_tools.fuzzing import (
     judging,
     residency,
 )
+from emel_tools.fuzzing.case import accepted, refused
 from emel_tools.fuzzing.shrinking import cause_of
 
 ROOT = Path(__file__).resolve().parents[2]
 VALID = json_files.JSONFile((json_files.item("a", "U8", (4,), 0).text(),), 4).data()
+OTHER = json_files.JSONFile((json_files.item("b", "I8", (4,), 0).text(),), 4).data()
+SHARED = json_files.JSONFile(
+    tuple(json_files.item(name, "U8", (4,), 3 * i).text() for i, name in enumerate("ab")), 7
+).data()
 SPANS = [[2, 4096, 126976], [1, 93117, 5000], [0, 1, 131071]]
 BAD = ["bad", [[0, 856], [2, 25785]]]
 
@@ -153,3 +159,31 @@ def test_the_line_that_is_told_of_is_one_of_the_parser_of_the_file(tmp_path):
             refusal = judging.Wrong("refused", "a header", f"{rule}: oh", rule)
             assert game.site_of(data, refusal, {"accepted"}).file.name == name
         assert game.site_of(VALID, judging.Wrong("window", "a", "b"), {rule}) is None
+
+
+@pytest.mark.behaviour("GATE-56")
+def test_mutations_begin_with_the_first_file_of_each_kind(monkeypatch, tmp_path):
+    monkeypatch.setattr(headers, "MUTATIONS", 9)
+    monkeypatch.setattr(headers, "POOL", 2)
+    game = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
+    kinds = [headers._kind("a", accepted(label, b"")) for label in ("one", "two")]
+    game.files = dict(zip(kinds, (VALID, OTHER), strict=True))
+    game.mutate()
+    assert game.counts["mutations"] == 9
+    assert game.found == {}
+    header = parse(VALID, len(VALID))
+    monkeypatch.setattr(judging, "parse", lambda *_: header)
+    game.mutate()
+    assert {rule for rule, _ in game.found} <= {"accepted", "differs"}
+    assert game.found
+
+
+@pytest.mark.behaviour("GATE-54")
+def test_another_rule_than_the_one_that_is_broken_is_found(monkeypatch, tmp_path):
+    game = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
+    for _ in range(2):
+        game.case(refused("hole-in-data", "one byte shared", SHARED), "shared", "spans")
+        game.case(accepted("fine", VALID), "fine", "spans")
+    (finding,) = game.found.values()
+    assert finding.rule == "rule"
+    assert "expected hole-in-data, got overlapping-data" in finding.what

@@ -1,8 +1,9 @@
 """How the lane fuzz judges one answer of a parser: its facts, its byte, its windows, its lists."""
 
+import numpy as np
 import pytest
 
-from emel_model_format import NeedMore, PackedArrays, PackedStrings, Refusal, parse
+from emel_model_format import Metadata, NeedMore, PackedArrays, PackedStrings, Refusal, parse
 from emel_tools.fuzzing import gguf_files, json_files, judging
 from emel_tools.fuzzing.json_places import KEY, byte_of
 
@@ -174,3 +175,35 @@ def test_a_parser_that_asks_byte_by_byte_or_is_content_with_a_byte_less_is_wrong
     assert parse(VALID[:60], len(VALID)) == NeedMore(61)
     monkeypatch.setattr(judging, "parse", wrong)
     assert told in judging.judge_windows(VALID, len(VALID)).expected
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(
+    ("answer", "rule", "heard"),
+    [
+        (ValueError("oh"), "raised", "raised"),
+        (Refusal("a", 6, "oh"), "place", "a"),
+        (Refusal("a", 5, "oh"), "", "a"),
+        (NeedMore(9), "", "need-more"),
+        (parse(VALID, len(VALID)), "", ""),
+    ],
+)
+def test_of_the_beginning_of_a_file_the_byte_is_held_to_the_cases(monkeypatch, answer, rule, heard):
+    answering(monkeypatch, answer)
+    wrong, told = judging.judge_claimed(VALID, 1000, 5)
+    assert ("" if wrong is None else wrong.rule, told) == (rule, heard)
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_each_value_is_spelled_by_its_kind():
+    values = (True, 1, 1.0, "a", np.arange(2, dtype="<u2"), None)
+    spelled = [judging.spelled(value) for value in values]
+    assert [each[0] for each in spelled] == ["bool", "int", "float", "text", "numbers", "?"]
+    assert judging.spelled(-0.0) != judging.spelled(0.0)
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_metadata_that_is_counted_wrong_is_wrong(monkeypatch):
+    monkeypatch.setattr(Metadata, "__len__", lambda _: 3)
+    wrong = judging.judge_lists(WORDS, len(WORDS))
+    assert (wrong.expected, wrong.got) == ("len(metadata) with 2", "3")

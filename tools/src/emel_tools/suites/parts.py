@@ -21,6 +21,8 @@ _APART: Final[Mapping[str, int]] = {
             "tools/tests/test_costs.py",
             "tools/tests/test_determinism.py",
             "tools/tests/test_fuzzing.py",
+            "tools/tests/test_fuzzing_games.py",
+            "tools/tests/test_fuzzing_judging.py",
             "tools/tests/test_pages.py",
             "tools/tests/test_parity.py",
             "tools/tests/test_selftest.py",

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from emel_io_read import ReadStrategy
+from emel_io_read import Port, ReadStrategy
 from emel_model_format import parse
 from emel_model_tensor import SetOutcome, TensorSet
 from emel_tools.fuzzing import (
@@ -18,7 +18,9 @@ from emel_tools.fuzzing import (
     headers,
     json_files,
     judging,
+    ports,
     residency,
+    run,
 )
 from emel_tools.fuzzing.case import accepted, refused
 from emel_tools.fuzzing.shrinking import cause_of
@@ -54,6 +56,25 @@ def test_bytes_that_nobody_can_read_fail_a_batch_that_wants_them(kind):
     reached = set()
     assert kind.play([BAD, ["load", SPANS, 1], ["load", SPANS[1:2], 1]], reached) == ""
     assert reached == {"read-failed", "ok"}
+
+
+@pytest.mark.behaviour("GATE-59")
+def test_where_staged_spans_overlap_any_may_be_blamed(monkeypatch):
+    moves = [BAD, ["load", [[1, 0, 10], [0, 0, 2000], [0, 500, 2000]], 1]]
+    assert copying.STAGED.play(moves, set()) == ""
+
+
+@pytest.mark.behaviour("GATE-59")
+def test_all_tensors_that_are_refused_have_to_be_named(monkeypatch):
+    moves = [["bind", "fine"], ["evict", [1, 2]]]
+    assert residency.RESIDENCY.play(moves, set()) == ""
+    evict = TensorSet.evict
+    monkeypatch.setattr(
+        TensorSet,
+        "evict",
+        lambda self, index: replace(evict(self, index), tensors=np.array(index[:1])),
+    )
+    assert "(why, tensors)" in residency.RESIDENCY.play(moves, set())
 
 
 @pytest.mark.behaviour("GATE-59")
@@ -187,3 +208,31 @@ def test_another_rule_than_the_one_that_is_broken_is_found(monkeypatch, tmp_path
     (finding,) = game.found.values()
     assert finding.rule == "rule"
     assert "expected hole-in-data, got overlapping-data" in finding.what
+
+
+@pytest.mark.behaviour("GATE-56")
+@pytest.mark.parametrize(
+    "shard", [name for name in run.SHARDS if "model_" not in name or "tensor" in name]
+)
+def test_rounds_of_each_game_are_not_lost(shard):
+    for game in run.games_of(shard):
+        assert [game.play(game.draw(Random(seed)), set()) for seed in range(12)] == [""] * 12
+
+
+@pytest.mark.behaviour("GATE-59")
+@pytest.mark.parametrize("error", [OSError("no"), NotImplementedError("no")])
+def test_where_nothing_is_read_directly_a_disk_reads_all_the_same(tmp_path, error):
+    def open_direct(_path):
+        raise error
+
+    path = tmp_path / "a"
+    path.write_bytes(b"abcd")
+    calls = replace(Port(), open_direct=open_direct)
+    disk = ports.Disk(calls)
+    under = disk.under(calls)
+    descriptor = under.open_direct(str(path))
+    got = bytearray(4)
+    assert under.preadv(descriptor, [memoryview(got)], 0) == 4
+    under.close(descriptor)
+    assert got == b"abcd"
+    assert len(disk.landed) == 1

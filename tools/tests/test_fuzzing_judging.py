@@ -207,3 +207,10 @@ def test_metadata_that_is_counted_wrong_is_wrong(monkeypatch):
     monkeypatch.setattr(Metadata, "__len__", lambda _: 3)
     wrong = judging.judge_lists(WORDS, len(WORDS))
     assert (wrong.expected, wrong.got) == ("len(metadata) with 2", "3")
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_a_file_that_is_refused_may_be_so_with_a_byte_less_than_was_asked_for(monkeypatch):
+    refusal = Refusal("a", 1, "no")
+    monkeypatch.setattr(judging, "parse", lambda data, _: refusal if data else NeedMore(40))
+    assert judging.judge_windows(VALID, len(VALID)) is None

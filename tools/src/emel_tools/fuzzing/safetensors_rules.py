@@ -146,12 +146,10 @@ def _object(value: object, rule: str, path: tuple[int, ...]) -> _Object:
 
 
 def _demand_once(pairs: _Object, path: tuple[int, ...], rule: str) -> None:
-    seen: set[str] = set()
-    if len({key for key, _ in pairs}) == len(pairs):
-        return
-    for i, (key, _) in enumerate(pairs):
-        demand(key not in seen, rule, (*path, i, KEY))
-        seen.add(key)
+    keys = [key for key, _ in pairs]
+    if len({*keys}) < len(keys):
+        again = next(i for i, key in enumerate(keys) if key in keys[:i])
+        raise BrokenError(rule, (*path, again, KEY))
 
 
 def _metadata(value: object, at: int) -> dict[str, str]:

@@ -57,7 +57,7 @@ print(peak() - before)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     path = tmp_path_factory.mktemp("large") / "m"
-    save_file({f"t{i}": np.ones(1 << 20, np.float32) for i in range(16)}, path)
+    save_file({f"t{i}": np.ones(1 << 20, np.float32) for i in range(10)}, path)
     return path
 
 

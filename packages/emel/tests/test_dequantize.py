@@ -197,15 +197,15 @@ with emel.open(sys.argv[1], sys.argv[2], memory_limit=1 << 20) as model:
 @pytest.mark.behaviour("FACE-07", "FACE-08")
 @STRATEGIES
 def test_memory_does_not_grow_with_the_tensor(tmp_path, strategy):
-    """16 MiB of Q8_0 blocks, all zero and sparse on disk, under a limit of 1 MiB.
+    """8 MiB of Q8_0 blocks, all zero and sparse on disk, under a limit of 1 MiB.
 
-    Four times what may be needed, and eight times that as the numbers which they are.
+    Twice what may be needed, and four times that as the numbers which they are.
     """
     import os
 
     path = tmp_path / "large.gguf"
     kind = gguf.GGMLQuantizationType.Q8_0
-    blocks = (16 << 20) // 34 // 64 * 64
+    blocks = (8 << 20) // 34 // 64 * 64
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_tensor("small", np.zeros((1, 34), np.uint8), raw_dtype=kind)
     shape = (64, blocks // 64 * 34)

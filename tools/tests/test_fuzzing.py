@@ -221,6 +221,10 @@ def test_the_oracle_lets_a_field_that_means_nothing_be_any_json():
     item = json_files.item("a", "U8", (4,), 0).and_("x", '[1,[2,{"y":["z"]}],null]')
     facts = read_safetensors(json_files.JSONFile((item.text(),), 4).data())
     assert [tensor.name for tensor in facts.tensors] == ["a"]
+    for depth, knows in ((9, True), (99, False)):  # more is refused for its depth, too
+        with pytest.raises(BrokenError) as broken:
+            read_safetensors(json_files.JSONFile((f'"a":{"[" * depth}',), 0).data())
+        assert bool(broken.value.places) is knows
 
 
 def toy(lost):

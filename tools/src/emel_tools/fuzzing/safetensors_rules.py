@@ -7,6 +7,7 @@ nesting), README of model_format says so, and so does this.
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from typing import Final, NamedTuple, NoReturn, cast
 
 from emel_tools.fuzzing.facts import (
@@ -110,11 +111,18 @@ def _decoded(text: str) -> object:
             parse_constant=_no_constant,
         )
     except json.JSONDecodeError as error:
-        places = bytes_near(text, error.pos)
+        # Where brackets are nested too deep besides, how far a reader comes is its own matter.
+        places = bytes_near(text, error.pos) if _depth(text) <= _DEEPEST else ()
         raise BrokenError(f"no JSON: {error}", *(8 + place for place in places)) from None
     except (ValueError, RecursionError) as error:
         raise BrokenError(f"no JSON: {error}") from None
     return decoded
+
+
+def _depth(text: str) -> int:
+    """Count how deep brackets are nested at the most, also those that nobody closes."""
+    steps = ((char in "[{") - (char in "]}") for char in text)
+    return max(accumulate(steps), default=0)
 
 
 def _header(header: object, begins: int, file_nbytes: int) -> tuple[dict[str, str], list[Tensor]]:

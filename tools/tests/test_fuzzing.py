@@ -32,31 +32,12 @@ from emel_tools.fuzzing.gguf_rules import read_gguf
 from emel_tools.fuzzing.mutating import mutated
 from emel_tools.fuzzing.safetensors_rules import read_safetensors
 from emel_tools.fuzzing.shrinking import smallest
+from emel_tools.fuzzing.testing import OTHER, SHARED, VALID, answering
 from emel_tools.gates.fuzz import LANE
 from emel_tools.running import Job
 from emel_tools.workspace import packages
 
 ROOT = Path(__file__).resolve().parents[2]
-VALID = json_files.JSONFile((json_files.item("a", "U8", (4,), 0).text(),), 4).data()
-OTHER = json_files.JSONFile((json_files.item("b", "I8", (4,), 0).text(),), 4).data()
-SHARED = json_files.JSONFile(
-    (
-        json_files.item("a", "U8", (4,), 0).text(),
-        json_files.item("b", "U8", (4,), 3).text(),
-    ),
-    7,
-).data()
-
-
-def answering(monkeypatch, answer):
-    """Let the parser answer with this, whatever it is given."""
-
-    def fake(_data, _nbytes):
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(judging, "parse", fake)
 
 
 @pytest.mark.behaviour("GATE-53")

@@ -16,7 +16,6 @@ from emel_tools.fuzzing import (
     corpus,
     games,
     headers,
-    json_files,
     judging,
     ports,
     residency,
@@ -24,13 +23,9 @@ from emel_tools.fuzzing import (
 )
 from emel_tools.fuzzing.case import accepted, refused
 from emel_tools.fuzzing.shrinking import cause_of
+from emel_tools.fuzzing.testing import OTHER, SHARED, VALID
 
 ROOT = Path(__file__).resolve().parents[2]
-VALID = json_files.JSONFile((json_files.item("a", "U8", (4,), 0).text(),), 4).data()
-OTHER = json_files.JSONFile((json_files.item("b", "I8", (4,), 0).text(),), 4).data()
-SHARED = json_files.JSONFile(
-    tuple(json_files.item(name, "U8", (4,), 3 * i).text() for i, name in enumerate("ab")), 7
-).data()
 SPANS = [[2, 4096, 126976], [1, 93117, 5000], [0, 1, 131071]]
 BAD = ["bad", [[0, 856], [2, 25785]]]
 

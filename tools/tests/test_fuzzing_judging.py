@@ -6,27 +6,7 @@ import pytest
 from emel_model_format import Metadata, NeedMore, PackedArrays, PackedStrings, Refusal, parse
 from emel_tools.fuzzing import gguf_files, json_files, judging
 from emel_tools.fuzzing.json_places import KEY, byte_of
-
-VALID = json_files.JSONFile((json_files.item("a", "U8", (4,), 0).text(),), 4).data()
-OTHER = json_files.JSONFile((json_files.item("b", "I8", (4,), 0).text(),), 4).data()
-SHARED = json_files.JSONFile(
-    (
-        json_files.item("a", "U8", (4,), 0).text(),
-        json_files.item("b", "U8", (4,), 3).text(),
-    ),
-    7,
-).data()
-
-
-def answering(monkeypatch, answer):
-    """Let the parser answer with this, whatever it is given."""
-
-    def fake(_data, _nbytes):
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(judging, "parse", fake)
+from emel_tools.fuzzing.testing import OTHER, SHARED, VALID, answering
 
 
 @pytest.mark.behaviour("GATE-53")

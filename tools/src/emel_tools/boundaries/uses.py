@@ -10,12 +10,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
-from emel_tools.boundaries.syntax import (
-    Nodes,
-    is_dict_of_members,
-    is_typing_only,
-    named_plugins,
-)
+from emel_tools.boundaries.syntax import Nodes, is_dict_of_members, is_typing_only, named_plugins
 from emel_tools.boundaries.values import (
     Atom,
     Class,

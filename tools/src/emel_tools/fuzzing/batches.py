@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -16,17 +13,6 @@ CALLS: Final = {"read": (*_READS, "start_thread"), "staged": (*_READS, "allocate
 NBYTES: Final = 200_003
 FILES: Final = 3
 _HOWS: Final = ("failed", "failed", "refused", "short", "end", "interrupted")
-
-
-@cache
-def files() -> tuple[tempfile.TemporaryDirectory[str], tuple[str, ...], tuple[bytes, ...]]:
-    """Write three files, once a process; the folder is handed out to be kept alive."""
-    folder = tempfile.TemporaryDirectory(prefix="emel-fuzz-")
-    contents = tuple(Random(i).randbytes(NBYTES) for i in range(FILES))
-    paths = tuple(str(Path(folder.name) / f"{i}.bin") for i in range(FILES))
-    for path, content in zip(paths, contents, strict=True):
-        Path(path).write_bytes(content)
-    return folder, paths, contents
 
 
 def _spans(rng: Random, most: int) -> list[list[int]]:

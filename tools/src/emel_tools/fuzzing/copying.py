@@ -15,9 +15,10 @@ import emel_io_staged
 from emel_io_loader import BatchOutcome, Spans, Targets
 from emel_io_read import ReadStrategy
 from emel_io_staged import Conversion, Identity, StagedStrategy
-from emel_tools.fuzzing.batches import CALLS, NBYTES, draw_of, files
+from emel_tools.fuzzing.batches import CALLS, FILES, NBYTES, draw_of
 from emel_tools.fuzzing.games import Game, Move
 from emel_tools.fuzzing.ports import Books, Disk
+from emel_tools.fuzzing.stored import files
 
 _GUARD: Final = 5
 """Bytes around each target, which have to stay as they are."""
@@ -35,7 +36,7 @@ class _Round:
     """One strategy, and what its batches should come to."""
 
     def __init__(self, kind: str, how: list[Any], reached: set[str]) -> None:
-        self.folder, self.paths, self.contents = files()
+        self.folder, self.paths, self.contents = files(FILES, NBYTES)
         self.kind, self.reached = kind, reached
         port = emel_io_read.Port() if kind == "read" else emel_io_staged.Port()
         self.disk = Disk(port)

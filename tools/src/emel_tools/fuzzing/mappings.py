@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -15,22 +12,12 @@ from emel_io_loader import Advice, Leases, Spans, StrategyError
 from emel_io_mmap import MmapStrategy, Port
 from emel_tools.fuzzing.games import Game, Move
 from emel_tools.fuzzing.ports import Books
+from emel_tools.fuzzing.stored import files
 
 _CALLS: Final = ("open", "fstat", "stat", "map", "unmap", "size", "advise", "close")
 _NBYTES: Final = 3 * 4096 + 17
 _FILES: Final = 3
 _SLOTS: Final = 2
-
-
-@cache
-def files() -> tuple[tempfile.TemporaryDirectory[str], tuple[str, ...], tuple[bytes, ...]]:
-    """Write three files, once a process; the folder is handed out to be kept alive."""
-    folder = tempfile.TemporaryDirectory(prefix="emel-fuzz-")
-    contents = tuple(Random(i).randbytes(_NBYTES) for i in range(_FILES))
-    paths = tuple(str(Path(folder.name) / f"{i}.bin") for i in range(_FILES))
-    for path, content in zip(paths, contents, strict=True):
-        Path(path).write_bytes(content)
-    return folder, paths, contents
 
 
 def _draw(rng: Random) -> list[Move]:
@@ -72,7 +59,7 @@ class _Round:
     """One pool, and what it should hold."""
 
     def __init__(self, reached: set[str]) -> None:
-        self.folder, self.paths, self.contents = files()
+        self.folder, self.paths, self.contents = files(_FILES, _NBYTES)
         self.books = Books(Port(), _CALLS)
         self.strategy = MmapStrategy(slots=_SLOTS, port=self.books.port)
         self.leased: dict[tuple[int, int], tuple[int, int, int]] = {}

@@ -6,19 +6,18 @@ tables and classes that functions work with.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import sys
 import threading
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Final
 
+from emel_tools.scope.code import read
+
 _SEPARATOR: Final = ":"
-_NOWHERE: Final = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 
 
 class Watch:
@@ -70,7 +69,7 @@ def digest(executed: Collection[str], root: Path) -> str:
     content = hashlib.sha256()
     for name in sorted(executed):
         path, _, function = name.partition(_SEPARATOR)
-        found = _functions((root / path).read_bytes()) if (root / path).exists() else {}
+        found = _functions(root / path) if (root / path).exists() else {}
         content.update(f"{name} {found.get(function)}\n".encode())
     return content.hexdigest()
 
@@ -78,36 +77,13 @@ def digest(executed: Collection[str], root: Path) -> str:
 def _differ(now: Path, before: Path, names: set[str]) -> bool:
     if not (now.exists() and before.exists()):
         return True
-    texts = now.read_bytes(), before.read_bytes()
-    if texts[0] == texts[1]:
+    if now.read_bytes() == before.read_bytes():
         return False
-    ours, theirs = (_functions(text) for text in texts)
+    ours, theirs = _functions(now), _functions(before)
     return any(ours.get(name) != theirs.get(name) for name in names)
 
 
-@cache
-def _functions(text: bytes) -> dict[str, list[str]]:
-    """Spell the code of each function of a module, and of the module itself, without lines."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if hasattr(node, "lineno"):  # a class knows its first line, from 3.13 on
-            ast.copy_location(node, _NOWHERE)
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
-    spelled: dict[str, list[str]] = {}
-    todo = [compile(tree, "", "exec", dont_inherit=True)]
-    for code in todo:  # grows while it is read
-        spelled.setdefault(code.co_qualname, []).append(_spell(code))
-        held: tuple[object, ...] = code.co_consts
-        todo += [each for each in held if isinstance(each, CodeType)]
-    return spelled
-
-
-def _spell(code: CodeType) -> str:
-    """Spell what a code object does itself; what it defines is spelt by itself."""
-    held: tuple[object, ...] = code.co_consts
-    constants = [each.co_qualname if isinstance(each, CodeType) else each for each in held]
-    shape = (code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    return repr((code.co_code, code.co_exceptiontable, constants, shape, names))
+def _functions(path: Path) -> dict[str, str]:
+    """Digest the code of each function of a module, and of the module itself, without lines."""
+    found = read(path.read_bytes())
+    return found.functions | found.bodies

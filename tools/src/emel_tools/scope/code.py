@@ -1,0 +1,112 @@
+"""What each function of a module does, instruction by instruction, wherever its lines stand."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import hashlib
+import inspect
+from functools import cache
+from types import CodeType
+from typing import Final, NamedTuple, TypeAlias
+
+_NOWHERE: Final = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
+
+
+_Constant: TypeAlias = (
+    "CodeType | frozenset[_Constant] | tuple[_Constant, ...] | str | bytes | complex | None"
+)
+
+
+class Code(NamedTuple):
+    """Digests of the code of a module, by qualified name; those that share a name have one."""
+
+    functions: dict[str, str]
+    """What runs when it is called: functions, lambdas, comprehensions."""
+    bodies: dict[str, str]
+    """What runs as it is imported: the module's own code (`<module>`) and that of its classes."""
+
+
+@cache
+def read(text: bytes, known: frozenset[str] | None = None) -> Code:
+    """Read the code of a module; comments and docstrings make no difference.
+
+    Parameters
+    ----------
+    text
+        The module.
+    known
+        Names of the functions that it had. One that is new beside them, undecorated and under a
+        name of its own, changes nothing for whoever doesn't call it, so it is left out of the body.
+        By default nothing is left out.
+
+    Raises
+    ------
+    SyntaxError
+        It is no Python.
+    """
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno"):  # a class knows its first line, from 3.13 on
+            ast.copy_location(node, _NOWHERE)
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+    found = _digested(tree)
+    if known is not None and (new := _new(tree, known)):
+        tree.body = [node for node in tree.body if node not in new]
+        rest = compile(tree, "", "exec", dont_inherit=True)
+        if not {node.name for node in new} & {*rest.co_names}:
+            return found._replace(bodies=_digested(tree).bodies)
+    return found
+
+
+def _new(tree: ast.Module, known: frozenset[str]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    taken = {*known, *dir(builtins)}
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.decorator_list
+        and node.name not in taken
+        and not node.name.startswith("__")
+    ]
+
+
+def _digested(tree: ast.Module) -> Code:
+    spelled: dict[str, list[str]] = {}
+    bodies: set[str] = set()
+    todo = [compile(tree, "", "exec", dont_inherit=True)]
+    for code in todo:  # grows while it is read
+        spelled.setdefault(code.co_qualname, []).append(_spell(code))
+        if not code.co_flags & inspect.CO_OPTIMIZED:
+            bodies.add(code.co_qualname)
+        held: tuple[object, ...] = code.co_consts
+        todo += [each for each in held if isinstance(each, CodeType)]
+    digests = {
+        name: hashlib.sha256(repr(texts).encode()).hexdigest()[:24]
+        for name, texts in spelled.items()
+    }
+    return Code(
+        {name: digest for name, digest in digests.items() if name not in bodies},
+        {name: digest for name, digest in digests.items() if name in bodies},
+    )
+
+
+def _spell(code: CodeType) -> str:
+    """Spell what a code object does itself; what it defines is spelt by itself."""
+    held: tuple[_Constant, ...] = code.co_consts
+    shape = (code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return repr((code.co_code, code.co_exceptiontable, _constant(held), shape, names))
+
+
+def _constant(value: _Constant) -> str:
+    """Spell a constant, the same whatever order a set is in: that hangs on the process's seed."""
+    if isinstance(value, CodeType):
+        return value.co_qualname
+    if isinstance(value, frozenset):
+        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_constant, value))})"
+    return repr(value)

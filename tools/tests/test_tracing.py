@@ -1,5 +1,6 @@
 """Threads begin to be traced one after another; test_suites lets them meet in a run."""
 
+import sys
 import threading
 
 import pytest
@@ -60,3 +61,54 @@ def test_where_no_thread_is_traced_none_waits(settrace):
     settrace(None)
     tracing.begin()
     assert threading.gettrace() is None
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_a_profile_function_waits_too_and_then_stays():
+    seen, before = [], sys.getprofile()
+
+    def profile(*event):
+        seen.append(event[1])
+
+    made = tracing.ProfiledOneByOne(profile)
+    assert bool(made)
+    waiting = threading.Thread(target=lambda: bool(made))
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    try:
+        made(None, "call", None)
+        there = sys.getprofile()
+    finally:
+        sys.setprofile(before)
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert there is profile
+    assert seen[0] == "call"
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_a_profile_function_is_made_to_wait_once():
+    before = threading.getprofile()
+    try:
+        threading.setprofile(lambda *_: None)
+        tracing.begin()
+        made = threading.getprofile()
+        tracing.begin()
+        assert isinstance(made, tracing.ProfiledOneByOne)
+        assert threading.getprofile() is made
+    finally:
+        threading.setprofile(before)
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_a_thread_that_never_comes_to_its_first_call_keeps_none_waiting_for_ever(monkeypatch):
+    monkeypatch.setattr(tracing, "_SECONDS", 0.01)
+    seen = []
+    trace = tracing.OneByOne(lambda *event: seen.append(event[1]))
+    assert bool(trace)
+    other = threading.Thread(target=lambda: bool(trace) and trace(None, "call", None))
+    other.start()
+    other.join(5)
+    assert seen == ["call"]
+    assert not other.is_alive()

@@ -486,7 +486,7 @@ def test_a_process_that_is_ended_says_where_it_was(
     words = [sys.executable, "-X", "faulthandler", "-c", code]
     monkeypatch.setattr(command, "words", lambda *_, **__: words)
     seconds = 3.0 if too_long else 60.0
-    ran = command.run(repo, part, 7, repo, seconds, traced=False, full=True)
+    ran = command.run(repo, part, 7, repo, seconds, command.How(full=True, traced=False))
     assert (ran.too_long, ran.running) == (too_long, "a::b")
     assert 'File "<string>", line 3' in capfd.readouterr().err
     (found,) = verdict.findings(repo, part, ran, 7)

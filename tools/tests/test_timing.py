@@ -151,6 +151,7 @@ def test_times_are_those_of_the_run_under_way_that_came_to_a_good_end(tmp_path):
         {"lane": "disk", "shard": "a", "verdict": "ok", "cpu_seconds": 2.5, "findings": []},
         {"lane": "disk", "shard": "b", "verdict": "failed", "cpu_seconds": 0.1, "findings": []},
         {"lane": "disk", "shard": "c", "verdict": "unaffected", "cpu_seconds": 0.0},
+        {"lane": "disk", "shard": "d", "verdict": "ok", "details": {"not_timed": "it did less"}},
     ]
     path = tmp_path / measured.CURRENT
     path.parent.mkdir(parents=True)

@@ -182,3 +182,13 @@ def test_what_this_python_cannot_show_is_neither_missed_nor_forgotten(repo, judg
 )
 def test_an_owner_means_a_module_or_the_tests_of_a_package(owner, module, expected):
     assert owns(owner, module) is expected
+
+
+@pytest.mark.behaviour("BND-24", "GATE-112")
+def test_what_some_tests_were_seen_to_do_is_judged_while_it_is_of_what_is_here(repo, judge):
+    judge("--update")
+    shards.write(repo, "disk", {TEST._replace(capability="pickle"): "test_b"}, whole=False)
+    (told,) = judge()
+    assert "uses pickle (open)" in told
+    (repo / "packages/disk/src/emel_disk/__init__.py").write_text("changed = True\n")
+    assert not any("pickle" in each for each in judge())

@@ -34,6 +34,7 @@ class _Record(msgspec.Struct, frozen=True):
     cases: tuple[_Case, ...]
     ended: tuple[str, ...]
     troubles: tuple[_Trouble, ...]
+    kept: tuple[str, ...] = ()
 
 
 class Ran(NamedTuple):
@@ -80,7 +81,7 @@ def changed(package: Package) -> float:
 
 def _outcomes(record: _Record) -> dict[str, str]:
     found = {case.node_id: "not run" for case in record.cases}
-    found |= dict.fromkeys(record.ended, "passed")
+    found |= dict.fromkeys((*record.ended, *record.kept), "passed")
     for trouble in record.troubles:
         if trouble.node_id in found:
             kind = trouble.kind if trouble.kind in _WORST else "failed"

@@ -78,7 +78,7 @@ def _run(root: Path, options: Namespace, scope: Scope) -> int:
     view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
     with stoppable() as stop, view as seen:
         done = run_all(
-            tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside)),
+            tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside, scope.asked)),
             noting(root, progress(seen)),
             width=options.width,
             known={r.key: r.seconds for r in last.results if r.ran} if last else {},

@@ -62,17 +62,25 @@ def _run(job: Job) -> Iterator[Outcome]:
 
 
 def _suite(job: Job, part: Part) -> Outcome:
-    from emel_tools.suites import command, verdict, written
+    from emel_tools.suites import command, narrowing, verdict, written
 
     seconds = _SECONDS.get(part.package.name, 200.0)
-    traced = not job.beside or f"coverage/{part.package.name}" in job.beside
-    ran = command.run(job.root, part, job.seed, job.folder, seconds, traced=traced, full=job.full)
+    plan = narrowing.plan(job, part)
+    if plan.last is not None:
+        checked = f"none of {len(plan.last.cases)} tests calls what has changed"
+        counted = verdict.measured(job.root, part, plan.last)
+        return Outcome(part.name, checked, measured=counted, details={"not_timed": checked})
+    ran = command.run(job.root, part, job.seed, job.folder, seconds, plan.how)
     found = list(verdict.findings(job.root, part, ran, job.seed))
     if ran.record is None:
         return Outcome(part.name, f"nothing to its end, seed {job.seed}", found)
+    narrowing.keep(job, part, plan)
+    found += narrowing.missed(job, part, plan, ran.record)
     found += written.uncollected(job.root, part, ran.record)
-    checked = f"{ran.record.summary}, seed {job.seed}"
-    return Outcome(part.name, checked, found, verdict.measured(job.root, part, ran.record))
+    odd = plan.odd(ran.record)
+    checked = f"{ran.record.summary}{odd and f', {odd}'}, seed {job.seed}"
+    counted = verdict.measured(job.root, part, ran.record)
+    return Outcome(part.name, checked, found, counted, details={"not_timed": odd} if odd else {})
 
 
 def _written(job: Job) -> Outcome:

@@ -68,6 +68,8 @@ class Job(NamedTuple):
     """For whatever is random; printed, so that a run can be repeated."""
     beside: tuple[str, ...] = ()
     """Keys of all shards of the run, so that what no other needs isn't made; empty: not known."""
+    asked: bool = False
+    """Whether shards were asked for by name: then they leave nothing out."""
 
     @property
     def folder(self) -> Path:

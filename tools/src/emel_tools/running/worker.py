@@ -41,15 +41,17 @@ class Order(msgspec.Struct, frozen=True):
     base: str
     seed: int
     beside: tuple[str, ...] = ()
+    asked: bool = False
 
     @classmethod
     def of(cls, lane: str, job: Job) -> Order:
         """Order a job of a lane."""
-        return cls(lane, str(job.root), job.shards, job.full, job.base, job.seed, job.beside)
+        return cls(lane, str(job.root), *job[1:])
 
     def job(self) -> Job:
         """Say it in the words of the lanes."""
-        return Job(Path(self.root), self.shards, self.full, self.base, self.seed, self.beside)
+        rest = (self.full, self.base, self.seed, self.beside, self.asked)
+        return Job(Path(self.root), self.shards, *rest)
 
 
 def judged(root: Path, lane: Lane, outcome: Outcome) -> Report:

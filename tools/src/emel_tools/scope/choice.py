@@ -49,6 +49,8 @@ class Scope(NamedTuple):
     changed: Changes
     full: bool
     """Whether everything runs, whatever has changed."""
+    asked: bool = False
+    """Whether shards were asked for by name."""
 
     @property
     def base(self) -> str:
@@ -69,7 +71,7 @@ def choose(root: Path, lanes: Sequence[Lane], asked: Asked) -> Scope:
     everything = [(lane, shard) for lane in lanes for shard in lane.shards(root)]
     changed = changes(root, asked.base, _passed(root))
     if asked.only:
-        return Scope(_named(everything, asked), changed, asked.full)
+        return Scope(_named(everything, asked), changed, asked.full, asked=True)
     if asked.full or (under_ci() and is_main(root) and not asked.base):
         why = "everything was asked for" if asked.full else "the main branch is tested whole"
         runs = (Choice(lane, shard, runs=True, why=why) for lane, shard in everything)

@@ -69,6 +69,14 @@ def notes_of(root: Path, lane: str, shards: Sequence[str]) -> Path:
 
 def collect(notes: Path, *, green: bool) -> Seen:
     """Put together, and remove, the notes of all processes that ran a shard."""
+    seen = so_far(notes)
+    for path in notes.glob("*.json"):
+        path.unlink()
+    return msgspec.structs.replace(seen, green=green)
+
+
+def so_far(notes: Path) -> Seen:
+    """Put together the notes of all processes of a shard that have ended."""
     files: set[str] = set()
     imported: set[str] = set()
     folders: set[str] = set()
@@ -77,8 +85,12 @@ def collect(notes: Path, *, green: bool) -> Seen:
         files |= seen.files
         imported |= seen.imported
         folders |= seen.folders
-        path.unlink()
-    return Seen(green, frozenset(files), frozenset(imported), frozenset(folders))
+    return Seen(
+        green=True,
+        files=frozenset(files),
+        imported=frozenset(imported),
+        folders=frozenset(folders),
+    )
 
 
 @contextmanager

@@ -2,5 +2,6 @@
 
 A suite is the tests of one package, run by themselves in one process, or in several `parts`. The
 `plugin` writes down what pytest did; `verdict` judges it. `written` reads the tests without running
-them. `missing` says which lines and branches a suite left out of its own package.
+them. `narrowing` decides which of a suite's tests run: what each calls was noted by `reaching`, and
+is kept by `reached`. `missing` says which lines and branches a suite left out of its own package.
 """

@@ -15,10 +15,23 @@ from emel_tools.suites.record import Record
 
 _WITNESS: Final = "emel_tools.boundaries.witness.plugin"
 _PLUGIN: Final = "emel_tools.suites.plugin"
+_REACHING: Final = "emel_tools.suites.reaching"
 _GRACE: Final = 10.0
 """Seconds that a process has to say where it is before it is ended."""
 _CYCLES: Final = 2_500
 """So often a model is opened and closed in a changed scope, to see that memory stays flat."""
+
+
+class How(NamedTuple):
+    """What is asked of a run."""
+
+    full: bool
+    traced: bool
+    """Whether lines are counted: only if somebody asks for them, because that takes long."""
+    reaching: Path | None = None
+    """Where to write down which functions each test calls, if that isn't known."""
+    kept: frozenset[str] = frozenset()
+    """Tests that needn't run."""
 
 
 class Ran(NamedTuple):
@@ -32,8 +45,8 @@ class Ran(NamedTuple):
     """The test that ran last, if it didn't come to its end."""
 
 
-def words(root: Path, part: Part, seed: int, folder: Path, *, traced: bool) -> list[str]:
-    """Spell the command; lines are counted if somebody asks for them, because that takes long.
+def words(root: Path, part: Part, seed: int, folder: Path, how: How) -> list[str]:
+    """Spell the command.
 
     Coverage starts before pytest does, and not as its plugin, because the plugins are among the
     sources of the tools.
@@ -43,30 +56,38 @@ def words(root: Path, part: Part, seed: int, folder: Path, *, traced: bool) -> l
     source = f"{package.source.relative_to(root).as_posix()},{tests}"
     data = part.coverage(folder)
     counting = ("coverage", "run", "--rcfile=", "--branch", f"--source={source}")
+    reaching = ("-p", _REACHING, f"--emel-reached={how.reaching}") if how.reaching else ()
     return [
-        *(sys.executable, "-m", *((*counting, f"--data-file={data}", "-m") if traced else ())),
-        "pytest",
+        *(sys.executable, "-m", *((*counting, f"--data-file={data}", "-m") if how.traced else ())),
+        *("pytest", *reaching),
         *("-p", _WITNESS, "-p", _PLUGIN, "-p", "no:cacheprovider", "-p", "no:xdist", "-q"),
         *(f"--randomly-seed={seed}", f"--emel-record={part.record(folder)}"),
         *(f"--emel-part={part.number}/{part.of}", "--color=no"),
+        *((f"--emel-kept={_kept(part, folder)}",) if how.kept else ()),
         tests,
     ]
 
 
-def run(
-    root: Path, part: Part, seed: int, folder: Path, seconds: float, *, traced: bool, full: bool
-) -> Ran:
+def _kept(part: Part, folder: Path) -> Path:
+    return part.record(folder).with_suffix(".kept")
+
+
+def run(root: Path, part: Part, seed: int, folder: Path, seconds: float, how: How) -> Ran:
     """Run it, for no longer than some seconds; pytest prints where this process does."""
     path = part.record(folder)
     running = path.with_suffix(".running")
     for stale in (path, running, part.coverage(folder)):
         stale.unlink(missing_ok=True)
     part.coverage(folder).parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if how.reaching:
+        how.reaching.parent.mkdir(parents=True, exist_ok=True)
+    _kept(part, folder).write_text("".join(f"{name}\n" for name in sorted(how.kept)), "utf-8")
     sys.stdout.flush()
     process = subprocess.Popen(
-        words(root, part, seed, folder, traced=traced),
+        words(root, part, seed, folder, how),
         cwd=root,
-        env=environment(seed, full=full),
+        env=environment(seed, full=how.full),
         stdin=subprocess.DEVNULL,
     )
     try:

@@ -41,6 +41,7 @@ class Observer:
         self.functions: list[str] = []
         self.ended: list[str] = []
         self.deselected: list[str] = []
+        self.kept: list[str] = []
         self.troubles: list[Trouble] = []
         self.running = None if path is None else _opened(path.with_suffix(".running"))
 
@@ -71,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the gate hands over."""
     group = parser.getgroup("emel")
     group.addoption("--emel-record", default="", help="where to write down what happens")
+    group.addoption("--emel-kept", default="", help="a file that lists tests that needn't run")
     group.addoption("--emel-part", default="1/1", help="run one part of the tests, as 1/2")
 
 
@@ -123,7 +125,14 @@ def pytest_collection_modifyitems(
     mine = [item for item in items if number_of(item.nodeid, of) == number]
     observer.functions = sorted({item.nodeid.partition("[")[0] for item in items})
     observer.cases = [_case(item) for item in mine]
-    items[:] = mine
+    kept = _kept(config)
+    observer.kept = [item.nodeid for item in mine if item.nodeid in kept]
+    items[:] = [item for item in mine if item.nodeid not in kept]
+
+
+def _kept(config: pytest.Config) -> frozenset[str]:
+    path = str(config.getoption("emel_kept") or "")
+    return frozenset(Path(path).read_text("utf-8").splitlines()) if path else frozenset()
 
 
 def _case(item: pytest.Item) -> Case:
@@ -254,5 +263,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             observer.ended,
             observer.deselected,
             observer.troubles,
+            observer.kept,
         ),
     )

@@ -86,7 +86,7 @@ def _left_out(root: Path, part: Part, record: Record) -> Iterator[Finding]:
         what = f"{node_id} is deselected"
         yield Finding(_file(node_id), 0, 0, "deselected", what, "let it run")
     times = Counter(case.node_id for case in record.cases)
-    if lost := sorted(times - Counter(record.ended)):
+    if lost := sorted(times - Counter(record.ended) - Counter(record.kept)):
         more = f" and {len(lost) - 1} more" if lost[1:] else ""
         what = f"{lost[0]}{more} didn't run to the end, though collected"
         yield Finding(_file(lost[0]), 0, 0, "not run", what, "look what ended the run before it")

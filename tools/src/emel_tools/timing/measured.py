@@ -15,6 +15,10 @@ WARM: Final = Path(".nox", "gate", "timing.json")
 """Where it is kept which shards have run in this environment."""
 
 
+class _Details(msgspec.Struct, frozen=True):
+    not_timed: str = ""
+
+
 class Took(msgspec.Struct, frozen=True):
     """What the run says of one shard; more of it isn't looked at."""
 
@@ -22,6 +26,7 @@ class Took(msgspec.Struct, frozen=True):
     shard: str
     verdict: str
     cpu_seconds: float = 0.0
+    details: _Details = _Details()
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -36,13 +41,15 @@ class _Warm(msgspec.Struct, frozen=True):
 def took(root: Path) -> dict[str, float]:
     """List the CPU seconds of the shards of this run that came to a good end, by key.
 
-    What failed is news already, and may have ended early.
+    What failed is news already, and may have ended early. A shard may say itself that it did less
+    than it would, or more (`not_timed`).
     """
     path = root / CURRENT
     if not path.exists():
         return {}
     run = msgspec.json.decode(path.read_bytes(), type=_Run)
-    return {f"{t.lane}/{t.shard}": t.cpu_seconds for t in run.results if t.verdict == "ok"}
+    timed = (t for t in run.results if t.verdict == "ok" and not t.details.not_timed)
+    return {f"{t.lane}/{t.shard}": t.cpu_seconds for t in timed}
 
 
 def warm(root: Path) -> frozenset[str]:

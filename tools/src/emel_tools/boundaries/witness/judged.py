@@ -45,7 +45,7 @@ def judge(root: Path, expected: Sequence[str]) -> Judged:
     findings: list[Finding] = [
         *verdict.missing(table),
         *verdict.unwitnessed(expected, witnessed),
-        *verdict.violations(table, uses),
+        *verdict.violations(table, shards.read_some(root) | uses),
     ]
     notes: list[str] = []
     for each in verdict.unproved(table, witnessed, recorded) if whole else ():

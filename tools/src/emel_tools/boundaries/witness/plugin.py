@@ -125,7 +125,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         shard = shards.shard_of(witness.root, config.args, config.invocation_params.dir)
         left_out = any(getattr(config.option, name, None) for name in _NARROWING)
         if shard and not (witness.narrowed or left_out):
-            shards.write(witness.root, shard, witness.recorder.uses, _part(config))
+            is_whole = not config.getoption("emel_kept", None)
+            uses = witness.recorder.uses
+            shards.write(witness.root, shard, uses, _part(config), whole=is_whole)
         if witness.findings:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

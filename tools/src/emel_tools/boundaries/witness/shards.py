@@ -17,6 +17,8 @@ from emel_tools.suites.parts import Part, parts_of
 from emel_tools.workspace import Package, shards
 
 _FOLDER = Path(".nox") / "witness"
+_SOME = _FOLDER / "some"
+"""What was seen where the gate left out tests that call nothing that has changed."""
 
 
 class Witnessed(NamedTuple):
@@ -52,10 +54,12 @@ def shard_of(root: Path, arguments: list[str], base: Path) -> str:
     return next(names, "")
 
 
-def write(root: Path, shard: str, uses: Mapping[Use, str], part: str = "") -> None:
-    """Keep what a shard did, or a part of it (`-1-of-2`)."""
+def write(
+    root: Path, shard: str, uses: Mapping[Use, str], part: str = "", *, whole: bool = True
+) -> None:
+    """Keep what a shard did, or a part of it (`-1-of-2`), all of its tests or some."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    path = root / _FOLDER / f"{shard}{part}.json"
+    path = root / (_FOLDER if whole else _SOME) / f"{shard}{part}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "python": version,
@@ -74,12 +78,22 @@ def read_all(root: Path) -> list[Witnessed]:
     return [each for each in every if each is not None]
 
 
+def read_some(root: Path) -> dict[Use, str]:
+    """Read what those tests did that were run alone, where what they ran is what is here."""
+    known, found = closures(root), dict[Use, str]()
+    for part in (part for shard in shards(root) for part in parts_of(shard)):
+        path = root / _SOME / f"{part.name}.json"
+        if path.exists():
+            found |= _uses(_facts(path, digest(root, part.package.name, known)))
+    return found
+
+
 def _read(root: Path, shard: Package, sources: str) -> Witnessed | None:
     """Read a shard that was run in one process, or else in parts."""
     for parts in ((Part(shard),), parts_of(shard)):
         runs = [_facts(root / _FOLDER / f"{part.name}.json", sources) for part in parts]
         if all(runs):
-            uses = {Use(*use): test for run in runs for *use, test in run["uses"]}
+            uses = {use: test for run in runs for use, test in _uses(run).items()}
             calls = all(run["calls"] for run in runs)
             return Witnessed(shard.name, runs[0]["python"], calls, sources, uses)
     return None
@@ -91,6 +105,10 @@ def _facts(path: Path, sources: str) -> dict[str, Any]:
         return {}
     facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return facts if facts["sources"] == sources else {}
+
+
+def _uses(facts: Mapping[str, Any]) -> dict[Use, str]:
+    return {Use(*use): test for *use, test in facts.get("uses", ())}
 
 
 def digest(root: Path, shard: str, known: Mapping[str, frozenset[str]]) -> str:

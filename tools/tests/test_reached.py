@@ -1,0 +1,379 @@
+"""Tests that call nothing that has changed are left out, and all others run."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from emel_tools.gates import tests
+from emel_tools.running import Job
+from emel_tools.scope import code
+from emel_tools.suites import narrowing, parts, reached, record
+
+DISK = "packages/disk/src/emel_disk/__init__.py"
+FILES = {
+    ".importlinter": "[importlinter]\nroot_packages =\n    emel_disk\n    emel_use\n",
+    ".gitignore": ".nox/\n__pycache__/\n.hypothesis/\n",
+    "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n"
+    "pythonpath = packages/disk/src packages/use/src\ntestpaths = packages\n",
+    "pyproject.toml": "[tool.uv.workspace]\nmembers = []\n",
+    DISK: '''\
+        """Sums."""
+
+        from functools import cache
+
+        LIMIT = 9
+
+
+        def total(numbers):
+            """Add."""
+            return sum(numbers)
+
+
+        def largest(numbers):
+            return max(numbers)
+
+
+        def shown(number):
+            return f"<{number}>"
+
+
+        @cache
+        def table():
+            return made()
+
+
+        def made():
+            return {1: "one"}
+
+
+        def never():
+            return 0
+        ''',
+    "packages/disk/tests/test_disk.py": "def test_disk():\n    assert len('a') == 1\n",
+    "packages/use/src/emel_use/__init__.py": "from emel_disk import *\n",
+    "packages/use/tests/conftest.py": """\
+        import pytest
+        from emel_use import shown
+
+
+        @pytest.fixture(scope="module")
+        def seven():
+            return shown(7)
+        """,
+    "packages/use/tests/test_more.py": """\
+        def test_more():
+            assert len("a") == 1
+        """,
+    "packages/use/tests/test_use.py": """\
+        import subprocess
+        import sys
+
+        import emel_use as use
+        import pytest
+
+
+        def test_total():
+            assert use.total([1, 2]) == 3
+
+
+        @pytest.mark.parametrize("numbers", [[1, 2], [2, 1]])
+        def test_largest(numbers):
+            assert use.largest(numbers) == 2
+
+
+        def test_table():
+            assert use.table()[1] == "one"
+
+
+        def test_table_again():
+            assert use.table()[1] == "one"
+
+
+        def test_seven(seven):
+            assert seven == "<7>"
+
+
+        def test_seven_again(seven):
+            assert seven[1] == "7"
+
+
+        def test_process():
+            assert subprocess.run([sys.executable, "-c", ""], check=False).returncode == 0
+        """,
+}
+ALL = {"total", "largest", "table", "table_again", "seven", "seven_again", "process", "more"}
+
+
+def write(root, path, text):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+def run(root, *, full=False, asked=False, beside=("tests/use",)):
+    """Run the tests of the package that uses the other; say what came of it."""
+    job = Job(root, ("use",), full, "", 7, beside, asked)
+    (found,) = tests.LANE.run(job)
+    return found
+
+
+def ran(root):
+    """Name the tests that ran last."""
+    return named(record.read(root / ".nox/gate/tests/use.json").ended)
+
+
+def chosen(root):
+    """Name the tests that would run."""
+    plan = narrowing.plan(Job(root, (), full=False, base="", seed=7, beside=("a",)), part(root))
+    cases = record.read(root / ".nox/gate/tests/use.json").cases
+    return named({case.node_id for case in cases} - plan.how.kept)
+
+
+def named(node_ids):
+    return {each.partition("::test_")[2].partition("[")[0] for each in node_ids}
+
+
+def part(root, name="use"):
+    return next(part for part in parts.parts(root) if part.name == name)
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory):
+    """A small repository whose tests have run; what they called is known."""
+    root = tmp_path_factory.mktemp("noted")
+    for path, text in FILES.items():
+        write(root, path, text)
+        os.utime(root / path, (1, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.delenv("CI", raising=False)
+        assert run(root).findings == []
+    assert ran(root) == ALL
+    return root
+
+
+@pytest.fixture
+def repo(noted, tmp_path, monkeypatch):
+    """A copy of it, to be changed."""
+    root = tmp_path / "copy"
+    shutil.copytree(noted, root)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("CI", raising=False)
+    return root
+
+
+def alter(root, old, new, path=DISK):
+    text = (root / path).read_text()
+    assert old in text
+    (root / path).write_text(text.replace(old, new))
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("sum(numbers)", "sum(numbers, 0)", {"total"}),
+        ("max(numbers)", "sorted(numbers)[-1]", {"largest"}),
+        ('f"<{number}>"', '"<" + str(number) + ">"', {"seven", "seven_again"}),
+        ('{1: "one"}', '{1: "one", 2: "two"}', ALL),  # it fills a cache, for whoever comes first
+        ("return sum", "return added", {"total"}),  # and a new function
+        ("LIMIT = 9", "LIMIT = 8", ALL),
+        ("def never", "@cache\ndef never", ALL),
+    ],
+)
+def test_those_run_that_call_what_has_changed(repo, old, new, expected):
+    alter(repo, old, new)
+    alter(repo, "def never", "def added(numbers):\n    return sum(numbers)\n\n\ndef never")
+    assert chosen(repo) == expected | {"process"}
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_the_others_are_counted_with_them_and_the_record_says_which_ran(repo):
+    alter(repo, "max(numbers)", "sorted(numbers)[-1]")
+    found = run(repo)
+    assert found.findings == []
+    assert ran(repo) == {"largest", "process"}
+    assert ", 6 call nothing that has changed, seed 7" in found.checked
+    assert found.measured["test_use.py::test_largest"] == "2"
+    assert record.is_green(repo / ".nox/gate/tests/use.json")
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    ("old", "new"), [('"""Add."""', '"""Add up."""'), ("return 0", "return 1")]
+)
+def test_what_no_test_calls_runs_what_cannot_be_told_alone(repo, old, new):
+    alter(repo, old, new)
+    assert chosen(repo) == {"process"}
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_where_nothing_calls_what_has_changed_nothing_is_started(repo, monkeypatch):
+    path = repo / ".nox/gate/reached/use.json"
+    path.write_bytes(path.read_bytes().replace(b'test_process":null', b'test_process":[]'))
+    alter(repo, "return 0", "return 1")
+    monkeypatch.setattr(tests, "_SECONDS", {"use": 0.0})  # whatever is started has no time
+    found = run(repo)
+    assert found.checked == "none of 9 tests calls what has changed"
+    assert found.measured["test_use.py::test_largest"] == "2"
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    ("path", "old", "new", "expected"),
+    [
+        ("packages/use/tests/test_more.py", "== 1", "< 2", {"more", "process"}),
+        ("packages/use/tests/conftest.py", "shown(7)", "shown(3 + 4)", ALL),
+        ("pyproject.toml", "[]", '["a"]', ALL),
+    ],
+)
+def test_tests_run_that_have_changed_and_all_where_what_all_depend_on_has(
+    repo, path, old, new, expected
+):
+    alter(repo, old, new, path)
+    assert chosen(repo) == expected
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_a_test_that_is_new_or_failed_runs(repo):
+    write(repo, "packages/use/tests/test_new.py", "def test_new():\n    assert len('a') == 1\n")
+    path = repo / ".nox/gate/tests/use.json"
+    last = record.read(path)
+    failed = record.Trouble("failed", "packages/use/tests/test_more.py::test_more", "a", 1, "red")
+    record.write(path, record.Record(*(*_fields(last)[:-2], [failed], [])))
+    run(repo)
+    assert ran(repo) == {"more", "new", "process"}
+
+
+def _fields(last):
+    return [getattr(last, name) for name in last.__struct_fields__]
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    "how",
+    [{"full": True}, {"asked": True}, {"beside": ("tests/use", "coverage/use")}, {"beside": ()}],
+)
+def test_all_run_where_everything_is_asked_for_or_the_package_itself_has_changed(repo, how):
+    asked = {"full": False, "base": "", "seed": 7, "beside": ("tests/use",), **how}
+    assert narrowing.plan(Job(repo, (), **asked), part(repo)).how.kept == frozenset()
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_what_tests_call_is_noted_where_it_is_not_known(repo, monkeypatch):
+    path = repo / ".nox/gate/reached/use.json"
+    first = path.read_bytes()
+    run(repo, full=True)
+    assert path.read_bytes() == first  # it holds
+    alter(repo, "sum(numbers)", "sum(numbers, 0)")
+    monkeypatch.setenv("CI", "true")
+    run(repo, full=True)
+    assert path.read_bytes() == first  # it would be forgotten
+    monkeypatch.delenv("CI")
+    run(repo, full=True)
+    assert path.read_bytes() != first
+    assert chosen(repo) == {"process"}
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_a_run_during_which_a_file_was_written_says_nothing(repo):
+    path = repo / ".nox/gate/reached/use.json"
+    watched = reached.Watched([DISK], [], {})
+    for began in (0.0, 2.0):  # all files but one are of the first second
+        os.utime(repo / DISK, (5, 5))
+        path.unlink(missing_ok=True)
+        reached.write(repo, part(repo), repo / ".nox/gate", watched, [], began)
+        assert not path.exists()
+    os.utime(repo / DISK, (1, 1))
+    reached.write(repo, part(repo), repo / ".nox/gate", watched, [], 2.0)
+    assert path.exists()
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_a_run_that_is_red_leaves_what_was_known(repo):
+    path = repo / ".nox/gate/reached/use.json"
+    first = path.read_bytes()
+    alter(repo, "sum(numbers)", "sum(numbers) + 1")
+    assert [each.rule for each in run(repo, full=True).findings] == ["failed"]
+    assert path.read_bytes() == first
+
+
+@pytest.mark.behaviour("GATE-100")
+def test_a_failure_that_would_have_been_left_out_is_found_by_a_full_run(repo, monkeypatch):
+    monkeypatch.setenv("EMEL_TEST_LIMIT", "3")
+    alter(repo, "return max(numbers)", 'return 1 if "EMEL_TEST_LIMIT" in environ else max(numbers)')
+    alter(repo, "from functools", "from os import environ\nfrom functools")
+    monkeypatch.delenv("EMEL_TEST_LIMIT")
+    run(repo, full=True)
+    assert run(repo, full=True).findings == []
+    monkeypatch.setenv("EMEL_TEST_LIMIT", "3")
+    rules = [each.rule for each in run(repo, full=True).findings]
+    assert sorted(rules) == ["failed", "failed", "missed", "missed"]
+    alter(repo, "== 1", "< 2", "packages/use/tests/test_more.py")
+    rules = [each.rule for each in run(repo, full=True).findings]
+    assert rules == ["failed", "failed"]  # then all would have run
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize("text", ["def total(", "\0", None])
+def test_all_run_where_a_file_cannot_be_read_or_is_gone(repo, text):
+    known = reached.read(repo, part(repo), repo / ".nox/gate")
+    if text is None:
+        (repo / DISK).unlink()
+    else:
+        (repo / DISK).write_text(text)
+    kept = reached.kept(repo, part(repo), known, ())
+    assert not kept.node_ids
+    assert not kept.everything
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_the_tools_own_tests_are_never_left_out(repo):
+    write(repo, "tools/tests/test_tool.py", "def test_tool():\n    assert len('a') == 1\n")
+    write(repo, "tools/src/emel_tools/__init__.py", "")
+    tools = part(repo, "tools-1-of-3")
+    plan = narrowing.plan(
+        Job(repo, ("tools",), full=False, base="", seed=7, beside=("tests/tools",)), tools
+    )
+    assert (plan.known, plan.how.reaching, plan.how.kept) == (None, None, frozenset())
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    ("more", "is_same"),
+    [
+        ("def g():\n    return 1\n", True),
+        ("async def g():\n    return 1\n", True),
+        ("@f\ndef g():\n    return 1\n", False),
+        ("def len(_):\n    return 1\n", False),
+        ("def __getattr__(_):\n    return 1\n", False),
+        ("def LIMIT():\n    return 1\n", False),
+        ("class G:\n    pass\n", False),
+        ("g = 1\n", False),
+    ],
+)
+def test_a_function_that_is_new_under_a_name_of_its_own_concerns_nobody(more, is_same):
+    text = "LIMIT = 1\n\n\ndef f():\n    return LIMIT\n"
+    before, now = code.read(text.encode()), code.read(f"{text}{more}".encode(), frozenset("f"))
+    assert (now.bodies == before.bodies) == is_same
+    assert now.functions["f"] == before.functions["f"]
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_what_a_function_does_is_spelt_the_same_in_each_process():
+    text = "def f(a):\n    return a in {'a', 'b', 'c', ('d', 'e')} or a == (1, 'f')\n"
+    words = f"from emel_tools.scope import code; print(code.read({text.encode()!r}).functions)"
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", words],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2)
+    }
+    assert len(seen) == 1
+    assert str(code.read(text.encode()).functions["f"]) in seen.pop().decode()

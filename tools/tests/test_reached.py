@@ -6,11 +6,13 @@ import subprocess
 import sys
 import textwrap
 
+import msgspec
 import pytest
 
 from emel_tools.gates import tests
 from emel_tools.running import Job
-from emel_tools.scope import code
+from emel_tools.scope import code, observed
+from emel_tools.scope.observed import Seen
 from emel_tools.suites import narrowing, parts, reached, record
 
 DISK = "packages/disk/src/emel_disk/__init__.py"
@@ -201,20 +203,41 @@ def test_the_others_are_counted_with_them_and_the_record_says_which_ran(repo):
     assert record.is_green(repo / ".nox/gate/tests/use.json")
 
 
+@pytest.mark.behaviour("GATE-98", "GATE-112")
+def test_what_tests_look_at_that_are_left_out_is_still_what_the_suite_depends_on(repo):
+    path = repo / ".nox/gate/reached/use.json"
+    known = msgspec.json.decode(path.read_bytes(), type=reached.Reached)
+    seen = Seen(green=True, folders=frozenset({"docs"}))
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(known, seen=seen)))
+    alter(repo, "max(numbers)", "sorted(numbers)[-1]")
+    assert chosen(repo) == {"largest", "process"}
+    assert "docs" in observed.so_far(observed.notes_of(repo, "tests", ("use",))).folders
+
+
 @pytest.mark.behaviour("GATE-112")
-@pytest.mark.parametrize(
-    ("old", "new"), [('"""Add."""', '"""Add up."""'), ("return 0", "return 1")]
-)
-def test_what_no_test_calls_runs_what_cannot_be_told_alone(repo, old, new):
-    alter(repo, old, new)
+def test_what_no_test_calls_runs_what_cannot_be_told_alone(repo):
+    alter(repo, "return 0", "return 1")
     assert chosen(repo) == {"process"}
 
 
 @pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    ("text", "expected"), [("ONE = 1", {"process"}), ("ONE = 2", {"process"}), (None, set())]
+)
+def test_a_file_that_no_test_has_loaded_counts_for_what_cannot_be_told(repo, text, expected):
+    path = "packages/disk/src/emel_disk/apart.py"
+    if text == "ONE = 2":
+        write(repo, path, "ONE = 1")
+        (repo / ".nox/gate/reached/use.json").unlink()
+        run(repo)
+    if text is not None:
+        write(repo, path, text)
+    assert chosen(repo) == expected
+
+
+@pytest.mark.behaviour("GATE-112")
 def test_where_nothing_calls_what_has_changed_nothing_is_started(repo, monkeypatch):
-    path = repo / ".nox/gate/reached/use.json"
-    path.write_bytes(path.read_bytes().replace(b'test_process":null', b'test_process":[]'))
-    alter(repo, "return 0", "return 1")
+    alter(repo, '"""Add."""', '"""Add up."""')
     monkeypatch.setattr(tests, "_SECONDS", {"use": 0.0})  # whatever is started has no time
     found = run(repo)
     assert found.checked == "none of 9 tests calls what has changed"
@@ -225,7 +248,7 @@ def test_where_nothing_calls_what_has_changed_nothing_is_started(repo, monkeypat
 @pytest.mark.parametrize(
     ("path", "old", "new", "expected"),
     [
-        ("packages/use/tests/test_more.py", "== 1", "< 2", {"more", "process"}),
+        ("packages/use/tests/test_more.py", "== 1", "< 2", {"more"}),
         ("packages/use/tests/conftest.py", "shown(7)", "shown(3 + 4)", ALL),
         ("pyproject.toml", "[]", '["a"]', ALL),
     ],
@@ -245,7 +268,7 @@ def test_a_test_that_is_new_or_failed_runs(repo):
     failed = record.Trouble("failed", "packages/use/tests/test_more.py::test_more", "a", 1, "red")
     record.write(path, record.Record(*(*_fields(last)[:-2], [failed], [])))
     run(repo)
-    assert ran(repo) == {"more", "new", "process"}
+    assert ran(repo) == {"more", "new"}
 
 
 def _fields(last):
@@ -275,7 +298,7 @@ def test_what_tests_call_is_noted_where_it_is_not_known(repo, monkeypatch):
     monkeypatch.delenv("CI")
     run(repo, full=True)
     assert path.read_bytes() != first
-    assert chosen(repo) == {"process"}
+    assert chosen(repo) == set()
 
 
 @pytest.mark.behaviour("GATE-112")
@@ -285,10 +308,10 @@ def test_a_run_during_which_a_file_was_written_says_nothing(repo):
     for began in (0.0, 2.0):  # all files but one are of the first second
         os.utime(repo / DISK, (5, 5))
         path.unlink(missing_ok=True)
-        reached.write(repo, part(repo), repo / ".nox/gate", watched, [], began)
+        reached.write(repo, part(repo), repo / ".nox/gate", watched, Seen(green=True), began)
         assert not path.exists()
     os.utime(repo / DISK, (1, 1))
-    reached.write(repo, part(repo), repo / ".nox/gate", watched, [], 2.0)
+    reached.write(repo, part(repo), repo / ".nox/gate", watched, Seen(green=True), 2.0)
     assert path.exists()
 
 

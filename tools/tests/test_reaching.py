@@ -131,6 +131,23 @@ def test_each_event_counts_for_whom_it_was(watch, tmp_path):
 
 
 @pytest.mark.behaviour("GATE-113")
+def test_what_tests_cache_runs_for_all_of_them_too(tmp_path):
+    path = tmp_path / "packages/a/tests/test_a.py"
+    write(path)
+    watch = Watch(tmp_path)
+    tests, work = (load(watch, str(each)) for each in (path, tmp_path / BESIDE))
+    outer = Frame(tests.table.__wrapped__.__code__)
+    with watch.on_behalf_of(watch.case("a", frozenset())):
+        watch.see(outer, "call", None)
+        watch.see(Frame(work.made.__code__), "call", None)
+        watch.see(outer, "return", None)
+    with watch.on_behalf_of(watch.case("b", frozenset())):
+        watch.see(Frame(work.other.__code__), "call", None)
+    watch.end()
+    assert called(watch, "b") == {"beside.py:made", "beside.py:other"}
+
+
+@pytest.mark.behaviour("GATE-113")
 def test_functions_that_look_the_same_are_told_apart_by_their_files(watch, tmp_path):
     folder = tmp_path / "packages/a/src/emel_a"
     works = [load(watch, str(folder / name)) for name in ("work.py", "beside.py")]

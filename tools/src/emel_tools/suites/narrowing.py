@@ -16,7 +16,7 @@ from emel_tools.scope.changes import under_ci
 from emel_tools.suites import reached, record
 from emel_tools.suites.command import How
 from emel_tools.suites.parts import Part
-from emel_tools.suites.reached import Kept, Reached, Watched
+from emel_tools.suites.reached import Reached, Watched
 from emel_tools.suites.record import Record
 
 _TOOLS: Final = "tools"
@@ -60,6 +60,8 @@ def plan(job: Job, part: Part) -> Plan:
     known = reached.read(job.root, part, job.folder)
     if known and last and not (job.full or traced or job.asked):
         kept = reached.kept(job.root, part, known, _troubled(last))
+        # What the tests that are left out look at is what this shard depends on, as before.
+        observed.write(_notes(job.root, part), "kept", known.seen)
         return Plan(how._replace(kept=kept.node_ids), known, last if kept.everything else None)
     if _is_to_be_noted(job, part, known):
         how = how._replace(reaching=reached.path_of(part, job.folder).with_suffix(".seen"))
@@ -83,8 +85,12 @@ def keep(job: Job, part: Part, plan: Plan) -> None:
         return
     watched = msgspec.json.decode(path.read_bytes(), type=Watched)
     path.unlink()
-    opened = observed.so_far(observed.notes_of(job.root, "tests", (part.name,))).files
-    reached.write(job.root, part, job.folder, watched, opened, plan.began)
+    seen = observed.so_far(_notes(job.root, part))
+    reached.write(job.root, part, job.folder, watched, seen, plan.began)
+
+
+def _notes(root: Path, part: Part) -> Path:
+    return observed.notes_of(root, "tests", (part.name,))
 
 
 def missed(job: Job, part: Part, plan: Plan, ran: Record) -> Iterator[Finding]:
@@ -94,7 +100,9 @@ def missed(job: Job, part: Part, plan: Plan, ran: Record) -> Iterator[Finding]:
     """
     if not job.full or plan.known is None:
         return
-    kept = _left_out(job.root, part, plan.known)
+    if reached.is_altered(job.root, part, plan.known):
+        return
+    kept = reached.kept(job.root, part, plan.known, ())
     for each in ran.troubles:
         if each.kind in ("failed", "error") and each.node_id in kept.node_ids:
             what = (
@@ -102,12 +110,3 @@ def missed(job: Job, part: Part, plan: Plan, ran: Record) -> Iterator[Finding]:
                 " all code that it called when it last passed is what it was"
             )
             yield Finding(each.file, each.line, 0, "missed", what, _FIX)
-
-
-def _left_out(root: Path, part: Part, known: Reached) -> Kept:
-    """Say what would have been left out; nothing where lines are counted."""
-    kept = reached.kept(root, part, known, ())
-    own = f"{part.package.folder.relative_to(root).as_posix()}/"
-    if reached.is_altered(root, part, known, own):
-        return Kept(frozenset(), everything=False)
-    return kept

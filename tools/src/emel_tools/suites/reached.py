@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ import msgspec
 
 from emel_tools.scope import code
 from emel_tools.scope.affected import CONFIGURATION, matches
-from emel_tools.scope.observed import unnoted
+from emel_tools.scope.observed import Seen, unnoted
 from emel_tools.suites.parts import Part
 
 TESTS: Final = "test_*.py"
@@ -36,10 +36,12 @@ class Reached(msgspec.Struct, frozen=True):
 
     around: str
     """A digest of what concerns all tests: the Python, configuration, conftests, files opened."""
-    opened: list[str]
-    """The files that were opened, from the root."""
+    seen: Seen
+    """What the processes of that run opened, imported and listed."""
     modules: dict[str, Module]
-    """Files of packages that were loaded, by path from the root."""
+    """The sources of all packages, by path from the root."""
+    loaded: list[str]
+    """Those of them that were imported."""
     tests: dict[str, str]
     """Digests of the files of tests, by path from the root."""
     functions: list[str]
@@ -76,12 +78,10 @@ def read(root: Path, part: Part, folder: Path) -> Reached | None:
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     with unnoted():
-        return known if known.around == _around(root, part, known.opened) else None
+        return known if known.around == _around(root, part, known.seen.files) else None
 
 
-def write(
-    root: Path, part: Part, folder: Path, watched: Watched, opened: Iterable[str], began: float
-) -> None:
+def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, began: float) -> None:
     """Keep what a run has seen, unless a file has been written since it began.
 
     Parameters
@@ -90,19 +90,20 @@ def write(
         The repository, what ran, and the gate's folder.
     watched
         What each test called.
-    opened
-        The files that it opened, from the root.
+    seen
+        What its processes opened, imported and listed.
     began
         When it began, in seconds since the epoch.
     """
-    files = sorted(opened)
-    paths = {*_concerned(root, part, files), *_tests(root, part), *watched.modules}
+    sources = _sources(root)
+    paths = {*_concerned(root, part, seen.files), *_tests(root, part), *sources}
     if any((root / path).stat().st_mtime >= began for path in paths):
         return
     known = Reached(
-        _around(root, part, files),
-        files,
-        {path: _module((root / path).read_bytes()) for path in watched.modules},
+        _around(root, part, seen.files),
+        seen,
+        {path: _module((root / path).read_bytes()) for path in sources},
+        watched.modules,
         {path: _digest(root / path) for path in _tests(root, part)},
         watched.functions,
         watched.cases,
@@ -125,7 +126,7 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
         Tests that failed when they last ran: they run in any case.
     """
     with unnoted():
-        altered = _altered(root, known.modules)
+        altered = _altered(root, known)
         tests = {path: _digest(root / path) for path in _tests(root, part)}
     if altered is None:
         return Kept(frozenset(), everything=False)
@@ -134,44 +135,51 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
     found = frozenset(
         node_id
         for node_id, called in known.cases.items()
-        if called is not None
-        and not reached.intersection(called)
+        if not (reached.intersection(called) if called is not None else altered)
         and node_id.partition("::")[0] in same
         and node_id not in failed
     )
     return Kept(found, everything=len(found) == len(known.cases) and tests == known.tests)
 
 
-def is_altered(root: Path, part: Part, known: Reached, folder: str) -> bool:
-    """Whether a file in a folder of the package itself isn't what it was."""
+def is_altered(root: Path, part: Part, known: Reached) -> bool:
+    """Whether a source or a file of tests of the package itself isn't what it was."""
+    own = f"{part.package.folder.relative_to(root).as_posix()}/"
+    before = {path: module.digest for path, module in known.modules.items()} | known.tests
     with unnoted():
-        digests = {path: module.digest for path, module in known.modules.items()} | known.tests
-        now = {path: _digest(root / path) for path in _tests(root, part)}
-        now |= {path: _digest(root / path) for path in known.modules if (root / path).exists()}
+        now = {path: _digest(root / path) for path in (*_sources(root), *_tests(root, part))}
     return any(
-        path.startswith(folder) and digests.get(path) != now.get(path) for path in {*digests, *now}
+        path.startswith(own) and before.get(path) != now.get(path) for path in {*before, *now}
     )
 
 
-def _altered(root: Path, modules: Mapping[str, Module]) -> set[str] | None:
-    """Name the functions that aren't what they were; None if what an import runs isn't."""
-    found: set[str] = set()
-    for path, module in modules.items():
-        text = (root / path).read_bytes() if (root / path).exists() else b""
+def _altered(root: Path, known: Reached) -> set[str] | None:
+    """Name what isn't as it was: functions, files that came or went; None if an import is other."""
+    now = {path: (root / path).read_bytes() for path in _sources(root)}
+    found = {*now} ^ {*known.modules}
+    for path, module in known.modules.items():
+        text = now.get(path, b"")
         if hashlib.sha256(text).hexdigest() == module.digest:
             continue
         try:
-            now = code.read(text, frozenset(module.functions))
+            read = code.read(text, frozenset(module.functions))
         except (SyntaxError, ValueError):
             return None
-        if now.bodies != module.bodies:
-            return None
+        if read.bodies != module.bodies:
+            if path in known.loaded:
+                return None
+            found.add(path)
         found |= {
             f"{path}:{name}"
             for name, digest in module.functions.items()
-            if now.functions.get(name) != digest
+            if read.functions.get(name) != digest
         }
     return found
+
+
+def _sources(root: Path) -> list[str]:
+    paths = sorted(root.glob("packages/*/src/**/*.py"))
+    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def _module(text: bytes) -> Module:

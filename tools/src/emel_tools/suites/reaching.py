@@ -133,7 +133,7 @@ class Watch:
             return found
         path = self._relative(code.co_filename)
         kind: Kind = "ours" if path else "foreign"
-        if code.co_name == "<module>" or (path and self._is_cached(code)):
+        if code.co_name == "<module>" or self._is_cached(code):
             kind = "for all"
         elif code.co_qualname in _STARTING:
             kind = "starts"
@@ -194,12 +194,13 @@ class Watch:
 
 
 def _with_caches(root: Path) -> dict[str, list[str]]:
-    """Read the sources of packages in which something may be cached.
+    """Read the sources and tests of packages in which something may be cached.
 
     While tests run nothing is read: who looks what opens files would think that they had.
     """
     with unnoted():
-        texts = {str(path): path.read_text("utf-8") for path in root.glob("packages/*/src/**/*.py")}
+        paths = (*root.glob("packages/*/src/**/*.py"), *root.glob("packages/*/tests/**/*.py"))
+        texts = {str(path): path.read_text("utf-8") for path in paths}
     return {path: text.splitlines() for path, text in texts.items() if "cache" in text}
 
 

@@ -205,10 +205,7 @@ def test_the_others_are_counted_with_them_and_the_record_says_which_ran(repo):
 
 @pytest.mark.behaviour("GATE-98", "GATE-112")
 def test_what_tests_look_at_that_are_left_out_is_still_what_the_suite_depends_on(repo):
-    path = repo / ".nox/gate/reached/use.json"
-    known = msgspec.json.decode(path.read_bytes(), type=reached.Reached)
-    seen = Seen(green=True, folders=frozenset({"docs"}))
-    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(known, seen=seen)))
+    look_at(repo, folders=frozenset({"docs"}))
     alter(repo, "max(numbers)", "sorted(numbers)[-1]")
     assert chosen(repo) == {"largest", "process"}
     assert "docs" in observed.so_far(observed.notes_of(repo, "tests", ("use",))).folders
@@ -233,6 +230,22 @@ def test_a_file_that_no_test_has_loaded_counts_for_what_cannot_be_told(repo, tex
     if text is not None:
         write(repo, path, text)
     assert chosen(repo) == expected
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_all_run_where_a_source_has_changed_that_some_test_reads(repo):
+    look_at(repo, files=frozenset({DISK}))
+    assert chosen(repo) == set()
+    alter(repo, '"""Add."""', '"""Add up."""')
+    assert chosen(repo) == ALL
+
+
+def look_at(root, **more):
+    """Let the tests have been seen to look at something."""
+    path = root / ".nox/gate/reached/use.json"
+    known = msgspec.json.decode(path.read_bytes(), type=reached.Reached)
+    seen = msgspec.structs.replace(known.seen, **more)
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(known, seen=seen)))
 
 
 @pytest.mark.behaviour("GATE-112")
@@ -299,6 +312,9 @@ def test_what_tests_call_is_noted_where_it_is_not_known(repo, monkeypatch):
     run(repo, full=True)
     assert path.read_bytes() != first
     assert chosen(repo) == set()
+    path.unlink()
+    run(repo, beside=("tests/use", "coverage/use"))
+    assert not path.exists()  # in a change of the package itself, its lines are counted
 
 
 @pytest.mark.behaviour("GATE-112")

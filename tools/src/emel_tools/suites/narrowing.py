@@ -50,7 +50,7 @@ def plan(job: Job, part: Part) -> Plan:
 
     All tests run where everything is asked for, or this part, or where the package itself has
     changed, because then its lines are counted. What they call is noted where it isn't known, but
-    not on a machine that tests commits, which forgets it.
+    in a changed scope not beside that, and not on a machine that tests commits, which forgets it.
     """
     traced = not job.beside or f"coverage/{part.package.name}" in job.beside
     how, began = How(job.full, traced), time.time()
@@ -63,7 +63,7 @@ def plan(job: Job, part: Part) -> Plan:
         # What the tests that are left out look at is what this shard depends on, as before.
         observed.write(_notes(job.root, part), "kept", known.seen)
         return Plan(how._replace(kept=kept.node_ids), known, last if kept.everything else None)
-    if _is_to_be_noted(job, part, known):
+    if (job.full or not traced) and _is_to_be_noted(job, part, known):
         how = how._replace(reaching=reached.path_of(part, job.folder).with_suffix(".seen"))
     return Plan(how, known, None, began)
 

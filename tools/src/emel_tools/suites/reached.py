@@ -154,7 +154,10 @@ def is_altered(root: Path, part: Part, known: Reached) -> bool:
 
 
 def _altered(root: Path, known: Reached) -> set[str] | None:
-    """Name what isn't as it was: functions, files that came or went; None if an import is other."""
+    """Name what isn't as it was: functions, files that came or went.
+
+    None if an import does something else, or if a test reads the source, whoever that is.
+    """
     now = {path: (root / path).read_bytes() for path in _sources(root)}
     found = {*now} ^ {*known.modules}
     for path, module in known.modules.items():
@@ -165,10 +168,9 @@ def _altered(root: Path, known: Reached) -> set[str] | None:
             read = code.read(text, frozenset(module.functions))
         except (SyntaxError, ValueError):
             return None
-        if read.bodies != module.bodies:
-            if path in known.loaded:
-                return None
-            found.add(path)
+        if path in known.seen.files or (path in known.loaded and read.bodies != module.bodies):
+            return None
+        found |= {path} if read.bodies != module.bodies else set[str]()
         found |= {
             f"{path}:{name}"
             for name, digest in module.functions.items()
@@ -214,7 +216,7 @@ def _concerned(root: Path, part: Part, opened: Iterable[str]) -> list[str]:
         if "__pycache__" not in name and any(matches(name, glob) for glob in CONFIGURATION)
     }
     configuration |= {path.relative_to(root).as_posix() for path in beside}
-    found = {*configuration, *opened} - {*_tests(root, part)}
+    found = {*configuration, *opened} - {*_tests(root, part), *_sources(root)}
     return sorted(path for path in found if (root / path).is_file())
 
 

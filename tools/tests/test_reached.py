@@ -315,6 +315,8 @@ def test_what_tests_call_is_noted_where_it_is_not_known(repo, monkeypatch):
     path.unlink()
     run(repo, beside=("tests/use", "coverage/use"))
     assert not path.exists()  # in a change of the package itself, its lines are counted
+    run(repo, beside=("tests/use", *(f"coverage/{name}" for name in ("disk", "use", "tools"))))
+    assert path.exists()  # here all are
 
 
 @pytest.mark.behaviour("GATE-112")

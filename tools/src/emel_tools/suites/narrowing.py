@@ -18,6 +18,7 @@ from emel_tools.suites.command import How
 from emel_tools.suites.parts import Part
 from emel_tools.suites.reached import Reached, Watched
 from emel_tools.suites.record import Record
+from emel_tools.workspace import shards
 
 _TOOLS: Final = "tools"
 """Its tests start processes and read sources: what they call says little of what they look at."""
@@ -50,7 +51,7 @@ def plan(job: Job, part: Part) -> Plan:
 
     All tests run where everything is asked for, or this part, or where the package itself has
     changed, because then its lines are counted. What they call is noted where it isn't known, but
-    in a changed scope not beside that, and not on a machine that tests commits, which forgets it.
+    not in such a change, and not on a machine that tests commits, which forgets it.
     """
     traced = not job.beside or f"coverage/{part.package.name}" in job.beside
     how, began = How(job.full, traced), time.time()
@@ -63,13 +64,15 @@ def plan(job: Job, part: Part) -> Plan:
         # What the tests that are left out look at is what this shard depends on, as before.
         observed.write(_notes(job.root, part), "kept", known.seen)
         return Plan(how._replace(kept=kept.node_ids), known, last if kept.everything else None)
-    if (job.full or not traced) and _is_to_be_noted(job, part, known):
+    if _is_to_be_noted(job, part, known):
         how = how._replace(reaching=reached.path_of(part, job.folder).with_suffix(".seen"))
     return Plan(how, known, None, began)
 
 
 def _is_to_be_noted(job: Job, part: Part, known: Reached | None) -> bool:
-    if under_ci() or not job.beside or (job.asked and not job.full):
+    counted = [f"coverage/{each.name}" in job.beside for each in shards(job.root)]
+    is_own = not job.full and f"coverage/{part.package.name}" in job.beside and not all(counted)
+    if under_ci() or not job.beside or is_own or (job.asked and not job.full):
         return False
     return known is None or (job.full and not reached.kept(job.root, part, known, ()).everything)
 

@@ -99,6 +99,7 @@ def test_what_has_not_changed_is_not_looked_at_again(root):
         ("return 2 * self.size", "return self.size + self.size"),
         ("Twice.", "Two times."),
         ("The lowest.", "The last."),
+        ("return 2 *", "other.size = 2.5\n        return 2 *"),
         ("LIMIT: int", "# The most.\nLIMIT: int"),
     ],
 )
@@ -125,6 +126,40 @@ def test_what_others_see_concerns_all_that_import_it_however_far(root, old, new)
     checked(root)
     low(root, old, new)
     assert checked(root) == USES_LOW
+
+
+PRIVATE = """
+class Low:
+    def __init__(self) -> None:
+        self._size = 1
+        self._rest()
+
+    def _rest(self) -> None:
+        self._more = 2
+        {shown} = self._size
+"""
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize(
+    ("shown", "top", "expected"),
+    [
+        ("_", "", {"low/low"}),
+        ("_", "print(middle.low()._size)\n", {"low/low", "high/top"}),
+        ("self.size", "", USES_LOW),
+        ("self._same", "", {"low/low"}),
+        ("self._same", "class _More:\n    _more = 1\n", {"low/low", "high/top"}),
+    ],
+)
+def test_a_private_attribute_concerns_who_speaks_of_it_or_of_what_hangs_on_it(
+    root, shown, top, expected
+):
+    write(root, "packages/high/src/emel_high/top.py", f"from . import middle\n{top}")
+    path, text = "packages/low/src/emel_low/low.py", PRIVATE.format(shown=shown)
+    write(root, path, text)
+    checked(root)
+    write(root, path, text.replace("self._size = 1", "self._size = 1.5"))
+    assert checked(root) == expected
 
 
 @pytest.mark.behaviour("GATE-104")

@@ -26,8 +26,17 @@ class Face(msgspec.Struct, frozen=True):
     interface: str
     """A digest of what it shows: its code, without the bodies of functions that nobody looks into,
     without lines, comments and docstrings."""
-    imports: frozenset[str]
+    imports: frozenset[str] = frozenset()
     """Dotted names that it imports, or may: each parent, and each name out of a module."""
+    within: str = ""
+    """A digest of what it shows to whoever speaks of its private attributes, too."""
+    hides: frozenset[str] = frozenset()
+    """Private attributes that its functions give their types."""
+    says: frozenset[str] = frozenset()
+    """Private attributes and names that it speaks of at all."""
+    shows: frozenset[str] = frozenset()
+    """Those that something is taken from in what it shows: types of what isn't private may hang
+    on them."""
 
 
 def face(text: bytes, home: str) -> Face:
@@ -35,16 +44,22 @@ def face(text: bytes, home: str) -> Face:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return Face(_digest(text), frozenset())
+        return Face(_digest(text))
     named = {name for node in ast.walk(tree) for name in _named(node, home)}
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED):
-            _shorten(node)
-    shown = ast.dump(tree).encode("utf-8", "surrogatepass")
+    says, hides = _spoken(tree), _attributes(tree, ast.Store)
+    shown: list[str] = []
+    for private in (True, False):
+        for node in ast.walk(tree):
+            if isinstance(node, _DOCUMENTED):
+                _shorten(node, private=private)
+        shown.append(_digest(ast.dump(tree).encode("utf-8", "surrogatepass")))
+    within, interface = shown
     parents = {
         ".".join(name.split(".")[:n]) for name in named for n in range(1, name.count(".") + 1)
     }
-    return Face(_digest(shown), frozenset(named | parents))
+    return Face(
+        interface, frozenset(named | parents), within, hides, says, _attributes(tree, ast.Load)
+    )
 
 
 def digests(root: Path, read: Mapping[Path, bytes], faces: dict[str, Face]) -> dict[Path, str]:
@@ -80,7 +95,12 @@ def digests(root: Path, read: Mapping[Path, bytes], faces: dict[str, Face]) -> d
         for each in todo:  # grows while it is read
             todo += imported(each) - reached
             reached |= imported(each)
-        shown = sorted(f"{p.relative_to(root).as_posix()} {of(p).interface}" for p in reached)
+        said = of(path).says.union(*(of(p).shows for p in reached))
+        shown = sorted(
+            f"{p.relative_to(root).as_posix()} {f.within if f.hides & said else f.interface}"
+            for p in reached
+            for f in (of(p),)
+        )
         return _digest(read[path] + "\n".join(shown).encode())
 
     found = {path: digest(path) for path in read}
@@ -110,23 +130,54 @@ def _named(node: ast.AST, home: str) -> Iterator[str]:
         yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def _shorten(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+def _shorten(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, *, private: bool
+) -> None:
     """Leave out what no importing file's types can hang on."""
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:]
-    if isinstance(node, _FUNCTIONS) and node.returns is not None and not _is_seen(node):
+    if not isinstance(node, _FUNCTIONS) or node.returns is None:
+        return
+    if not _is_seen(node, private=private):
         node.body = [ast.Return(None)]
 
 
-def _is_seen(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _spoken(tree: ast.AST) -> frozenset[str]:
+    """Name the private attributes and names that are spoken of."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name)))
+    names = (node.attr if isinstance(node, ast.Attribute) else node.id for node in nodes)
+    return frozenset(filter(_is_private, names))
+
+
+def _attributes(tree: ast.AST, context: type[ast.expr_context]) -> frozenset[str]:
+    """Name the private attributes that something is assigned to, or taken from."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    names = (node.attr for node in nodes if isinstance(node.ctx, context))
+    return frozenset(filter(_is_private, names))
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def _is_seen(function: ast.FunctionDef | ast.AsyncFunctionDef, *, private: bool) -> bool:
     """Whether a body says something to others: gives attributes or globals their types, or is none.
 
-    A method of a protocol that does nothing is left to whoever inherits it.
+    A method of a protocol that does nothing is left to whoever inherits it. An attribute has its
+    type from what a method assigns to its own object; a private one is nothing to others who don't
+    speak of it.
     """
+    first = [*function.args.posonlyargs, *function.args.args][:1]
     does_nothing = all(isinstance(e, (ast.Expr, ast.Pass, ast.Raise)) for e in function.body)
     return does_nothing or any(
         isinstance(node, (ast.Global, ast.Nonlocal))
-        or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+        or (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in {each.arg for each in first}
+            and (private or not _is_private(node.attr))
+        )
         for node in ast.walk(function)
     )
 

@@ -30,6 +30,13 @@ FILES = {
         LIMIT = 9
 
 
+        def told():
+            return "once"
+
+
+        TOLD = told()
+
+
         def total(numbers):
             """Add."""
             return sum(numbers)
@@ -183,6 +190,7 @@ def alter(root, old, new, path=DISK):
         ('{1: "one"}', '{1: "one", 2: "two"}', ALL),  # it fills a cache, for whoever comes first
         ("return sum", "return added", {"total"}),  # and a new function
         ("LIMIT = 9", "LIMIT = 8", ALL),
+        ('"once"', '"twice"', ALL),  # it runs as a conftest imports it
         ("def never", "@cache\ndef never", ALL),
     ],
 )

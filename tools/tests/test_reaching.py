@@ -148,6 +148,18 @@ def test_what_tests_cache_runs_for_all_of_them_too(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-113")
+def test_where_a_module_was_imported_before_nothing_can_be_told(watch, tmp_path, monkeypatch):
+    work = load(watch, str(tmp_path / BESIDE))
+    watch.begin()
+    with watch.on_behalf_of(watch.case("a", frozenset())):
+        work.made()
+    watch.end()
+    assert called(watch, "a") == {"beside.py:made"}  # as long as it isn't loaded
+    monkeypatch.setitem(sys.modules, "beside", work)
+    assert called(watch, "a") is None
+
+
+@pytest.mark.behaviour("GATE-113")
 def test_functions_that_look_the_same_are_told_apart_by_their_files(watch, tmp_path):
     folder = tmp_path / "packages/a/src/emel_a"
     works = [load(watch, str(folder / name)) for name in ("work.py", "beside.py")]
@@ -195,7 +207,7 @@ def test_what_a_fixture_calls_counts_for_all_that_use_it(watch, tmp_path, monkey
     work = load(watch, str(tmp_path / "packages/a/src/emel_a/work.py"))
     config = SimpleNamespace(stash=pytest.Stash(), rootpath=tmp_path)
     monkeypatch.setattr(reaching, "Watch", lambda _: watch)
-    reaching.pytest_configure(config)
+    reaching.pytest_load_initial_conftests(config)
     files, parent = ("t.py", "t.py", "u.py"), SimpleNamespace()
     items = [
         SimpleNamespace(

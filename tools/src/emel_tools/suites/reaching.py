@@ -41,6 +41,7 @@ _UNSEEN: Final = frozenset(
 """Functions without code: once one is called, it can't be told what else is."""
 _STARTING: Final = frozenset(("Popen._execute_child", "Popen._launch"))
 """What `subprocess` and `multiprocessing` come to where they start a process."""
+_BODY: Final = ":<module>"
 _KEY: Final = pytest.StashKey["Watch"]()
 
 Kind: TypeAlias = Literal["foreign", "ours", "for all", "starts"]
@@ -175,6 +176,10 @@ class Watch:
 
     def watched(self) -> Watched:
         """Say what was seen."""
+        loaded = {self._relative(str(getattr(m, "__file__", ""))) for m in [*sys.modules.values()]}
+        run = {name.partition(":")[0] for name in self._for_all.names if name.endswith(_BODY)}
+        if loaded - run - {""}:  # what was called as that was imported wasn't seen
+            self._for_all.all_seen = False
         names: dict[str, int] = {}
         cases: dict[str, list[int] | None] = {}
         for node_id, (own, fixtures) in self._cases.items():
@@ -184,8 +189,7 @@ class Watch:
             called = frozenset[str]().union(*(calls.names for calls in every)) - {""}
             numbers = sorted(names.setdefault(name, len(names)) for name in sorted(called))
             cases[node_id] = numbers if all(calls.all_seen for calls in every) else None
-        loaded = {known.name.partition(":")[0] for known in self._alike.values()} - {""}
-        return Watched(sorted(loaded), list(names), cases)
+        return Watched(sorted(loaded - {""}), list(names), cases)
 
     def _relative(self, path: str) -> str:
         spelled = path.replace(os.sep, "/")  # a test may have taken all else of `os` away
@@ -210,10 +214,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--emel-reached", default="", help="where to write down what tests call")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin before any module of ours is imported."""
-    config.stash[_KEY] = Watch(config.rootpath)
-    config.stash[_KEY].begin()
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Begin before any module of ours is imported: a conftest may import all of them."""
+    early_config.stash[_KEY] = Watch(early_config.rootpath)
+    early_config.stash[_KEY].begin()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -257,6 +257,16 @@ def look_at(root, **more):
 
 
 @pytest.mark.behaviour("GATE-112")
+def test_a_suite_is_started_again_after_a_file_of_it_could_not_be_collected(repo):
+    path = repo / ".nox/gate/tests/use.json"
+    last = record.read(path)
+    torn = record.Trouble("uncollectable", "packages/use/tests/test_more.py", "a", 1, "torn")
+    record.write(path, record.Record(*(*_fields(last)[:-2], [torn], [])))
+    plan = narrowing.plan(Job(repo, (), full=False, base="", seed=7, beside=("a",)), part(repo))
+    assert plan.last is None
+
+
+@pytest.mark.behaviour("GATE-112")
 def test_where_nothing_calls_what_has_changed_nothing_is_started(repo, monkeypatch):
     alter(repo, '"""Add."""', '"""Add up."""')
     monkeypatch.setattr(tests, "_SECONDS", {"use": 0.0})  # whatever is started has no time

@@ -57,13 +57,15 @@ def plan(job: Job, part: Part) -> Plan:
     how, began = How(job.full, traced), time.time()
     if part.package.name == _TOOLS:
         return Plan(how, None)
-    last = record.read(part.record(job.folder))
+    path = part.record(job.folder)
+    last, is_green = record.read(path), record.is_green(path)
     known = reached.read(job.root, part, job.folder)
     if known and last and not (job.full or traced or job.asked):
         kept = reached.kept(job.root, part, known, _troubled(last))
         # What the tests that are left out look at is what this shard depends on, as before.
         observed.write(_notes(job.root, part), "kept", known.seen)
-        return Plan(how._replace(kept=kept.node_ids), known, last if kept.everything else None)
+        nothing = kept.everything and is_green  # a red run may not have counted all cases
+        return Plan(how._replace(kept=kept.node_ids), known, last if nothing else None)
     if _is_to_be_noted(job, part, known):
         how = how._replace(reaching=reached.path_of(part, job.folder).with_suffix(".seen"))
     return Plan(how, known, None, began)

@@ -167,13 +167,14 @@ def test_a_mark_knows_which_tests_it_marks(repo, text, scope):
 TEST = "packages/disk/tests/test_disk.py::test_it"
 
 
-def record(repo, cases=(TEST,), ended=None, troubles=()):
+def record(repo, cases=(TEST,), ended=None, troubles=(), kept=()):
     """Write down what the lane of the tests writes of a run."""
     document = {
         "seed": 1,
         "cases": [{"node_id": case, "function": case} for case in cases],
         "ended": list(cases if ended is None else ended),
         "troubles": [{"kind": kind, "node_id": case, "what": ""} for kind, case in troubles],
+        "kept": list(kept),
     }
     write(repo, "gate/disk.json", json.dumps(document))
 
@@ -201,6 +202,12 @@ def test_a_promise_whose_test_passed_is_proved(repo):
             }
         ]
     }
+
+
+@pytest.mark.behaviour("GATE-76", "GATE-112")
+def test_a_test_that_is_left_out_because_nothing_it_calls_has_changed_proves_what_it_proved(repo):
+    record(repo, ended=[], kept=[TEST])
+    assert judged(repo)[0] == []
 
 
 @pytest.mark.behaviour("GATE-76")

@@ -32,6 +32,10 @@ def other():
     return [each for each in (1, 2)]
 
 
+def last():
+    return 3
+
+
 made()
 """
 BESIDE = "packages/a/src/emel_a/beside.py"
@@ -223,11 +227,11 @@ def test_what_a_fixture_calls_counts_for_all_that_use_it(watch, tmp_path, monkey
 
     def first():
         fixture("one", "module", work.made)
-        fixture("two", "function", work.other)
+        fixture("two", "function", work.last)
 
     drive(reaching.pytest_runtest_protocol(items[0]), first)
     drive(
-        reaching.pytest_runtest_protocol(items[1]), lambda: fixture("late", "session", work.table)
+        reaching.pytest_runtest_protocol(items[1]), lambda: fixture("late", "session", work.other)
     )
     drive(reaching.pytest_runtest_teardown(items[0], items[1]), lambda: None)
     drive(reaching.pytest_runtest_protocol(items[2]), lambda: None)
@@ -237,9 +241,9 @@ def test_what_a_fixture_calls_counts_for_all_that_use_it(watch, tmp_path, monkey
         name: {each.partition(":")[2].partition(".")[0] for each in names[name]} for name in names
     }
     assert plain == {
-        "a": {"made", "other", "table"},
-        "b": {"made", "table"},
-        "c": {"made", "table"},
+        "a": {"made", "last", "other"},
+        "b": {"made", "other"},
+        "c": {"other"},
     }
 
 

@@ -112,3 +112,19 @@ def test_a_thread_that_never_comes_to_its_first_call_keeps_none_waiting_for_ever
     other.join(5)
     assert seen == ["call"]
     assert not other.is_alive()
+
+
+@pytest.mark.behaviour("GATE-110")
+def test_an_event_of_another_thread_does_not_end_the_wait_for_the_one_that_begins():
+    trace = tracing.OneByOne(lambda *_: None)
+    assert bool(trace)
+    other = threading.Thread(target=lambda: trace(None, "call", None))
+    other.start()
+    other.join(5)
+    waiting = threading.Thread(target=lambda: bool(trace))
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    trace(None, "call", None)
+    waiting.join(5)
+    assert not waiting.is_alive()

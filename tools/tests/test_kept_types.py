@@ -128,6 +128,58 @@ def test_what_others_see_concerns_all_that_import_it_however_far(root, old, new)
     assert checked(root) == USES_LOW
 
 
+STATED = """
+class Low:
+    count: int
+
+    def __init__(self) -> None:
+        self.size: int = 1
+        self.count = 2
+
+    def grow(self) -> None:
+        self.size = 3
+"""
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("= 1", "= 2"), ("self.count = 2", "self.count = 4"), ("self.size = 3", "self.size = 5")],
+)
+def test_what_an_attribute_is_given_concerns_no_other_file_if_its_type_is_stated(root, old, new):
+    write(root, "packages/low/src/emel_low/low.py", STATED)
+    checked(root)
+    write(root, "packages/low/src/emel_low/low.py", STATED.replace(old, new))
+    assert checked(root) == {"low/low"}
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("size: int =", "size: float ="),
+        ("    count: int", "    count: float"),
+        ("self.size: int = 1", "self.size = 1"),
+        ("self.size = 3", "self.other = 3"),
+    ],
+)
+def test_what_is_stated_of_an_attribute_concerns_all_that_import_it(root, old, new):
+    write(root, "packages/low/src/emel_low/low.py", STATED)
+    checked(root)
+    write(root, "packages/low/src/emel_low/low.py", STATED.replace(old, new))
+    assert checked(root) == USES_LOW
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize("said", ["Final", "typing.Final", "ClassVar", '"Final"'])
+def test_an_attribute_whose_type_is_left_to_its_value_is_not_stated(root, said):
+    text = STATED.replace("self.size: int", f"self.size: {said}")
+    write(root, "packages/low/src/emel_low/low.py", text)
+    checked(root)
+    write(root, "packages/low/src/emel_low/low.py", text.replace("= 1", "= 1.5"))
+    assert checked(root) == USES_LOW
+
+
 PRIVATE = """
 class Low:
     def __init__(self) -> None:

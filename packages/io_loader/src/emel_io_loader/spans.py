@@ -68,11 +68,11 @@ class Spans:
         nbytes: ArrayLike,
         identities: Sequence[FileIdentity | None] = (),
     ) -> None:
-        self.files = tuple(files)
-        self.file = int_column(file)
-        self.offset = int_column(offset)
-        self.nbytes = int_column(nbytes)
-        self.identities = tuple(identities)
+        self.files: tuple[str, ...] = tuple(files)
+        self.file: IntColumn = int_column(file)
+        self.offset: IntColumn = int_column(offset)
+        self.nbytes: IntColumn = int_column(nbytes)
+        self.identities: tuple[FileIdentity | None, ...] = tuple(identities)
 
     def __len__(self) -> int:
         return len(self.offset)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emel_io_loader.spans import INT64_MAX, int_column
+from emel_io_loader.spans import INT64_MAX, IntColumn, int_column
 
 Buffer: TypeAlias = "NDArray[Any] | bytearray | memoryview[Any]"
 """What the caller owns and wants filled: a numpy array of any type, or a writable buffer."""
@@ -32,9 +32,9 @@ class Targets:
     __slots__ = ("buffer", "buffers", "offset")
 
     def __init__(self, buffers: Sequence[Buffer], buffer: ArrayLike, offset: ArrayLike) -> None:
-        self.buffers = tuple(buffers)
-        self.buffer = _within(int_column(buffer))
-        self.offset = _within(int_column(offset))
+        self.buffers: tuple[Buffer, ...] = tuple(buffers)
+        self.buffer: IntColumn = _within(int_column(buffer))
+        self.offset: IntColumn = _within(int_column(offset))
 
     @classmethod
     def each(cls, buffers: Sequence[Buffer]) -> Targets:

@@ -45,9 +45,9 @@ class LeaseColumns:
     )
 
     def __init__(self) -> None:
-        self.count = 0
-        self.nalive = 0
-        self.base = 0
+        self.count: int = 0
+        self.nalive: int = 0
+        self.base: int = 0
         """Generation minus position at the last lease found: right for its whole batch."""
         self._take(
             np.empty(_ROOM, np.int64),

@@ -61,15 +61,15 @@ class ColumnTable(Generic[S, E, O, X]):
         shape = max(states) + 1, max(events) + 1
         if max(*states, *outcomes) >= ILLEGAL:
             raise ValueError(f"{name}: states or outcomes are numbered at most {ILLEGAL - 1}")
-        self.name = name
-        self.states = states
-        self.events = events
-        self.outcomes = outcomes
-        self.initial = initial
+        self.name: str = name
+        self.states: type[S] = states
+        self.events: type[E] = events
+        self.outcomes: type[O] = outcomes
+        self.initial: S = initial
         self.completion: E | None = None
-        self.rows = rows
-        self.next = np.full(shape, ILLEGAL, dtype=np.uint8)
-        self.outcome = np.zeros(shape, dtype=np.uint8)
+        self.rows: tuple[ColumnRow[S, E, O, X], ...] = rows
+        self.next: NDArray[np.uint8] = np.full(shape, ILLEGAL, dtype=np.uint8)
+        self.outcome: NDArray[np.uint8] = np.zeros(shape, dtype=np.uint8)
         self._guarded: list[list[ColumnRow[S, E, O, X]]] = [[] for _ in range(shape[1])]
         for row in rows:
             if row.guard is always_column:

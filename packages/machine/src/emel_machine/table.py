@@ -80,13 +80,13 @@ class Table(Generic[S, E, O, C, R]):
         completion: E,
         rows: tuple[Row[S, E, O, C, R], ...],
     ) -> None:
-        self.name = name
-        self.states = states
-        self.events = events
-        self.outcomes = outcomes
-        self.initial = initial
-        self.completion = completion
-        self.rows = rows
+        self.name: str = name
+        self.states: type[S] = states
+        self.events: type[E] = events
+        self.outcomes: type[O] = outcomes
+        self.initial: S = initial
+        self.completion: E = completion
+        self.rows: tuple[Row[S, E, O, C, R], ...] = rows
         # Indexed by number and not by key: hashing an Enum runs Python code on each lookup.
         self._routes = [
             [tuple(r for r in rows if (r.source, r.event) == (s, e)) for e in events]

@@ -47,18 +47,18 @@ class Checkpoint:
         companions: Companions = NO_COMPANIONS,
         limits: Limits = Limits(),  # noqa: B008 - it is immutable
     ) -> None:
-        self.path = path
-        self.header = header
+        self.path: str = path
+        self.header: Header = header
         self.names: tuple[str, ...] = header.tensors.names
-        self.position = {name: i for i, name in enumerate(self.names)}
-        self.closed = False
-        self.route = route
-        self.tensors = tensors
-        self.blame = Blame(path, self.names, tensors)
-        self.companions = companions
+        self.position: dict[str, int] = {name: i for i, name in enumerate(self.names)}
+        self.closed: bool = False
+        self.route: Route = route
+        self.tensors: TensorSet = tensors
+        self.blame: Blame = Blame(path, self.names, tensors)
+        self.companions: Companions = companions
         # Looked up once: it is asked for each array.
         self._lease = tensors.lease
-        self.limits = limits
+        self.limits: Limits = limits
         self._copying: Strategy | None = None
         self._staging: Staging | None = None
         self._mapped = Mapped(route, tensors, self.blame, header.tensors.nbytes)

@@ -58,7 +58,7 @@ class Copied:
         self._allocate = allocate
         self._limit = limit
         self._copies: dict[int, _Copy] = {}
-        self.nbytes = 0
+        self.nbytes: int = 0
         """Bytes of the buffers that were made here."""
 
     def lend(self, tensor: int) -> NDArray[np.uint8] | None:

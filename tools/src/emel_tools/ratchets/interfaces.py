@@ -47,11 +47,12 @@ def face(text: bytes, home: str) -> Face:
         return Face(_digest(text))
     named = {name for node in ast.walk(tree) for name in _named(node, home)}
     says, hides = _spoken(tree), _attributes(tree, ast.Store)
+    stated = dict(_stated(tree))
     shown: list[str] = []
     for private in (True, False):
         for node in ast.walk(tree):
             if isinstance(node, _DOCUMENTED):
-                _shorten(node, private=private)
+                _shorten(node, stated.get(node, frozenset()), private=private)
         shown.append(_digest(ast.dump(tree).encode("utf-8", "surrogatepass")))
     within, interface = shown
     parents = {
@@ -130,16 +131,60 @@ def _named(node: ast.AST, home: str) -> Iterator[str]:
         yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+def _stated(tree: ast.AST) -> Iterator[tuple[ast.AST, frozenset[str]]]:
+    """Yield each method with the attributes whose types its class states: no body gives them."""
+    for owner in ast.walk(tree):
+        if isinstance(owner, ast.ClassDef):
+            methods = [each for each in owner.body if isinstance(each, _FUNCTIONS)]
+            own = [line for method in methods for line in _statements(method)]
+            inside = {line.target.attr for line in own if isinstance(line.target, ast.Attribute)}
+            above = {
+                line.target.id
+                for line in owner.body
+                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+                if _says_a_type(line.annotation)
+            }
+            yield from ((method, frozenset(inside | above)) for method in methods)
+
+
+def _statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AnnAssign]:
+    """List where a method states the type of an attribute of its own object."""
+    return [
+        ast.AnnAssign(node.target, node.annotation, None, 0)
+        for node in ast.walk(function)
+        if isinstance(node, ast.AnnAssign) and _is_own(node.target, function)
+        if _says_a_type(node.annotation)
+    ]
+
+
+def _says_a_type(annotation: ast.expr) -> bool:
+    """Whether it isn't left to the value, as `Final` and `ClassVar` by themselves leave it."""
+    return ast.unparse(annotation).strip("\"'").rpartition(".")[2] not in ("Final", "ClassVar")
+
+
+def _is_own(node: ast.AST, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it is an attribute of the object that a method belongs to."""
+    first = [*function.args.posonlyargs, *function.args.args][:1]
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {each.arg for each in first}
+    )
+
+
 def _shorten(
-    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, *, private: bool
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+    stated: frozenset[str],
+    *,
+    private: bool,
 ) -> None:
     """Leave out what no importing file's types can hang on."""
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:]
     if not isinstance(node, _FUNCTIONS) or node.returns is None:
         return
-    if not _is_seen(node, private=private):
-        node.body = [ast.Return(None)]
+    if not _is_seen(node, stated, private=private):
+        node.body = [*_statements(node), ast.Return(None)]
 
 
 def _spoken(tree: ast.AST) -> frozenset[str]:
@@ -160,22 +205,23 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-def _is_seen(function: ast.FunctionDef | ast.AsyncFunctionDef, *, private: bool) -> bool:
+def _is_seen(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, stated: frozenset[str], *, private: bool
+) -> bool:
     """Whether a body says something to others: gives attributes or globals their types, or is none.
 
-    A method of a protocol that does nothing is left to whoever inherits it. An attribute has its
-    type from what a method assigns to its own object; a private one is nothing to others who don't
-    speak of it.
+    A method of a protocol that does nothing is left to whoever inherits it. An attribute whose type
+    isn't stated has it from what a method assigns to its own object; a private one is nothing to
+    others who don't speak of it.
     """
-    first = [*function.args.posonlyargs, *function.args.args][:1]
     does_nothing = all(isinstance(e, (ast.Expr, ast.Pass, ast.Raise)) for e in function.body)
     return does_nothing or any(
         isinstance(node, (ast.Global, ast.Nonlocal))
         or (
             isinstance(node, ast.Attribute)
             and isinstance(node.ctx, ast.Store)
-            and isinstance(node.value, ast.Name)
-            and node.value.id in {each.arg for each in first}
+            and _is_own(node, function)
+            and node.attr not in stated
             and (private or not _is_private(node.attr))
         )
         for node in ast.walk(function)

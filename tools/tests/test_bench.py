@@ -468,6 +468,7 @@ def test_the_self_check_judges_as_the_gate_does(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(selfcheck, "_turns", lambda names, _end: enumerate(names))
 
     def run(order):
+        assert not order.watch  # its sources are the same: all would be passed over
         return Blocks(by_reference=1 + order.slower)(order)
 
     monkeypatch.setattr(selfcheck, "Judge", lambda *words: Judge(*words, run=run))

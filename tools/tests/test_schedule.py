@@ -371,3 +371,12 @@ def test_what_measures_time_runs_when_nothing_else_does_or_can():
     assert next_task([beside], [task("other")], 1) is None
     blocked = task("blocked", after=("lonely/alone",))
     assert next_task([blocked, alone], [], 2) == alone
+
+
+@pytest.mark.behaviour("GATE-83")
+def test_shards_that_measure_time_run_beside_each_other():
+    one, two = task("one", lane="lonely"), task("two", lane="lonely")
+    assert next_task([two, task("beside")], [one], 2) == two
+    assert next_task([two], [one], 1) is None
+    assert next_task([two, task("waits", after=("lonely/one",))], [one], 3) == two
+    assert next_task([task("waits", after=("lonely/one",), lane="lonely")], [one], 2) is None

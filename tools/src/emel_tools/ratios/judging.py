@@ -112,7 +112,7 @@ class Judge:
 
     def _pass_over(self) -> None:
         """Leave out what runs no code that differs from what was recorded."""
-        if self._reference is None or self._unchanged:
+        if self._reference is None or self._reference.itself or self._unchanged:
             return
         known = (line for line in self.lines if line.comparable and line.recorded == line.before)
         lines = {line.case.name: line for line in known if not self._is_kept(line)}

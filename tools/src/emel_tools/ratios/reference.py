@@ -26,6 +26,8 @@ class Reference(NamedTuple):
     """Where its packages lie."""
     same: bool
     """Whether the sources that the shard runs are, byte for byte, those of the commit."""
+    itself: bool = False
+    """Whether it is a copy of what is judged, and all of it is timed all the same."""
 
 
 def find(root: Path, folder: Path, shard: str, runs: Iterable[str], base: str) -> Reference | None:

@@ -66,7 +66,7 @@ def _turns(names: Sequence[str], end: float) -> Iterator[tuple[int, str]]:
 def _judged(root: Path, copy: Path, name: str, turn: int, slower: float) -> list[Verdict]:
     cases = cases_of(name)
     recorded = {case.name: "1000" for case in cases}
-    reference = Reference("itself", recorded, copy, same=False)
+    reference = Reference("itself", recorded, copy, same=False, itself=True)
     order = Order(str(root), "", name, (), 1000 * turn, slower=slower)
     judge = Judge(name, cases, recorded, reference, order)
     judge.measure()

@@ -110,7 +110,7 @@ class Lane(NamedTuple):
     together: bool = False
     """Whether all chosen shards run in one process, because a start costs more than a shard."""
     alone: bool = False
-    """Whether nothing may run beside it, because it measures time."""
+    """Whether no other lane may run beside it, because it measures time."""
     varies: bool = False
     """Whether it does less where less has changed: what it took is no news unless it is more."""
     judges: bool = False

@@ -104,13 +104,15 @@ def next_task(waiting: Sequence[Task], running: Sequence[Task], width: int) -> T
     running
         Those that have.
     width
-        How many may run at once. One that must be alone begins when nothing runs or can.
+        How many may run at once. Of a lane that must be alone the first begins when nothing runs
+        or can, and then others of the same lane beside it.
     """
-    if len(running) >= width or any(task.lane.alone for task in running):
+    if len(running) >= width:
         return None
     unfinished = frozenset[str]().union(*(task.keys for task in (*waiting, *running)))
     ready = [task for task in waiting if not task.follows & unfinished]
-    beside = [task for task in ready if not task.lane.alone]
+    now = {task.lane.name for task in running if task.lane.alone}
+    beside = [task for task in ready if (task.lane.name in now if now else not task.lane.alone)]
     if beside:
         return beside[0]
     return ready[0] if ready and not running else None

@@ -332,8 +332,8 @@ def interpreter():
     sys.modules.update(modules)
 
 
-def find(root, base=""):
-    return reference.find(root, root / ".nox" / "bench", "a", ("a",), base)
+def find(root, base="", shard="a"):
+    return reference.find(root, root / ".nox" / "bench", shard, ("a",), base)
 
 
 @pytest.mark.behaviour("GATE-49")
@@ -394,8 +394,18 @@ def test_sources_of_records_that_are_past_are_dropped(root):
     commit(root, snapshot=1100)
     commit(root)
     new = find(root)
-    reference.prune(root / ".nox" / "bench", [new.root])
     assert (old.root.exists(), new.root.exists()) == (False, True)
+
+
+@pytest.mark.behaviour("GATE-49")
+def test_shards_that_run_side_by_side_keep_their_sources_apart(root):
+    write(root, "snapshots/bench/b.txt", "work  1000\n")
+    first = commit(root)
+    second = commit(root, snapshot=1000)
+    commit(root)
+    found = [find(root, shard=shard) for shard in ("a", "b")]
+    assert [each.commit for each in found] == [second, first]
+    assert all((each.root / "packages/a/src/emel_a/__init__.py").exists() for each in found)
 
 
 @pytest.mark.behaviour("GATE-50")

@@ -42,8 +42,6 @@ def _run(job: Job) -> Iterator[Outcome]:
         judged = Judged(job.folder / "judged" / f"{shard}.json", anew=job.full)
         with unnoted():  # sources are compared as code: comments make no difference
             found = reference.find(job.root, folder, shard, _runs(shard), job.base)
-            if found:
-                reference.prune(folder, [found.root])
             outcome = Judge(shard, cases, recorded, found, order, judged=judged).outcome()
         yield outcome
 

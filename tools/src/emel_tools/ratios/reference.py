@@ -37,6 +37,9 @@ def find(root: Path, folder: Path, shard: str, runs: Iterable[str], base: str) -
     are recorded; but none after `base`, because a branch might have slowed down what it recorded
     something else of. A commit that is checked out is judged by the record before it.
 
+    Its sources are written below `folder`, in a place of the shard's own, because another one may
+    be looking for its own at the same time; those of other commits are dropped there.
+
     Returns
     -------
     Reference or None
@@ -51,7 +54,8 @@ def find(root: Path, folder: Path, shard: str, runs: Iterable[str], base: str) -
     chosen = before or touched
     head = _git(root, "rev-parse", "HEAD").decode().strip()
     commit = chosen[1] if chosen[0] == head and len(chosen) > 1 else chosen[0]
-    sources = _extracted(root, folder, commit)
+    sources = _extracted(root, folder / shard, commit)
+    _drop_others(sources)
     known = closures(root)
     reached = {each for name in runs for each in known.get(name, {name})} - {"tools"}
     same = all(_contents(root, name) == _contents(sources, name) for name in reached)
@@ -66,7 +70,7 @@ def _is_before(root: Path, commit: str, base: str) -> bool:
 
 
 def _extracted(root: Path, folder: Path, commit: str) -> Path:
-    """Write the packages of a commit below `folder`, once; those of others are dropped."""
+    """Write the packages of a commit below `folder`, once."""
     place = folder / commit
     if not place.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,11 +91,10 @@ def _contents(root: Path, package: str) -> dict[str, bytes]:
     }
 
 
-def prune(folder: Path, keep: Iterable[Path]) -> None:
-    """Drop the sources of commits that nothing is compared with any more."""
-    kept = set(keep)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path not in kept:
+def _drop_others(sources: Path) -> None:
+    """Drop the sources of commits that the shard isn't compared with any more."""
+    for path in sources.parent.iterdir():
+        if path != sources:
             shutil.rmtree(path)
 
 

@@ -101,6 +101,7 @@ def test_what_has_not_changed_is_not_looked_at_again(root):
         ("The lowest.", "The last."),
         ("return 2 *", "other.size = 2.5\n        return 2 *"),
         ("LIMIT: int", "# The most.\nLIMIT: int"),
+        ("return 2 * self.size", "twice: int = 2 * self.size\n        return twice"),
     ],
 )
 def test_what_only_a_file_itself_sees_concerns_no_other(root, old, new):
@@ -172,11 +173,14 @@ def test_what_is_stated_of_an_attribute_concerns_all_that_import_it(root, old, n
 
 @pytest.mark.behaviour("GATE-104")
 @pytest.mark.parametrize("said", ["Final", "typing.Final", "ClassVar", '"Final"'])
-def test_an_attribute_whose_type_is_left_to_its_value_is_not_stated(root, said):
-    text = STATED.replace("self.size: int", f"self.size: {said}")
+@pytest.mark.parametrize(
+    ("stated", "value"), [("self.size: int", "= 1"), ("    count: int", "= 2")]
+)
+def test_an_attribute_whose_type_is_left_to_its_value_is_not_stated(root, said, stated, value):
+    text = STATED.replace(stated, stated.replace("int", said))
     write(root, "packages/low/src/emel_low/low.py", text)
     checked(root)
-    write(root, "packages/low/src/emel_low/low.py", text.replace("= 1", "= 1.5"))
+    write(root, "packages/low/src/emel_low/low.py", text.replace(value, f"{value}.5"))
     assert checked(root) == USES_LOW
 
 

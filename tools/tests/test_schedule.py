@@ -369,6 +369,7 @@ def test_what_measures_time_runs_when_nothing_else_does_or_can():
     assert next_task([alone], [], 2) == alone
     assert next_task([beside], [alone], 2) is None
     assert next_task([beside], [task("other")], 1) is None
+    assert next_task([beside], [task("other", lane="joint")], 2) == beside
     blocked = task("blocked", after=("lonely/alone",))
     assert next_task([blocked, alone], [], 2) == alone
 

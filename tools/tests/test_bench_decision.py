@@ -15,7 +15,7 @@ def decided(draw):
     for _ in range(2):
         logs, verdict = [], "open"
         while len(logs) < MOST and verdict == "open":
-            logs += [draw(), draw()]
+            logs += [draw() for _ in range(6 if logs else 2)]
             verdict = decide(logs)
         if verdict in ("same", "open"):
             break
@@ -62,10 +62,12 @@ def test_a_machine_that_is_quiet_enough_leaves_nothing_open(noise):
 
 
 @pytest.mark.behaviour("GATE-45")
-def test_four_estimates_that_agree_are_enough_for_no_change_and_none_for_less():
-    assert {decide([]), decide([0.0, 0.01, 0.0]), decide([math.log(1.5)] * 7)} == {"open"}
-    assert decide([0.0, 0.01, -0.02, 0.0]) == "same"
-    assert decide([0.0, 0.01, -0.02, 0.5]) == "open"
+def test_two_estimates_that_agree_well_are_enough_for_no_change_and_so_are_four_that_agree():
+    assert {decide([]), decide([0.0]), decide([math.log(1.5)] * 7)} == {"open"}
+    assert decide([0.04, -0.04]) == "same"
+    assert {decide([0.0, 0.06]), decide([0.0, -0.06]), decide([0.0, 0.06, 0.0])} == {"open"}
+    assert decide([0.0, 0.06, -0.06, 0.0]) == "same"
+    assert decide([0.0, 0.06, -0.02, 0.5]) == "open"
     assert decide([math.log(1.5)] * 8) == "slower"
 
 

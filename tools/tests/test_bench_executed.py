@@ -118,7 +118,41 @@ def test_functions_of_a_case_are_seen_in_every_thread():
 @pytest.mark.behaviour("GATE-105")
 def test_whoever_watched_before_the_case_is_gone_afterwards():
     watch = Watch(ROOT)
-    with watch.watching():
+    with watch.watching() as called:
         mermaid(TABLES[0])
     assert sys.getprofile() is None
-    assert any(name.endswith(":mermaid") for name in watch.seen)
+    assert any(name.endswith(":mermaid") for name in called)
+
+
+@pytest.mark.behaviour("GATE-105")
+def test_what_is_imported_or_cached_by_the_first_case_is_run_by_all(tmp_path, monkeypatch):
+    folder = tmp_path / "packages/a/src/emel_a_watched"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        "from functools import cache\n\n\n"
+        "def made():\n    return 1\n\n\nONE = made()\n\n\n"
+        "@cache\ndef once():\n    return made()\n\n\n"
+        "def own():\n    return once()\n\n\ndef other():\n    return once()\n"
+    )
+    monkeypatch.syspath_prepend(folder.parent)
+    watch = Watch(tmp_path)
+    with watch.watching() as first:
+        import emel_a_watched
+
+        emel_a_watched.own()
+    with watch.watching() as second:
+        emel_a_watched.other()
+    monkeypatch.delitem(sys.modules, "emel_a_watched")
+    names = [{name.partition(":")[2] for name in each} for each in (watch.shared, first, second)]
+    assert names == [{"<module>", "made", "once"}, {"own"}, {"other"}]
+
+
+@pytest.mark.behaviour("GATE-105")
+def test_cases_of_one_shard_are_watched_one_by_one():
+    cases = tuple(case.name for case in cases_of("io_staged"))
+    order = Order(str(ROOT), "", "io_staged", cases, 0, watch=True)
+    seen = msgspec.json.decode(in_process(order), type=dict[str, set[str]])
+    assert set(seen) == set(cases)
+    everywhere = set.intersection(*seen.values())
+    assert any(name.endswith("strategy.py:<module>") for name in everywhere)
+    assert len({frozenset(names) for names in seen.values()}) > 1

@@ -1,7 +1,7 @@
 """The decision: from a few estimates of one ratio to slower, quicker, same, or not to be told.
 
-Each half of a block, which is a process of its own, gives one estimate of the logarithm of a ratio:
-to what was recorded, so that 0 is no change. Nothing is assumed of their distribution. The interval
+Each half of a pass of a block, which is a process of its own, gives one estimate of the logarithm of
+a ratio: to what was recorded, so that 0 is no change. Nothing is assumed of their distribution. The interval
 is between two of them by rank: the median of all that there could be lies outside with at most 2 %
 on either side (the binomial distribution with one half). A change is news if the interval lies
 beyond `SURE`, the middle beyond `NEWS`, and if it is narrow; so without a change every estimate
@@ -24,11 +24,14 @@ DEMANDED: Final = math.log(1.15)
 NEWS: Final = DEMANDED / 2
 """Halfway: about 7.2 %."""
 SURE: Final = math.log(1.04)
+CLEAR: Final = math.log(1.05)
+AT_ONCE: Final = 2
+"""Estimates, one process's, that can say `same` if neither is beyond `CLEAR`."""
 SOON: Final = 4
 """Estimates that can say `same` if none of them is beyond `NEWS`."""
 ENOUGH: Final = 8
-"""Estimates, four processes', that can say anything: of fewer than 6 no interval by rank can."""
-MOST: Final = 24
+"""Estimates that can say anything: of fewer than 6 no interval by rank can."""
+MOST: Final = 26
 """Estimates after which a case is given up."""
 _OUTSIDE: Final = 0.02
 
@@ -78,8 +81,9 @@ def decide(logs: Sequence[float], expected: float = 0.0) -> Verdict:
         return "open"
     seen = estimate([log - expected for log in logs])
     if seen.number < ENOUGH:
-        near = all(abs(log - expected) < NEWS for log in logs)
-        return "same" if near and seen.number >= SOON else "open"
+        limit = NEWS if seen.number >= SOON else CLEAR
+        near = all(abs(log - expected) < limit for log in logs)
+        return "same" if near and seen.number >= AT_ONCE else "open"
     if seen.low > SURE and seen.middle > NEWS and seen.is_narrow:
         return "slower"
     if seen.high < -SURE and seen.middle < -NEWS and seen.is_narrow:

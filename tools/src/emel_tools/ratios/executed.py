@@ -15,26 +15,37 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from emel_tools.scope.cached import Cached
 from emel_tools.scope.code import read
 
 _SEPARATOR: Final = ":"
 
 
 class Watch:
-    """Note which functions of the packages below a root are called, by all threads that begin."""
+    """Note which functions of the packages below a root are called, by all threads that begin.
+
+    What runs as something is imported, or as a cache is filled, runs for whoever comes first, and
+    counts for all that are watched.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root, self._prefix = root, f"{root / 'packages'}/"
-        self.seen: set[str] = set()
-        """Their names: `packages/a/src/emel_a/b.py:C.d`; a module's own code is `<module>`."""
+        self._cached = Cached(root)
+        self._once: set[FrameType] = set()
+        """Frames that run for all."""
+        self._own: set[str] = set()
+        self.shared: set[str] = set()
+        """What runs for all: `packages/a/src/emel_a/b.py:C.d`; a module's own code is `<module>`.
+        """
 
     @contextmanager
-    def watching(self) -> Generator[None]:
-        """Note what runs inside."""
+    def watching(self) -> Generator[set[str]]:
+        """Note what runs inside, and hand out the names of what doesn't run for all."""
+        self._own = set()
         threading.setprofile(self._note)
         sys.setprofile(self._note)
         try:
-            yield
+            yield self._own
         finally:
             sys.setprofile(None)
             threading.setprofile(None)
@@ -42,8 +53,13 @@ class Watch:
     def _note(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(self._prefix):
+            if code.co_name == "<module>" or code in self._cached:
+                self._once.add(frame)
             path = code.co_filename.removeprefix(f"{self._root}/")
-            self.seen.add(f"{path}{_SEPARATOR}{code.co_qualname}")
+            called = self.shared if self._once else self._own
+            called.add(f"{path}{_SEPARATOR}{code.co_qualname}")
+        elif event == "return":
+            self._once.discard(frame)
 
 
 def is_altered(executed: Collection[str], now: Path, before: Path) -> bool:

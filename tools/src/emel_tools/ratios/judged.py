@@ -15,6 +15,9 @@ import msgspec
 
 _OWN: Final = Path(__file__).parent
 """Where it stands what a case is, and how it is judged."""
+_STATES: Final = 6
+"""How many are kept of each case: whoever takes a change back, or goes to another branch and comes
+back, has seen the code before."""
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -28,7 +31,7 @@ class Ran(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct):
     settings: str
-    cases: dict[str, Ran]
+    cases: dict[str, tuple[Ran, ...]]
 
 
 class Judged:
@@ -45,8 +48,8 @@ class Judged:
     def __init__(self, path: Path, *, anew: bool) -> None:
         self._path, self._anew = path, anew
 
-    def read(self, against: str) -> dict[str, Ran]:
-        """Read what each case ran.
+    def read(self, against: str) -> dict[str, tuple[Ran, ...]]:
+        """Read what each case ran in the states of the code that were judged, the latest first.
 
         Parameters
         ----------
@@ -60,9 +63,13 @@ class Judged:
         return {} if self._anew or kept.settings != _settings(against) else kept.cases
 
     def write(self, against: str, cases: Mapping[str, Ran]) -> None:
-        """Keep it."""
+        """Keep it, beside what each case ran before."""
+        kept = self.read(against)
+        for name, ran in cases.items():
+            before = (each for each in kept.get(name, ()) if each != ran)
+            kept[name] = (ran, *before)[:_STATES]
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_bytes(msgspec.json.encode(_Kept(_settings(against), dict(cases))))
+        self._path.write_bytes(msgspec.json.encode(_Kept(_settings(against), kept)))
 
 
 def _settings(against: str) -> str:

@@ -44,12 +44,14 @@ class Order(msgspec.Struct, frozen=True):
     """Whether to say which functions grew, in place of timing."""
     watch: bool = False
     """Whether to say which functions run, in place of timing."""
+    passes: int = 1
+    """How often each case is sampled."""
     slower: float = 0.0
     """By which share the code of `root` is made slower, to prove that it is noticed."""
 
 
 class Samples(msgspec.Struct, frozen=True):
-    """What one block saw of one case: nanoseconds, a column a role, one entry a round."""
+    """What one pass saw of one case: nanoseconds, a column a role, one entry a round."""
 
     now: tuple[int, ...]
     control: tuple[int, ...]
@@ -88,7 +90,7 @@ def _spin(began: int, share: float) -> None:
 
 def block(
     order: Order, cases: Sequence[Case]
-) -> dict[str, Samples] | dict[str, tuple[Growth, ...]] | dict[str, tuple[str, ...]]:
+) -> dict[str, list[Samples]] | dict[str, tuple[Growth, ...]] | dict[str, tuple[str, ...]]:
     """Sample the cases one after another, or say which functions grew, or which run."""
     if order.watch:
         return _watched(Path(order.root), cases)
@@ -108,8 +110,7 @@ def block(
             for name in sorted({case.control for case in cases})
         }
         return {
-            each.case.name: _sample(each, worlds, controls[each.case.control], order, shuffled)
-            for each in prepared
+            each.case.name: _samples(each, worlds, controls, order, shuffled) for each in prepared
         }
 
 
@@ -118,14 +119,14 @@ def _stay() -> None:
 
 
 def _watched(root: Path, cases: Sequence[Case]) -> dict[str, tuple[str, ...]]:
-    """Run each once, in a world of its own, because what it imports is part of it."""
-    seen: dict[str, tuple[str, ...]] = {}
+    """Run each once, all in one world; what they import is part of each."""
+    watch, worlds = Watch(root), {"now": World(root)}
+    seen: dict[str, set[str]] = {}
     for case in cases:
-        watch = Watch(root)
-        with tempfile.TemporaryDirectory(prefix="emel-bench-") as name, watch.watching():
-            _Prepared(case, Path(name), {"now": World(root)})
-        seen[case.name] = tuple(sorted(watch.seen))
-    return seen
+        with tempfile.TemporaryDirectory(prefix="emel-bench-") as name, watch.watching() as called:
+            _Prepared(case, Path(name), worlds)
+        seen[case.name] = called
+    return {name: tuple(sorted(called | watch.shared)) for name, called in seen.items()}
 
 
 class _Prepared:
@@ -159,25 +160,29 @@ def _warm(unit: Unit) -> None:
             return
 
 
-def _sample(
+def _samples(
     prepared: _Prepared,
     worlds: Mapping[str, World],
-    control: _Role,
+    controls: Mapping[str, _Role],
     order: Order,
     shuffled: random.Random,
-) -> Samples:
+) -> list[Samples]:
     times = prepared.case.times
     roles = {name: _Role(unit, times, worlds[name].enter) for name, unit in prepared.units.items()}
     roles["now"].slower = order.slower
-    roles["control"] = control
-    control.seen = []
-    control.unit()
+    roles["control"] = controls[prepared.case.control]
+    roles["control"].unit()
+    return [_sample(roles, prepared.problem, shuffled) for _ in range(order.passes)]
+
+
+def _sample(roles: Mapping[str, _Role], problem: str, shuffled: random.Random) -> Samples:
+    for role in roles.values():
+        role.seen = []
     with _quiet():
         for turns in _rounds(list(roles.values()), shuffled):
             for role in turns:
                 role.sample()
-    seen = {name: tuple(role.seen) for name, role in roles.items()}
-    return Samples(problem=prepared.problem, **seen)
+    return Samples(problem=problem, **{name: tuple(role.seen) for name, role in roles.items()})
 
 
 def _grown(

@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -24,7 +23,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 import pytest
 
-from emel_tools.scope.observed import unnoted
+from emel_tools.scope.cached import Cached
 from emel_tools.suites import tracing
 from emel_tools.suites.reached import Watched
 
@@ -79,7 +78,7 @@ class Watch:
         self._known: dict[CodeType, Known] = {}
         self._alike: dict[tuple[str, CodeType], Known] = {}
         """Code of other files that is equal to some that is known."""
-        self._cached = _with_caches(root)
+        self._cached = Cached(root)
         self._once: set[FrameType] = set()
         """Frames that are being run for all tests."""
         self._for_all = Calls()
@@ -134,7 +133,7 @@ class Watch:
             return found
         path = self._relative(code.co_filename)
         kind: Kind = "ours" if path else "foreign"
-        if code.co_name == "<module>" or self._is_cached(code):
+        if code.co_name == "<module>" or code in self._cached:
             kind = "for all"
         elif code.co_qualname in _STARTING:
             kind = "starts"
@@ -142,12 +141,6 @@ class Watch:
         self._known.setdefault(code, known)
         self._alike[code.co_filename, code] = known
         return known
-
-    def _is_cached(self, code: CodeType) -> bool:
-        """Whether a function is decorated to run once for equal arguments, or once an object."""
-        lines = self._cached.get(code.co_filename, ())[code.co_firstlineno - 1 :]
-        decorators = takewhile(lambda line: line.lstrip().startswith("@"), lines)
-        return any("cache" in line for line in decorators)
 
     @contextmanager
     def on_behalf_of(self, calls: Calls) -> Generator[None]:
@@ -195,17 +188,6 @@ class Watch:
         spelled = path.replace(os.sep, "/")  # a test may have taken all else of `os` away
         rest = spelled.removeprefix(self._prefix)
         return f"packages/{rest}" if rest != spelled and "/src/" in rest else ""
-
-
-def _with_caches(root: Path) -> dict[str, list[str]]:
-    """Read the sources and tests of packages in which something may be cached.
-
-    While tests run nothing is read: who looks what opens files would think that they had.
-    """
-    with unnoted():
-        paths = (*root.glob("packages/*/src/**/*.py"), *root.glob("packages/*/tests/**/*.py"))
-        texts = {str(path): path.read_text("utf-8") for path in paths}
-    return {path: text.splitlines() for path, text in texts.items() if "cache" in text}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

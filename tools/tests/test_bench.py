@@ -10,7 +10,7 @@ import pytest
 from emel_io_mmap import TABLES
 from emel_machine import mermaid
 from emel_tools.gates import bench
-from emel_tools.ratios import decision, judging, machine, profiling, reference, selfcheck
+from emel_tools.ratios import decision, judging, machine, profiling, reference, sampling, selfcheck
 from emel_tools.ratios import judged as kept
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.cases import cases_of
@@ -515,3 +515,48 @@ def test_a_block_runs_in_a_process_of_its_own():
     order = Order(str(ROOT), "", "machine", ("rows: 800 events",), 3)
     seen = msgspec.json.decode(judging.in_process(order), type=dict[str, list[Samples]])
     assert list(seen) == ["rows: 800 events"]
+
+
+@pytest.fixture
+def states(tmp_path):
+    """Two states of a package, now and recorded, and a case that runs it."""
+    for state in ("now", "before"):
+        source = tmp_path / state / "packages" / "x" / "src"
+        write(source, "emel_x_sampled/__init__.py", "def work():\n    return 1\n")
+
+    def prepare(folder):
+        import emel_x_sampled
+
+        return emel_x_sampled.work
+
+    kept = {name: module for name, module in sys.modules.items() if name.startswith("emel")}
+    order = Order(str(tmp_path / "now"), str(tmp_path / "before"), "x", ("work",), 3)
+    yield order, Case("work", "python", prepare)
+    sys.modules.update(kept)
+
+
+@pytest.mark.behaviour("GATE-50")
+@pytest.mark.parametrize(("passes", "seconds", "rounds"), [(1, 1e9, 24), (3, -1.0, 4)])
+def test_a_block_samples_each_case_as_often_as_it_is_asked_for_and_has_time_for(
+    states, monkeypatch, passes, seconds, rounds
+):
+    for name in ("_WARM_SECONDS", "_CPU_SECONDS", "_SECONDS"):
+        monkeypatch.setattr(sampling, name, seconds)
+    order, case = states
+    asked = msgspec.structs.replace(order, passes=passes, slower=0.5)
+    seen = sampling.block(asked, [case, case._replace(name="rest")])
+    assert set(seen) == {"work", "rest"}
+    for samples in seen.values():
+        assert len(samples) == passes
+        for each in samples:
+            assert len(each.now) == len(each.control) == len(each.reference) == rounds
+            assert not each.problem
+
+
+@pytest.mark.behaviour("GATE-105")
+def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(states):
+    order, case = states
+    seen = sampling.block(msgspec.structs.replace(order, watch=True), [case])
+    path = "packages/x/src/emel_x_sampled/__init__.py"
+    assert set(seen) == {"work"}
+    assert {f"{path}:<module>", f"{path}:work"} == set(seen["work"])

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -142,7 +143,6 @@ def test_what_is_imported_or_cached_by_the_first_case_is_run_by_all(tmp_path, mo
         emel_a_watched.own()
     with watch.watching() as second:
         emel_a_watched.other()
-    monkeypatch.delitem(sys.modules, "emel_a_watched")
     names = [{name.partition(":")[2] for name in each} for each in (watch.shared, first, second)]
     assert names == [{"<module>", "made", "once"}, {"own"}, {"other"}]
 
@@ -156,3 +156,30 @@ def test_cases_of_one_shard_are_watched_one_by_one():
     everywhere = set.intersection(*seen.values())
     assert any(name.endswith("strategy.py:<module>") for name in everywhere)
     assert len({frozenset(names) for names in seen.values()}) > 1
+
+
+class Frame:
+    """A frame, of a function of some file."""
+
+    def __init__(self, path, name):
+        named = {"co_name": name, "co_qualname": name}
+        self.f_code = SimpleNamespace(co_filename=str(path), co_firstlineno=1, **named)
+
+
+@pytest.mark.behaviour("GATE-105")
+def test_what_runs_inside_an_import_counts_for_all_until_that_ends(tmp_path):
+    watch = Watch(tmp_path)
+    path = tmp_path / "packages/a/src/emel_a/b.py"
+    body, outside, inside, after = (
+        *(Frame(path, "<module>"), Frame(tmp_path / "c.py", "foreign")),
+        *(Frame(path, "inside"), Frame(path, "after")),
+    )
+    with watch.watching() as called:
+        pass
+    for frame, event in (
+        *((outside, "call"), (body, "call"), (inside, "call"), (inside, "return")),
+        *((body, "return"), (after, "c_call"), (after, "call"), (after, "return")),
+    ):
+        watch._note(frame, event, None)
+    named = [{name.partition(":")[2] for name in names} for names in (watch.shared, called)]
+    assert named == [{"<module>", "inside"}, {"after"}]

@@ -1,7 +1,7 @@
 """The decision: from a few estimates of one ratio to slower, quicker, same, or not to be told.
 
-Each half of a pass of a block, which is a process of its own, gives one estimate of the logarithm of
-a ratio: to what was recorded, so that 0 is no change. Nothing is assumed of their distribution. The interval
+Each half of a pass of a block, which is a process, gives one estimate of the logarithm of a ratio:
+to what was recorded, so that 0 is no change. Nothing is assumed of their distribution. The interval
 is between two of them by rank: the median of all that there could be lies outside with at most 2 %
 on either side (the binomial distribution with one half). A change is news if the interval lies
 beyond `SURE`, the middle beyond `NEWS`, and if it is narrow; so without a change every estimate

@@ -505,7 +505,7 @@ def test_the_self_check_judges_as_the_gate_does(monkeypatch, capsys, tmp_path):
 def test_the_lane_has_a_shard_a_package_and_runs_alone():
     shards = bench.LANE.shards(ROOT)
     assert [shard.name for shard in shards] == [package.name for package in packages(ROOT)]
-    assert all(shard.name in shard.reads.runs for shard in shards)
+    assert all(shard.name in shard.reads.calls for shard in shards)
     assert bench.LANE.alone
     assert not bench.LANE.together
 

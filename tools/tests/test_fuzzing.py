@@ -349,7 +349,7 @@ def test_every_package_with_behaviour_of_its_own_is_a_shard():
     # What only opens files for others is played through the strategies that read them.
     assert shards.keys() == names - {"io_file"}
     for name, shard in shards.items():
-        assert shard.reads.runs
+        assert shard.reads.calls
         assert f"tools/corpus/{name}/**" in shard.reads.paths
 
 

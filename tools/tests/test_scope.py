@@ -308,6 +308,42 @@ def test_a_change_of_comments_or_layout_runs_what_looks_at_the_file_and_not_what
     assert chosen(repository).keys() == (looks | RUN_DISK if runs else looks)
 
 
+COSTS = lane("costs", *((name, Reads(calls=(name,)), 9) for name in NAMES))
+ALONE = lane("alone", *((name, Reads(imports=(name,)), 9) for name in NAMES))
+RUN, CALL, IMPORT = (
+    {f"{each}/{name}" for name in ("disk", "tape", "reel")} for each in ("tests", "costs", "alone")
+)
+
+
+@pytest.mark.behaviour("GATE-119")
+@pytest.mark.parametrize(
+    ("was", "now", "runs"),
+    [
+        (b"# A word.", b"# Another.", {"tests/disk"}),
+        (b"uble it", b"uble", RUN),
+        (b"# type: int", b"# type: str", RUN),
+        (b"2 * y", b"3 * y", RUN | CALL),
+        (b"    y = x", b"    from os import path\n    y = x", RUN | CALL | IMPORT),
+        (b"x: int", b"x: str", RUN | CALL | IMPORT),
+        (b"def work", b"def works", RUN | CALL | IMPORT),
+        (b"# A word.\n", b"import os\n", RUN | CALL | IMPORT),
+        (b"2 * y", b"2 *", RUN | CALL | IMPORT),
+    ],
+)
+def test_how_deep_a_change_goes_says_whom_it_concerns(repository, was, now, runs):
+    assert was in CODE
+    lanes = (TESTS, COSTS, ALONE)
+    path = "packages/disk/src/emel_disk/__init__.py"
+    target = repository.root / path
+    target.write_bytes(CODE)
+    repository.commit()
+    repository.branch()
+    imports = observed.Seen(green=True, imported=frozenset({path}))
+    know(repository, lanes, costs_reel=imports)
+    target.write_bytes(CODE.replace(was, now))
+    assert chosen(repository, lanes).keys() == runs
+
+
 @pytest.mark.behaviour("GATE-96", "GATE-106")
 def test_what_covers_a_package_is_affected_by_its_code_and_no_other(repository):
     lanes = (COVERAGE,)

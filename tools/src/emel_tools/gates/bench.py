@@ -21,7 +21,7 @@ def _runs(name: str) -> tuple[str, ...]:
 
 def _shards(root: Path) -> Sequence[Shard]:
     names = (package.name for package in packages(root))
-    return [Shard("bench", name, Reads(runs=_runs(name)), _BUDGET) for name in names]
+    return [Shard("bench", name, Reads(calls=_runs(name)), _BUDGET) for name in names]
 
 
 def _run(job: Job) -> Iterator[Outcome]:

@@ -8,8 +8,8 @@ from typing import Final
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
-from emel_tools.suites.parts import parts, parts_of
-from emel_tools.workspace import packages
+from emel_tools.suites.parts import parts, parts_of, tests_of
+from emel_tools.workspace import Package, packages
 
 TABLE: Final = "table"
 """The shard that reads the sources."""
@@ -23,14 +23,19 @@ def _shards(root: Path) -> Sequence[Shard]:
     sources = ("**/*.py", "**/*.toml", "**/*.cfg", "**/*.ini", "**/.importlinter")
     tests = tuple(f"tests/{part.name}" for part in parts(root))
     alone = (
-        Shard("boundaries", f"{ISOLATION}{name}", Reads(own=(name,), runs=(name,)), 180)
-        for name in (package.name for package in packages(root))
+        Shard("boundaries", f"{ISOLATION}{package.name}", _probed(root, package), 180)
+        for package in packages(root)
     )
     return [
         Shard("boundaries", TABLE, Reads(paths=sources), 60),
         Shard("boundaries", WITNESS, Reads(paths=sources), 60, behind=tests),
         *alone,
     ]
+
+
+def _probed(root: Path, package: Package) -> Reads:
+    """Say what the probe of a package depends on: it imports modules, and collects the tests."""
+    return Reads(imports=(package.name,), paths=(tests_of(root, package),))
 
 
 def _run(job: Job) -> Iterator[Outcome]:

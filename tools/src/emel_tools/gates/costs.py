@@ -29,7 +29,7 @@ def _shards(root: Path) -> Sequence[Shard]:
 
 
 def _reads(name: str) -> Reads:
-    return Reads(runs=(name, *_HANDED_IN.get(name, ())), paths=(f"snapshots/costs/{name}.txt",))
+    return Reads(calls=(name, *_HANDED_IN.get(name, ())), paths=(f"snapshots/costs/{name}.txt",))
 
 
 def _run(job: Job) -> Iterator[Outcome]:

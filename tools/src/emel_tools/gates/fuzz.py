@@ -28,7 +28,7 @@ made small before it is told of."""
 
 def _shards(_root: Path) -> Sequence[Shard]:
     return [
-        Shard("fuzz", name, Reads(runs=runs, paths=(f"tools/corpus/{name}/**",)), _BUDGET)
+        Shard("fuzz", name, Reads(calls=runs, paths=(f"tools/corpus/{name}/**",)), _BUDGET)
         for name, runs in _RUNS.items()
     ]
 

@@ -17,8 +17,8 @@ _DOWNLOAD: Final = "nox -s quality_gates -- --full --real-models"
 
 
 def _shards(_root: Path) -> Sequence[Shard]:
-    reads = Reads(runs=("emel",))
-    real = Reads(runs=("emel",), paths=("tools/real-models.txt",))
+    reads = Reads(calls=("emel",))
+    real = Reads(calls=("emel",), paths=("tools/real-models.txt",))
     return [
         Shard("parity", "gguf", reads, _BUDGET),
         Shard("parity", "safetensors", reads, _BUDGET),

@@ -153,7 +153,8 @@ def _silence(shard: Shard, first: Shard, ending: Ending) -> tuple[str, str]:
 
 def _finding(shard: Shard, rule: str, what: str, ending: Ending) -> Finding:
     folder = "tools" if shard.name == "tools" else f"packages/{shard.name}"
-    of = {*shard.reads.own, *shard.reads.runs, *shard.reads.covers}
+    reads = shard.reads
+    of = {*reads.own, *reads.runs, *reads.calls, *reads.imports, *reads.covers}
     file = folder if shard.name in of else f"tools/src/emel_tools/gates/{shard.lane}.py"
     fix = f"nox -s quality_gates -- --only {shard.key} (its log: {ending.log})"
     return Finding(file, 0, 0, rule, f"{shard.key} {what}", fix, gate=shard.lane)

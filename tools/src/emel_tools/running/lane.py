@@ -26,6 +26,10 @@ class Reads(NamedTuple):
     """Packages (`io_mmap`, `tools`) all of whose files it looks at."""
     runs: tuple[str, ...] = ()
     """Packages whose code it runs: their sources, and those of all that they depend on."""
+    calls: tuple[str, ...] = ()
+    """The same, where docstrings make no difference, because nobody looks at them."""
+    imports: tuple[str, ...] = ()
+    """The same, where it is all one what functions do, because it imports code and calls none."""
     covers: tuple[str, ...] = ()
     """Packages of whose code, and no other, it judges which of it ran."""
     paths: tuple[str, ...] = ()

@@ -11,8 +11,8 @@ from typing import Final
 
 from emel_tools.running.lane import Reads, Shard
 from emel_tools.scope.changes import Changes
+from emel_tools.scope.depth import Depth, depth
 from emel_tools.scope.observed import Seen
-from emel_tools.scope.quiet import is_quiet
 from emel_tools.workspace import Package, shards
 
 CONFIGURATION: Final = (
@@ -48,7 +48,7 @@ class Repository:
         self, root: Path, closures: Mapping[str, frozenset[str]], everything: Sequence[Shard]
     ) -> None:
         self._root = root
-        self._quiet: dict[str, bool] = {}
+        self._depths: dict[str, Depth] = {}
         self._packages = {_spell(root, package): package.name for package in shards(root)}
         self._closures = closures
         self._globs = frozenset(glob for shard in everything for glob in shard.reads.paths)
@@ -73,31 +73,37 @@ class Repository:
 
     def _how(self, shard: Shard, seen: Seen | None, path: str, changed: Changes) -> str:
         package, is_source = self._owner(path)
-        via = self._runs(shard.reads, package) if is_source else ""
-        covered = is_source and package in shard.reads.covers
-        imported = seen is not None and path in seen.imported
+        reads, went = shard.reads, self._depth(path, changed)
+        via = self._via(reads, package, went) if is_source else ""
+        covered = is_source and package in reads.covers and went >= Depth.TEXT
+        least = Depth.FUNCTIONS if reads.calls and not reads.runs else Depth.TEXT
+        imported = seen is not None and path in seen.imported and went >= least
         listed = seen is not None and path in changed.moved and _folder(path) in seen.folders
-        if (via or covered or imported) and self._is_quiet(path, changed):
-            via, covered, imported = "", False, False
         ways = {
             "is its snapshot": path == f"snapshots/{shard.key}.txt",
-            f"lies in {package}": package in shard.reads.own,
+            f"lies in {package}": package in reads.own,
             f"is run by {via}": bool(via),
             f"is code of {package}": covered,
-            "is what it looks at": any(matches(path, glob) for glob in shard.reads.paths),
+            "is what it looks at": any(matches(path, glob) for glob in reads.paths),
             "was opened by it": seen is not None and path in seen.files,
             "was imported by it": imported,
             "came or went in a folder that it lists": listed,
         }
         return next((how for how, holds in ways.items() if holds), "")
 
-    def _is_quiet(self, path: str, changed: Changes) -> bool:
-        if path not in self._quiet:
-            self._quiet[path] = is_quiet(self._root, changed, path)
-        return self._quiet[path]
+    def _via(self, reads: Reads, package: str, went: Depth) -> str:
+        """Name the package by which a shard has to do with this one, changed as deep as it is."""
+        names = (
+            *(reads.runs if went >= Depth.TEXT else ()),
+            *(reads.calls if went >= Depth.FUNCTIONS else ()),
+            *(reads.imports if went >= Depth.IMPORTS else ()),
+        )
+        return next((via for via in names if package in self._closures.get(via, ())), "")
 
-    def _runs(self, reads: Reads, package: str) -> str:
-        return next((via for via in reads.runs if package in self._closures.get(via, ())), "")
+    def _depth(self, path: str, changed: Changes) -> Depth:
+        if path not in self._depths:
+            self._depths[path] = depth(self._root, changed, path)
+        return self._depths[path]
 
     def _owner(self, path: str) -> tuple[str, bool]:
         """Name the package that a file lies in, and say whether it is part of its code."""

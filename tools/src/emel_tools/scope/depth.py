@@ -1,0 +1,50 @@
+"""How deep a change of a file goes: to its layout, docstrings, functions, or imports."""
+
+from __future__ import annotations
+
+import ast
+from enum import IntEnum
+from pathlib import Path
+
+from emel_tools.scope import code
+from emel_tools.scope.changes import Changes, content
+
+
+class Depth(IntEnum):
+    """What of a file is another than before, from the least that may matter to everything."""
+
+    LAYOUT = 0
+    """Comments, and where lines stand. One that gives a type, or says how the file is encoded, is
+    read with the code, and is none of these."""
+    TEXT = 1
+    """What says something and does nothing: docstrings, types of what is no argument."""
+    FUNCTIONS = 2
+    """What functions do once they are called."""
+    IMPORTS = 3
+    """What is done as it is imported, or which modules it imports, wherever that stands."""
+
+
+def depth(root: Path, changed: Changes, path: str) -> Depth:
+    """Say how deep a file has changed: all of it, if it isn't Python, or is new or gone."""
+    if not path.endswith(".py") or path in changed.moved:
+        return Depth.IMPORTS
+    try:
+        return _between(content(root, changed.base, path), (root / path).read_bytes())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last of deep nesting, too
+        return Depth.IMPORTS
+
+
+def _between(before: bytes, now: bytes) -> Depth:
+    first, second = (ast.parse(text, type_comments=True) for text in (before, now))
+    if ast.dump(first) == ast.dump(second):
+        return Depth.LAYOUT
+    was, does = code.read(before), code.read(now)
+    if was == does:
+        return Depth.TEXT
+    same = was.bodies == does.bodies and _imports(first) == _imports(second)
+    return Depth.FUNCTIONS if same else Depth.IMPORTS
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    statements = (ast.Import, ast.ImportFrom)
+    return {ast.dump(node) for node in ast.walk(tree) if isinstance(node, statements)}

@@ -376,6 +376,34 @@ def test_a_failure_that_would_have_been_left_out_is_found_by_a_full_run(repo, mo
     assert rules == ["failed", "failed"]  # then all would have run
 
 
+OWN = "packages/use/src/emel_use/__init__.py"
+
+
+@pytest.mark.behaviour("GATE-100")
+@pytest.mark.parametrize(
+    ("path", "text", "is_altered"),
+    [
+        (OWN, '"""Sums."""\n\n# of all\nfrom emel_disk import *\n', False),
+        (OWN, "from emel_disk import *\n\nMORE = 1\n", True),
+        (OWN, "from emel_disk import (", True),
+        (OWN, None, True),
+        ("packages/use/src/emel_use/more.py", "", True),
+        ("packages/use/tests/test_more.py", "# none\n", True),
+        ("packages/use/tests/test_new.py", "", True),
+        (DISK, "", False),
+    ],
+)
+def test_nothing_is_left_out_where_code_or_tests_of_the_package_are_other_ones(
+    repo, path, text, is_altered
+):
+    known = reached.read(repo, part(repo), repo / ".nox/gate")
+    if text is None:
+        (repo / path).unlink()
+    else:
+        write(repo, path, text)
+    assert reached.is_altered(repo, part(repo), known) == is_altered
+
+
 @pytest.mark.behaviour("GATE-112")
 @pytest.mark.parametrize("text", ["def total(", "\0", None])
 def test_all_run_where_a_file_cannot_be_read_or_is_gone(repo, text):

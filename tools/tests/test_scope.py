@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import pytest
 
 from emel_tools import scope
-from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard, registry
 from emel_tools.running.results import Result
 from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import tasks
@@ -20,6 +21,9 @@ from emel_tools.scope.choice import PASSED, folder
 from emel_tools.scope.closure import closures
 from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
+from emel_tools.workspace import packages
+
+ROOT = Path(__file__).resolve().parents[2]
 
 NAMES = ("disk", "tape", "reel")
 FILES = {
@@ -344,6 +348,26 @@ def test_how_deep_a_change_goes_says_whom_it_concerns(repository, was, now, runs
     assert chosen(repository, lanes).keys() == runs
 
 
+@pytest.mark.behaviour("GATE-119")
+@pytest.mark.parametrize("name", ["bench", "costs", "determinism", "fuzz", "parity"])
+def test_lanes_that_look_at_no_docstring_only_call(name):
+    shards = [shard.reads for shard in registry.lane(name).shards(ROOT)]
+    assert any(reads.calls for reads in shards)
+    assert not any(reads.runs for reads in shards)
+
+
+@pytest.mark.behaviour("GATE-119")
+def test_the_probe_of_a_package_only_imports_what_it_depends_on_and_looks_at_its_tests():
+    probes = {
+        shard.name.removeprefix("isolation-"): shard.reads
+        for shard in registry.lane("boundaries").shards(ROOT)
+        if shard.name.startswith("isolation-")
+    }
+    assert probes.keys() == {package.name for package in packages(ROOT)}
+    for name, reads in probes.items():
+        assert reads == Reads(imports=(name,), paths=(f"packages/{name}/tests/**",))
+
+
 @pytest.mark.behaviour("GATE-96", "GATE-106")
 def test_what_covers_a_package_is_affected_by_its_code_and_no_other(repository):
     lanes = (COVERAGE,)
@@ -351,7 +375,7 @@ def test_what_covers_a_package_is_affected_by_its_code_and_no_other(repository):
     know(repository, lanes)
     repository.write("packages/disk/README.md", "new\n")
     repository.write("packages/disk/tests/test_disk.py", "new = 1\n")
-    repository.write("packages/disk/src/emel_disk/__init__.py", "# a word\n")
+    repository.write("packages/disk/src/emel_disk/__init__.py", '"""A word."""\n\n# and another\n')
     assert chosen(repository, lanes) == {}
     repository.write("packages/disk/src/emel_disk/__init__.py", "word = 1\n")
     why = "packages/disk/src/emel_disk/__init__.py is code of disk"

@@ -143,14 +143,29 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
 
 
 def is_altered(root: Path, part: Part, known: Reached) -> bool:
-    """Whether a source or a file of tests of the package itself isn't what it was."""
+    """Whether code of the package itself, or a file of its tests, isn't what it was."""
     own = f"{part.package.folder.relative_to(root).as_posix()}/"
-    before = {path: module.digest for path, module in known.modules.items()} | known.tests
+    modules = {path: module for path, module in known.modules.items() if path.startswith(own)}
     with unnoted():
-        now = {path: _digest(root / path) for path in (*_sources(root), *_tests(root, part))}
-    return any(
-        path.startswith(own) and before.get(path) != now.get(path) for path in {*before, *now}
-    )
+        sources = [path for path in _sources(root) if path.startswith(own)]
+        tests = {path: _digest(root / path) for path in _tests(root, part)}
+        return (
+            modules.keys() != {*sources}
+            or tests != known.tests
+            or any(
+                _does_else(module, (root / path).read_bytes()) for path, module in modules.items()
+            )
+        )
+
+
+def _does_else(module: Module, text: bytes) -> bool:
+    if hashlib.sha256(text).hexdigest() == module.digest:
+        return False
+    try:
+        read = code.read(text)
+    except (SyntaxError, ValueError):
+        return True
+    return (read.functions, read.bodies) != (module.functions, module.bodies)
 
 
 def _altered(root: Path, known: Reached) -> set[str] | None:

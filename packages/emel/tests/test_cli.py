@@ -25,6 +25,7 @@ def test_inspect_shows_what_the_file_holds(run, gguf_file):
     assert "llama" in out
     assert re.search(r"Q4_0 +1 ", out)
     assert "largest tensors" in out
+    assert "tokenizer.ggml.tokens" not in out  # that takes --metadata, or a --grep that finds it
 
 
 @pytest.mark.behaviour("CLI-01")

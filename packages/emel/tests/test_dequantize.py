@@ -11,6 +11,7 @@ from gguf.quants import quantize
 from safetensors.numpy import save_file
 
 import emel
+from emel_model_format.testing import GGUFTensor, gguf_bytes
 
 STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
 PLAIN = {"F32", "F16", "BF16"}
@@ -91,6 +92,28 @@ def test_plain_types_are_converted(checkpoints, arrays, strategy):
             found = model.dequantize(name)
             assert (found.dtype, found.shape) == (np.float32, saved.shape)
             np.testing.assert_array_equal(found, saved.astype(np.float32))
+
+
+@pytest.mark.behaviour("FACE-07")
+@STRATEGIES
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_numbers_of_either_byte_order_are_converted(tmp_path, strategy, byteorder):
+    values = np.array([1.5, -2.0, 0.0, 3e38], np.float32)
+    narrow = values.astype(ml_dtypes.bfloat16)
+    order = "<" if byteorder == "little" else ">"
+    stored = {
+        "wide": (gguf.GGMLQuantizationType.F32, values.astype(f"{order}f4")),
+        "narrow": (gguf.GGMLQuantizationType.BF16, narrow.view("u2").astype(f"{order}u2")),
+    }
+    path = tmp_path / f"{byteorder}.gguf"
+    tensors = [
+        GGUFTensor(name=name, dims=(4,), type=kind, data=numbers.tobytes())
+        for name, (kind, numbers) in stored.items()
+    ]
+    path.write_bytes(gguf_bytes(tensors=tensors, byteorder=byteorder))
+    with emel.open(path, strategy) as model:
+        assert model.dequantize("wide", dtype="f8").tolist() == values.tolist()
+        assert model.dequantize("narrow", dtype="f4").tolist() == narrow.astype("f4").tolist()
 
 
 @pytest.mark.behaviour("FACE-07")

@@ -8,6 +8,7 @@ import struct
 import pytest
 
 import emel
+from emel import errors
 from emel.errors import raise_failure
 from emel_io_loader import Reaction
 from emel_model_loader import Failure, LoadOutcome
@@ -31,6 +32,7 @@ def test_each_error_is_also_a_builtin(ours, builtin):
 @pytest.mark.behaviour("FACE-01")
 @pytest.mark.parametrize("kind", BUILTINS)
 def test_errors_survive_pickling(kind):
+    assert pickle.loads(pickle.dumps(kind("why", code="a-code"))).errno is None
     error = kind("why", code="a-code", path="f", tensors=("a", "b"), offset=3, errno=5)
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
@@ -108,6 +110,22 @@ def test_a_message_that_names_one_of_several_tensors_names_them_all():
     )
     with pytest.raises(emel.InvalidFileError, match=r"^'a' and more \(a, b\)$"):
         raise_failure(failure)
+
+
+@pytest.mark.behaviour("FACE-01")
+@pytest.mark.parametrize(("count", "end"), [(0, ")"), (1, " and 1 more)"), (2, " and 2 more)")])
+def test_a_message_names_some_tensors_and_counts_the_others(count, end):
+    names = tuple(f"t{i}" for i in range(errors.NAMED + count))
+    failure = Failure(
+        stage=LoadOutcome.PARSE_FAILED,
+        reaction=Reaction.INVALID,
+        code="x",
+        message="why",
+        tensors=names,
+    )
+    with pytest.raises(emel.InvalidFileError) as raised:
+        raise_failure(failure)
+    assert str(raised.value) == f"why ({', '.join(names[: errors.NAMED])}{end}"
 
 
 @pytest.mark.behaviour("FACE-01")

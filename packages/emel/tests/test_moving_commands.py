@@ -10,9 +10,21 @@ from safetensors.numpy import save_file
 
 import emel
 from emel.budget import Budget
+from emel.cli._platform import resident_nbytes
 
+MIB = 1 << 20
 STRATEGIES = ("mmap", "read", "staged", "auto")
 THROUGH = pytest.mark.parametrize("strategy", STRATEGIES)
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_memory_in_use_is_what_is_in_memory_and_looking_leaves_nothing_open(held):
+    before = resident_nbytes()
+    assert before is not None
+    kept = np.ones(64 * MIB, np.uint8)
+    assert 60 * MIB < resident_nbytes() - before < 80 * MIB
+    assert kept.all()
+    assert held("/statm") == []
 
 
 @pytest.mark.behaviour("CLI-05")

@@ -50,7 +50,7 @@ def test_identifying_refuses_the_first_that_is_no_regular_file(
     found = identify(counting.port, [make(), bad, bad])
 
     code = "not-regular" if kind in ("folder", "fifo", "socket") else "stat-failed"
-    assert (found.result.code, found.result.index) == (code, 1)
+    assert (found.result.code, found.result.index, found.result.offset) == (code, 1, -1)
     assert found.result.reaction is Reaction.SOURCE
     assert bad in found.result.message
     assert found.identities == ()
@@ -210,6 +210,10 @@ def test_what_became_of_a_file_since_it_was_identified(
     assert counting.holds_nothing
 
 
+ATTEMPT = (9, 10)
+"""Calls of the second round that try to open the first file past the cache: one can do without."""
+
+
 @pytest.mark.behaviour("FILE-04")
 @pytest.mark.parametrize("number", ERRNOS, ids=errno.errorcode.get)
 @pytest.mark.parametrize("nth", range(1, 13))
@@ -221,8 +225,10 @@ def test_whichever_call_fails_is_named_and_nothing_is_left(
     counting = CountingReads(fault)
 
     for direct in (False, True):  # the second round finds everything in order
+        was = fault.met
         sources = sources_of(counting, *((path, 0, 9) for path in files), direct=direct)
         problems = [p for p in (sources.open(), sources.close()) if p is not None]
+        assert bool(problems) == (fault.met != was and nth not in ATTEMPT)
         if problems:
             answer = problems[0].answer()
             assert (

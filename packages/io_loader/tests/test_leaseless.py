@@ -6,7 +6,7 @@ import pytest
 from emel_io_loader import Advice, Leaseless, Leases, Reaction, StrategyError
 
 ALL = Leases.of([-1, -1], [-1, -1])
-ONE_STALE = Leases.of([-1, 0], [-1, 7])
+STALE = pytest.mark.parametrize("lease", [(0, 0), (-1, 3), (3, -1)])
 
 
 @pytest.mark.behaviour("LEASELESS-01")
@@ -17,7 +17,7 @@ def test_the_lease_of_zero_bytes_is_viewed_and_released_any_number_of_times():
 
 
 @pytest.mark.behaviour("LEASELESS-01")
-@pytest.mark.parametrize("lease", [(0, 0), (-1, 3), (3, -1)])
+@STALE
 def test_any_other_lease_was_never_given(lease):
     with pytest.raises(StrategyError) as caught:
         Leaseless().view(*lease)
@@ -29,8 +29,10 @@ def test_any_other_lease_was_never_given(lease):
 
 
 @pytest.mark.behaviour("LEASELESS-01")
-def test_one_stale_lease_refuses_the_whole_release():
-    refused = Leaseless().release(ONE_STALE)
+@STALE
+def test_one_stale_lease_refuses_the_whole_release(lease):
+    slot, generation = lease
+    refused = Leaseless().release(Leases.of([-1, slot], [-1, generation]))
     assert (refused.code, refused.index, refused.done.tolist()) == ("stale-lease", 1, [False] * 2)
 
 

@@ -65,7 +65,8 @@ def test_stale_leases_and_unknown_kinds_are_refused(advised):
     assert strategy.advise(88, 1, Advice.WILL_NEED).code == "stale-lease"
     strategy.release(leases)
     assert strategy.advise(*leases[1], Advice.WILL_NEED).code == "stale-lease"
-    assert strategy.advise(-1, -1, Advice.WILL_NEED).ok
+    answer = strategy.advise(-1, -1, Advice.WILL_NEED)
+    assert (answer.ok, answer.nspans, answer.nbytes) == (True, 1, 0)
     assert strategy.advise(-1, -1, 99).code == "advice-unknown"
     assert given == []
 

@@ -51,6 +51,7 @@ def steps(strategy, files):
 @pytest.mark.parametrize("error", ERRORS, ids=str)
 def test_any_call_may_fail(make, error):
     files = [make(f"{i}.bin") for i in range(3)]
+    told = set()
     for nth in itertools.count(1):
         counting = CountingPort(Fault(error, nth))
         strategy = MmapStrategy(slots=3, port=counting.port)
@@ -61,13 +62,17 @@ def test_any_call_may_fail(make, error):
         assert strategy.usage() == (0, 3, 0, 0)
         if not met:
             assert nth > 15
+            assert told == {*NAMES}
             return
         if failed:
+            told.add(met)
             assert len(failed) == 1
             assert failed[0].code in NAMES[met]
             assert failed[0].reaction in (Reaction.SOURCE, Reaction.INVALID, Reaction.UNSUPPORTED)
             assert failed[0].cause is error
             assert failed[0].errno == (error.errno if isinstance(error, OSError) else 0)
+            if failed[0].code != "span-beyond-end":
+                assert failed[0].message.endswith(f": {getattr(error, 'strerror', error)}")
         else:  # giving pages back is a favour, and closing comes after the last step
             assert met in ("advise", "unmap", "close")
 

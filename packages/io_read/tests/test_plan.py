@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emel_io_loader import Spans, Targets, validate_targets
@@ -44,6 +44,7 @@ def test_buffers_of_their_own_are_filled_by_as_few_calls_as_the_platform_allows(
     iov_max=st.sampled_from([1, 2, 5, 1024]),
     call=st.sampled_from([512, 2048]),
 )
+@example(rows=[(0, 0, 90), (0, 99, 90), (0, 198, 90)], iov_max=2, call=512)
 def test_calls_hold_each_span_whole_within_their_limits(rows, iov_max, call):
     file, offset, nbytes = zip(*rows, strict=True) if rows else ((), (), ())
     spans = Spans(list("abcd"), file, offset, nbytes)

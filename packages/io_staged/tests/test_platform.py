@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emel_io_staged import Port
+from emel_io_staged.testing import CountingPort
 
 
 @pytest.mark.behaviour("STG-12")
@@ -35,3 +36,29 @@ def test_one_call_is_replaced_and_the_others_stay():
     port = Port(start=print)
     assert port.start is print
     assert (port.allocate, port.open) == (Port().allocate, Port().open)
+
+
+@pytest.mark.behaviour("STG-12")
+def test_the_counting_port_holds_what_runs_until_it_was_waited_for():
+    counting, go = CountingPort(), threading.Event()
+
+    def work():
+        go.wait(10)
+
+    join = counting.port.start(work)
+    assert counting.running == [work]
+    assert not counting.holds_nothing
+    go.set()
+    join()
+    join()
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("STG-12")
+def test_the_counting_port_holds_what_is_open_until_it_is_closed(make):
+    counting = CountingPort()
+    path, _ = make("a", 100)
+    descriptor = counting.port.open(path)
+    assert not counting.holds_nothing
+    counting.port.close(descriptor)
+    assert counting.holds_nothing

@@ -109,6 +109,13 @@ def test_arrays_of_every_number_type(byteorder):
         assert not value.flags.writeable
 
 
+@pytest.mark.behaviour("FMT-01")
+def test_a_file_may_end_with_an_array_of_nothing():
+    padded = gguf_bytes([("key", ARRAY, (0, []))])
+    header = parsed(padded[: 24 + 8 + len("key") + 4 + 12])
+    assert header.metadata["key"].size == 0
+
+
 @pytest.mark.behaviour("FMT-01", "FMT-06")
 @pytest.mark.parametrize("byteorder", ["little", "big"])
 def test_nested_arrays(byteorder):

@@ -246,6 +246,12 @@ def test_files_that_nothing_here_handles_are_told_from_invalid_ones(rule, at, da
 
 
 @pytest.mark.behaviour("FMT-04")
+def test_data_that_another_tensor_has_is_told_with_its_first_byte_and_its_end():
+    said = "tensor 'bad' takes the bytes 112 to 144, and another tensor has some of them"
+    assert refusal(tensor(offset=16)).message == said
+
+
+@pytest.mark.behaviour("FMT-04")
 @pytest.mark.parametrize(("rule", "data", "says"), LOOKALIKES)
 def test_files_that_are_mistaken_for_models_are_named(rule, data, says):
     answer = refusal(data)

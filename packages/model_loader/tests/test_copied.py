@@ -500,6 +500,16 @@ def test_what_is_held_counts_until_it_is_released(gguf, opened):
 
 
 @pytest.mark.behaviour("LOADER-14")
+def test_the_first_copy_that_is_too_much_beside_what_is_held_is_blamed(gguf, opened):
+    world = opened(gguf(4), Mode.COPIES, limits=Limits(48))
+    assert world.checkpoint.load(index(3)) is None
+
+    failure = world.checkpoint.load()
+
+    assert (failure.code, failure.tensors) == ("memory-limit", ("t2",))
+
+
+@pytest.mark.behaviour("LOADER-14")
 @pytest.mark.parametrize("mode", Mode)
 def test_the_callers_buffers_and_mappings_dont_count(gguf, opened, mode):
     world = opened(gguf(4), mode, limits=Limits(0))

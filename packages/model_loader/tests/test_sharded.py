@@ -369,6 +369,13 @@ REFUSED = {
         (),
         ("x-00002-of-00003.gguf",),
     ),
+    "a renamed shard of two": (
+        {"x.gguf": split_bytes(0, 2, 4)},
+        "shard-renamed",
+        "x.gguf",
+        (),
+        ("x-00001-of-00002.gguf",),
+    ),
 }
 
 

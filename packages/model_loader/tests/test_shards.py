@@ -70,6 +70,9 @@ def test_a_message_shows_a_few_names_and_counts_the_others():
 
     assert len(failure.files) == 98
     assert failure.message.endswith("'model-00004-of-00099.safetensors' and 95 more")
+    assert locate_in(shards("model", 4)[:1], "d").message.endswith(
+        "'model-00004-of-00004.safetensors'"
+    )
 
 
 @pytest.mark.behaviour("LOAD-02")

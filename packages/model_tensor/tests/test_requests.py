@@ -1,5 +1,6 @@
 """Each request to the set, row by row: what it answers, and that a refusal changes nothing."""
 
+from dataclasses import replace
 from enum import IntEnum
 from itertools import pairwise
 
@@ -28,6 +29,11 @@ def targets(*sizes):
 
 def shown(tensors, *index):
     return Leases.of(*zip(*(tensors.lease(i) for i in index), strict=True))
+
+
+def aged(tensors, index):
+    slot, generation = tensors.lease(index)
+    return Leases.of([slot], [generation + 1])
 
 
 # what is asked, (set's outcome, tensor's outcome), the tensors named, reaction, code
@@ -110,6 +116,10 @@ REFUSALS = {
     ),
     "release: another tensor's lease": (
         lambda w: w.tensors.release([2, 7], w.maps, shown(w.tensors, 2, 2)),
+        (S.LEASE_FOREIGN, T.OK), [7], R.CLOSED, "lease-foreign",
+    ),
+    "release: another generation of a lease": (
+        lambda w: w.tensors.release([7], w.maps, aged(w.tensors, 7)),
         (S.LEASE_FOREIGN, T.OK), [7], R.CLOSED, "lease-foreign",
     ),
     "release: fewer leases": (
@@ -298,17 +308,21 @@ def test_a_copied_load_ends_resident_with_the_bytes_in_the_callers_buffers(world
 
 @pytest.mark.behaviour("RES-03", "RES-04")
 @pytest.mark.parametrize("mode", list(Mode))
-def test_a_failed_load_leaves_all_as_it_was_and_hands_on_the_strategys_answer(world, mode):
+@pytest.mark.parametrize(("at", "tensor"), [(0, 3), (1, 0)])
+def test_a_failed_load_leaves_all_as_it_was_and_hands_on_the_strategys_answer(
+    world, mode, at, tensor
+):
     strategy = world.maps if mode is Mode.MAPS else world.copies
     given = None if mode is Mode.MAPS else targets(2, 4)
-    strategy.fail_load(FAILED)
+    failed = replace(FAILED, index=at)
+    strategy.fail_load(failed)
     before = world.everything()
 
     report = world.tensors.load([3, 0], strategy, given)
 
-    assert (report.outcome, report.strategy) == (S.STRATEGY_FAILED, FAILED)
+    assert (report.outcome, report.strategy) == (S.STRATEGY_FAILED, failed)
     assert (report.reaction, report.code) == (R.SOURCE, "read-failed")
-    assert (report.tensors.tolist(), report.message) == ([0], "no luck")
+    assert (report.tensors.tolist(), report.message) == ([tensor], "no luck")
     assert world.everything() == before
     assert given is None or not any(bytes(target).strip(b"\0") for target in given.buffers)
     assert world.tensors.load([3, 0], strategy, given).ok

@@ -337,6 +337,21 @@ def test_what_tests_call_is_noted_where_it_is_not_known(repo, monkeypatch):
     assert path.exists()  # here all are
 
 
+@pytest.mark.behaviour("GATE-98", "GATE-112")
+def test_sources_that_are_read_to_be_remembered_are_not_what_the_tests_open(repo, monkeypatch):
+    read, digest = [], reached._module
+
+    def module(text):
+        read.append(bool(observed._unnoted))
+        return digest(text)
+
+    monkeypatch.setattr(reached, "_module", module)
+    alter(repo, "sum(numbers)", "sum(numbers, 0)")
+    run(repo, full=True)
+    assert read
+    assert all(read)
+
+
 @pytest.mark.behaviour("GATE-112")
 def test_a_run_during_which_a_file_was_written_says_nothing(repo):
     path = repo / ".nox/gate/reached/use.json"

@@ -19,6 +19,7 @@ from emel_tools.scope.affected import matches
 from emel_tools.scope.changes import changes
 from emel_tools.scope.choice import PASSED, folder
 from emel_tools.scope.closure import closures
+from emel_tools.scope.depth import Depth, depth
 from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
 from emel_tools.workspace import packages
@@ -346,6 +347,38 @@ def test_how_deep_a_change_goes_says_whom_it_concerns(repository, was, now, runs
     know(repository, lanes, costs_reel=imports)
     target.write_bytes(CODE.replace(was, now))
     assert chosen(repository, lanes).keys() == runs
+
+
+OPTIONAL = """
+def work():
+    try:
+        import fast
+    except ImportError:
+        fast = None
+    return fast
+"""
+
+
+@pytest.mark.behaviour("GATE-119")
+@pytest.mark.parametrize(
+    ("was", "now", "goes"),
+    [
+        ("return fast", "return [fast]", Depth.FUNCTIONS),
+        ("fast = None", "fast = 1", Depth.FUNCTIONS),
+        ("ImportError", "(ImportError, OSError)", Depth.IMPORTS),
+        (" ImportError", "", Depth.IMPORTS),
+        ("    try:\n        import fast", "    import fast\n    try:\n        1", Depth.IMPORTS),
+        ("fast = None", "import slow as fast", Depth.IMPORTS),
+    ],
+)
+def test_an_import_that_may_fail_is_another_than_one_that_must_not(repository, was, now, goes):
+    path = "packages/disk/src/emel_disk/__init__.py"
+    repository.write(path, OPTIONAL)
+    repository.commit()
+    repository.branch()
+    assert was in OPTIONAL
+    repository.write(path, OPTIONAL.replace(was, now))
+    assert depth(repository.root, changes(repository.root), path) == goes
 
 
 @pytest.mark.behaviour("GATE-119")

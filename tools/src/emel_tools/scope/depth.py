@@ -46,5 +46,16 @@ def _between(before: bytes, now: bytes) -> Depth:
 
 
 def _imports(tree: ast.Module) -> set[str]:
-    statements = (ast.Import, ast.ImportFrom)
-    return {ast.dump(node) for node in ast.walk(tree) if isinstance(node, statements)}
+    """Spell each import statement, with what is caught around it: one that may fail is optional."""
+    found: set[str] = set()
+    todo: list[tuple[ast.AST, str]] = [(tree, "")]
+    for node, caught in todo:  # grows while it is read
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.add(f"{caught}{ast.dump(node)}")
+        rest = ast.iter_child_nodes(node)
+        if isinstance(node, ast.Try):
+            types = ["" if each.type is None else ast.dump(each.type) for each in node.handlers]
+            todo += [(child, f"{caught}{types}") for child in node.body]
+            rest = iter((*node.handlers, *node.orelse, *node.finalbody))
+        todo += [(child, caught) for child in rest]
+    return found

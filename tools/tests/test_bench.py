@@ -170,23 +170,31 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
     code.write_text("def work(): return 2\ndef rest(): return 2\n")
     assert timed()
     assert not timed()
-    code.write_text("def work(): return 1\ndef rest(): return 2\n")
-    assert not timed()  # the change was taken back
-    for number in range(3, 10):
-        code.write_text(f"def work(): return {number}\n")
-        assert timed()
-    assert not timed()
-    code.write_text("def work(): return 4\n")
-    assert not timed()
-    for _ in range(6):
-        assert not timed()
-    code.write_text("def work(): return 5\n")
-    assert not timed()  # nothing was pushed out by seeing the same again
-    code.write_text("def work(): return 3\n")
-    assert timed()  # too long ago
     path.write_bytes(b"{")
     assert timed()
     assert not timed()
+
+
+@pytest.mark.behaviour("GATE-107")
+def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "is_altered", lambda *_: True)
+    known = Reference("c0ffee0ff", RECORDED, ROOT, same=False)
+    order = Order(str(tmp_path), "", "a", (), 7)
+
+    def timed(number):
+        (tmp_path / "work.py").write_text(f"def work(): return {number}\n")
+        run = Blocks(by_reference=1.0, runs=("work.py:work",))
+        judged = Judged(tmp_path / "a.json", anew=False)
+        Judge("a", [CASE], RECORDED, known, order, run, judged=judged).outcome()
+        return bool(run.orders)
+
+    assert all(timed(number) for number in range(7))
+    assert not any(timed(1) for _ in range(6))  # the change was taken back
+    assert not timed(2)  # nothing was pushed out by seeing the same again
+    assert timed(0)  # too long ago
+    assert not timed(4)
+    assert all(timed(number) for number in range(20, 25))
+    assert not timed(4)  # it was the latest of those before
 
 
 @pytest.mark.behaviour("GATE-107")

@@ -419,6 +419,16 @@ def test_nothing_is_left_out_where_code_or_tests_of_the_package_are_other_ones(
     assert reached.is_altered(repo, part(repo), known) == is_altered
 
 
+@pytest.mark.behaviour("GATE-100")
+@pytest.mark.parametrize(("now", "is_altered"), [("return 1", False), ("return 2", True)])
+def test_a_function_of_the_package_that_does_something_else_is_code_too(repo, now, is_altered):
+    text = "def work():\n    return 1\n"
+    known = reached.read(repo, part(repo), repo / ".nox/gate")
+    known.modules[OWN] = reached._module(text.encode())
+    write(repo, OWN, text.replace("return 1", now) + "# a word\n")
+    assert reached.is_altered(repo, part(repo), known) == is_altered
+
+
 @pytest.mark.behaviour("GATE-112")
 @pytest.mark.parametrize("text", ["def total(", "\0", None])
 def test_all_run_where_a_file_cannot_be_read_or_is_gone(repo, text):

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from emel_tools.running import Job, Lane, Outcome, answers, schedule, worker
+from emel_tools.running import Job, Lane, Outcome, Reads, Shard, answers, schedule, worker
 from emel_tools.running.log import Log, last_lines
 from emel_tools.running.results import Report
 from emel_tools.running.schedule import Progress
@@ -381,3 +381,12 @@ def test_shards_that_measure_time_run_beside_each_other():
     assert next_task([two], [one], 1) is None
     assert next_task([two, task("waits", after=("lonely/one",))], [one], 3) == two
     assert next_task([task("waits", after=("lonely/one",), lane="lonely")], [one], 2) is None
+
+
+@pytest.mark.behaviour("GATE-80")
+@pytest.mark.parametrize("how", Reads._fields[:-1])
+def test_a_shard_that_breaks_is_told_of_the_package_that_it_has_to_do_with(how):
+    shard = Shard("odd", "disk", Reads(**{how: ("disk",)}), 1.0)
+    broken = answers.Ending(0.0, 0.0, 1.0, 1.0, 1)
+    (result,) = answers.results(task("disk")._replace(shards=(shard,)), b"", broken)
+    assert [each.file for each in result.findings] == ["packages/disk"]

@@ -275,6 +275,18 @@ def work(x: int) -> int:
     y = x  # type: int
     return 2 * y
 """.encode()
+
+
+def with_code(repository):
+    """Begin a branch where a module of disk holds `CODE`; answers how it is called and where."""
+    path = "packages/disk/src/emel_disk/__init__.py"
+    target = repository.root / path
+    target.write_bytes(CODE)
+    repository.commit()
+    repository.branch()
+    return path, target
+
+
 RUN_DISK = {"tests/tape", "tests/reel", "lint/reel"}
 
 
@@ -300,11 +312,7 @@ def test_a_change_of_comments_or_layout_runs_what_looks_at_the_file_and_not_what
     repository, was, now, runs
 ):
     assert was in CODE
-    path = "packages/disk/src/emel_disk/__init__.py"
-    target = repository.root / path
-    target.write_bytes(CODE)
-    repository.commit()
-    repository.branch()
+    path, target = with_code(repository)
     imports = observed.Seen(green=True, imported=frozenset({path}))
     opens = observed.Seen(green=True, files=frozenset({path}))
     know(repository, lint_reel=imports, lint_tape=opens)
@@ -338,15 +346,24 @@ RUN, CALL, IMPORT = (
 def test_how_deep_a_change_goes_says_whom_it_concerns(repository, was, now, runs):
     assert was in CODE
     lanes = (TESTS, COSTS, ALONE)
-    path = "packages/disk/src/emel_disk/__init__.py"
-    target = repository.root / path
-    target.write_bytes(CODE)
-    repository.commit()
-    repository.branch()
+    path, target = with_code(repository)
     imports = observed.Seen(green=True, imported=frozenset({path}))
     know(repository, lanes, costs_reel=imports)
     target.write_bytes(CODE.replace(was, now))
     assert chosen(repository, lanes).keys() == runs
+
+
+@pytest.mark.behaviour("GATE-119")
+def test_what_runs_one_package_and_calls_another_looks_at_docstrings_of_what_it_imports(repository):
+    both = (lane("both", ("reel", Reads(runs=("reel",), calls=("tape",)), 9)),)
+    repository.write("packages/other/pyproject.toml", '[project]\nname = "emel-other"\n')
+    other = "packages/other/src/emel_other/__init__.py"
+    repository.write(other, '"""A word."""\n')
+    repository.commit()
+    repository.branch()
+    know(repository, both, both_reel=observed.Seen(green=True, imported=frozenset({other})))
+    repository.write(other, '"""Another."""\n')
+    assert chosen(repository, both)["both/reel"].endswith("was imported by it")
 
 
 OPTIONAL = """

@@ -1,6 +1,7 @@
 """What each test calls is noted, on whose behalf, and where it can't be told."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from emel_tools.scope.cached import Cached
 from emel_tools.suites import reaching
 from emel_tools.suites.reaching import Watch
 
@@ -152,6 +154,75 @@ def test_what_tests_cache_runs_for_all_of_them_too(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-113")
+@pytest.mark.parametrize(
+    ("decorators", "runs_once"),
+    [
+        ("@cache", True),
+        ("@functools.lru_cache(\n    maxsize=3\n)", True),
+        ('@given(\n    "a",\n)\n@cached_property', True),
+        ('@given("cached")', False),
+        ('@given(\n    ["cache"]\n)', False),
+        ("", False),
+    ],
+)
+def test_what_runs_once_is_told_by_the_names_of_decorators(tmp_path, decorators, runs_once):
+    path = tmp_path / "packages/a/src/emel_a/work.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{decorators}\ndef made():\n    pass\n\n\n@cache\ndef next():\n    pass\n")
+    body = compile(path.read_text(), str(path), "exec")
+    code = next(each for each in body.co_consts if getattr(each, "co_name", "") == "made")
+    assert (code in Cached(tmp_path)) == runs_once
+
+
+@pytest.mark.behaviour("GATE-113")
+def test_what_a_file_of_tests_does_as_it_is_collected_counts_for_its_own(watch, tmp_path):
+    one, two, late = (tmp_path / f"packages/a/tests/test_{name}.py" for name in ("1", "2", "3"))
+    names = [f"packages/a/tests/{path.name}::t" for path in (one, two, late)]
+    work = load(watch, str(tmp_path / BESIDE))
+    for path in (one, two, late):
+        write(path)
+    bodies = [
+        Frame(importlib.util.spec_from_file_location("t", path).loader.get_code("t"))
+        for path in (one, two, late, tmp_path / "packages/a/tests/conftest.py")
+        if path.exists() or write(path) is None
+    ]
+
+    def runs(frame, *functions, inside=None):
+        watch.see(frame, "call", None)
+        for function in functions:
+            watch.see(Frame(function.__code__), "call", None)
+        if inside:
+            inside()
+        watch.see(frame, "return", None)
+
+    runs(bodies[0], work.made, inside=lambda: runs(bodies[3], work.last))
+    runs(bodies[1], work.made)
+    for name in names:
+        with watch.on_behalf_of(watch.case(name, frozenset())):
+            runs(bodies[2], work.other)  # a test that imports others runs them for all
+    watch.end()
+    assert [called(watch, name) for name in names] == [
+        {"beside.py:made", "beside.py:last", "beside.py:other"},
+        {"beside.py:made", "beside.py:last", "beside.py:other"},
+        {"beside.py:last", "beside.py:other"},
+    ]
+
+
+@pytest.mark.behaviour("GATE-113")
+@pytest.mark.parametrize("event", [("call", None), ("c_call", sys.setprofile)], ids=["call", "c"])
+def test_what_is_cached_and_starts_a_process_hides_what_all_tests_call(watch, tmp_path, event):
+    outer = Frame(load(watch, str(tmp_path / BESIDE)).table.__wrapped__.__code__)
+    with watch.on_behalf_of(watch.case("a", frozenset())):
+        watch.see(outer, "call", None)
+        watch.see(Frame(subprocess.Popen._execute_child.__code__), *event)
+        watch.see(outer, "return", None)
+    with watch.on_behalf_of(watch.case("b", frozenset())):
+        watch.see(outer, "c_return", None)
+    watch.end()
+    assert (called(watch, "a"), called(watch, "b")) == (None, None)
+
+
+@pytest.mark.behaviour("GATE-113")
 def test_where_a_module_was_imported_before_nothing_can_be_told(watch, tmp_path, monkeypatch):
     work = load(watch, str(tmp_path / BESIDE))
     watch.begin()
@@ -252,18 +323,118 @@ def test_what_ends_after_the_last_test_of_a_file_counts_for_all_of_it(watch, tmp
     work = load(watch, str(tmp_path / "packages/a/src/emel_a/work.py"))
     config = SimpleNamespace(stash=pytest.Stash())
     config.stash[reaching._KEY] = watch
-    names = ("t.py::a", "t.py::b", "u.py::c")
-    items = [SimpleNamespace(nodeid=name, config=config, parent=name[0]) for name in names]
+    ends = {"": [work.last], "t.py": [work.made]}
+    chain = [SimpleNamespace(nodeid=name, addfinalizer=ends[name].append) for name in ends]
+    items = [SimpleNamespace(nodeid=name, config=config, parent=chain[-1]) for name in NAMES]
+    for item in items:
+        item.listchain = lambda item=item: [*chain, item]
+
+    def ends_all():
+        work.other()
+        for does in (*reversed(ends["t.py"]), *reversed(ends[""])):
+            does()
+
     watch.begin()
-    for name in names:
-        watch.case(name, frozenset())
-    drive(reaching.pytest_runtest_teardown(items[0], items[1]), lambda: None)
-    drive(reaching.pytest_runtest_teardown(items[1], items[2]), work.made)
-    drive(reaching.pytest_runtest_teardown(items[2], None), work.other)
+    for item, following, does in zip(items, (items[1], None), (int, ends_all), strict=True):
+        with watch.on_behalf_of(watch.case(item.nodeid, frozenset())):
+            drive(reaching.pytest_runtest_teardown(item, following), does)
+    watch.case("u.py::c", frozenset())
     watch.end()
-    made, other = "work.py:made", {"work.py:other", "work.py:other.<locals>.<listcomp>"}
-    assert [called(watch, name) - other for name in names] == [{made}, {made}, set()]
-    assert all("work.py:other" in called(watch, name) for name in names)
+    own = {"work.py:other", "work.py:other.<locals>.<listcomp>"}
+    assert called(watch, NAMES[0]) == {"work.py:made", "work.py:last"}
+    assert called(watch, NAMES[1]) - own == {"work.py:made", "work.py:last"}
+    assert "work.py:other" in called(watch, NAMES[1])
+    assert called(watch, "u.py::c") == {"work.py:last"}
+
+
+NAMES = ("t.py::a", "t.py::b")
+PROJECT = {
+    "packages/a/src/emel_a/work.py": "".join(
+        f"def {name}():\n    return 1\n\n\n"
+        for name in ("collected", "begun", "own", "ended", "file_ended", "all_ended", "called")
+    ),
+    "packages/a/tests/conftest.py": """\
+import pytest
+from emel_a import work
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everywhere():
+    yield
+    work.all_ended()
+
+
+@pytest.fixture
+def own():
+    work.own()
+    yield
+    work.ended()
+""",
+    "packages/a/tests/test_one.py": """\
+import pytest
+from emel_a import work
+
+work.collected()
+
+
+@pytest.fixture(scope="module")
+def shared():
+    work.begun()
+    yield
+    work.file_ended()
+
+
+def test_a(shared):
+    pass
+
+
+def test_b(own):
+    pass
+""",
+    "packages/a/tests/test_two.py": """\
+from emel_a import work
+
+
+def test_c(own):
+    work.called()
+
+
+def test_d():
+    pass
+""",
+}
+
+
+@pytest.mark.behaviour("GATE-113")
+@pytest.mark.parametrize("files", [("one", "two"), ("two", "one")], ids=["1-2", "2-1"])
+def test_whatever_runs_last_what_pytest_ends_counts_for_whom_it_was(tmp_path, files):
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    tests = [f"packages/a/tests/test_{name}.py" for name in files]
+    plugins = ("-p", "emel_tools.suites.reaching", "-p", "no:randomly", "-p", "no:cacheprovider")
+    seen = tmp_path / "seen.json"
+    words = [sys.executable, "-m", "pytest", *plugins, f"--rootdir={tmp_path}", "-q"]
+    subprocess.run(
+        [*words, f"--emel-reached={seen}", *tests],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "packages/a/src")},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    found = json.loads(seen.read_bytes())
+    assert {
+        node_id.rpartition("::")[2]: {
+            found["functions"][number].rpartition(":")[2] for number in numbers
+        }
+        - {"<module>"}
+        for node_id, numbers in found["cases"].items()
+    } == {
+        "test_a": {"collected", "begun", "file_ended", "all_ended"},
+        "test_b": {"collected", "own", "ended", "file_ended", "all_ended"},
+        "test_c": {"own", "ended", "called", "all_ended"},
+        "test_d": {"all_ended"},
+    }
 
 
 def drive(hook, does):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from itertools import takewhile
 from pathlib import Path
 from types import CodeType
+from typing import Final
 
 from emel_tools.scope.observed import unnoted
+
+_CACHES: Final = re.compile(r"\s*@\s*[\w.]*cache")
+"""A decorator with a name of this kind, whatever it is called with."""
+_BEGINS: Final = re.compile(r"\s*(async\s+)?def\b")
 
 
 class Cached:
@@ -28,7 +34,8 @@ class Cached:
         self._lines = {path: text.splitlines() for path, text in texts.items() if "cache" in text}
 
     def __contains__(self, code: CodeType) -> bool:
-        """Whether a function is one of those, by the code that it has."""
+        """Whether a function is one of those, by its code, which begins with its decorators."""
         lines = self._lines.get(code.co_filename, ())[code.co_firstlineno - 1 :]
-        decorators = takewhile(lambda line: line.lstrip().startswith("@"), lines)
-        return any("cache" in line for line in decorators)
+        if not lines or not lines[0].lstrip().startswith("@"):
+            return False
+        return any(map(_CACHES.match, takewhile(lambda line: not _BEGINS.match(line), lines)))

@@ -4,9 +4,10 @@
 gate asks for it only where what is known of a suite doesn't hold any more.
 
 What runs as something is imported, or as a cache is filled, runs for whoever comes first: it counts
-as called by all tests, as does what runs before the first of them. What a fixture calls that others
-use, too, counts for all that use it. Of a test that starts a process, or takes the place of the
-profile function, it can't be told what it calls.
+as called by all tests, as does what runs before the first of them; but what a file of tests does as
+it is collected counts for its own. What a fixture calls that others use, too, counts for all that
+use it. Of a test that starts a process, or takes the place of the profile function, it can't be
+told what it calls.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from types import CodeType, FrameType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -25,7 +27,7 @@ import pytest
 
 from emel_tools.scope.cached import Cached
 from emel_tools.suites import tracing
-from emel_tools.suites.reached import Watched
+from emel_tools.suites.reached import TESTS, Watched
 
 _UNSEEN: Final = frozenset(
     (
@@ -43,7 +45,7 @@ _STARTING: Final = frozenset(("Popen._execute_child", "Popen._launch"))
 _BODY: Final = ":<module>"
 _KEY: Final = pytest.StashKey["Watch"]()
 
-Kind: TypeAlias = Literal["foreign", "ours", "for all", "starts"]
+Kind: TypeAlias = Literal["foreign", "ours", "once", "starts"]
 """What a function is: of a package; what runs just once; what starts a process."""
 
 
@@ -79,8 +81,8 @@ class Watch:
         self._alike: dict[tuple[str, CodeType], Known] = {}
         """Code of other files that is equal to some that is known."""
         self._cached = Cached(root)
-        self._once: set[FrameType] = set()
-        """Frames that are being run for all tests."""
+        self._inside: dict[FrameType, Calls] = {}
+        """Frames that are being run for all tests, or for those of a file that is collected."""
         self._for_all = Calls()
         self._behalf = self._for_all
         self._fixtures: dict[str, Calls] = {}
@@ -114,17 +116,31 @@ class Watch:
                 known = self._look_at(code)
             if known.kind == "foreign":
                 return
-            if known.kind == "for all":
-                self._once.add(frame)
-            elif known.kind == "starts":
-                self._behalf.all_seen = False
-            calls = self._for_all if self._once else self._behalf
+            if known.kind == "once":
+                self._enter(frame)
+            calls = self._shared() if self._inside else self._behalf
             calls.names.add(known.name)
+            if known.kind == "starts":
+                calls.all_seen = False
         elif event == "c_call":
             if called in _UNSEEN:
-                self._behalf.all_seen = False
-        elif self._once and event == "return":
-            self._once.discard(frame)
+                (self._shared() if self._inside else self._behalf).all_seen = False
+        elif self._inside and event == "return":
+            self._inside.pop(frame, None)
+
+    def _enter(self, frame: FrameType) -> None:
+        """Begin what runs once: a file of tests for its own, unless a test imports it."""
+        file = self._tests(frame.f_code) if self._behalf is self._for_all else ""
+        self._inside[frame] = self._of_file(file) if file else self._for_all
+
+    def _shared(self) -> Calls:
+        """Say on whose behalf that is which runs once: for all, if it isn't for one file alone."""
+        found = {*self._inside.values()}  # of all threads, so that it may be empty by now
+        return found.pop() if len(found) == 1 else self._for_all
+
+    def _of_file(self, name: str) -> Calls:
+        """Say where that is noted which all tests of a file have called."""
+        return self._fixtures.setdefault(name, Calls())
 
     def _look_at(self, code: CodeType) -> Known:
         """Say what a function is. Code is equal to that of another file if it looks the same."""
@@ -134,7 +150,7 @@ class Watch:
         path = self._relative(code.co_filename)
         kind: Kind = "ours" if path else "foreign"
         if code.co_name == "<module>" or code in self._cached:
-            kind = "for all"
+            kind = "once"
         elif code.co_qualname in _STARTING:
             kind = "starts"
         known = Known(code, kind, f"{path}:{code.co_qualname}" if path else "")
@@ -162,10 +178,10 @@ class Watch:
         """Say where the calls of a fixture are noted, which the test that runs may ask for late."""
         return self._fixtures.setdefault(name, Calls()) if name in self._uses else self._for_all
 
-    def afterwards(self, file: str, *, is_last: bool) -> Calls:
-        """Say where that is noted which follows the last test of a file, or of all."""
+    def goes_on(self, file: str) -> None:
+        """Note from now on for all tests of a file, or of all files; the test that ran is over."""
         self.resume()
-        return self._for_all if is_last else self._fixtures.setdefault(file, Calls())
+        self._behalf = self._of_file(file) if file else self._for_all
 
     def watched(self) -> Watched:
         """Say what was seen."""
@@ -185,9 +201,19 @@ class Watch:
         return Watched(sorted(loaded - {""}), list(names), cases)
 
     def _relative(self, path: str) -> str:
+        found = self._spelled(path)
+        return found if "/src/" in found else ""
+
+    def _tests(self, code: CodeType) -> str:
+        """Spell the file of tests that is run; empty if it is something else."""
+        found = self._spelled(code.co_filename)
+        is_file = code.co_name == "<module>" and "/tests/" in found
+        return found if is_file and PurePosixPath(found).match(TESTS) else ""
+
+    def _spelled(self, path: str) -> str:
         spelled = path.replace(os.sep, "/")  # a test may have taken all else of `os` away
         rest = spelled.removeprefix(self._prefix)
-        return f"packages/{rest}" if rest != spelled and "/src/" in rest else ""
+        return f"packages/{rest}" if rest != spelled else ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -221,13 +247,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_teardown(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
-    """Note what ends fixtures of more tests than one on behalf of all of a file."""
-    if nextitem is not None and nextitem.parent is item.parent:
-        return (yield)
-    watch = item.config.stash[_KEY]
-    file = item.nodeid.partition("::")[0]
-    with watch.on_behalf_of(watch.afterwards(file, is_last=nextitem is None)):
-        return (yield)
+    """Note what ends with the last test of a file on behalf of all of it.
+
+    What is said last is done first: before all that ends there, and after the test's own.
+    """
+    if nextitem is None or nextitem.parent is not item.parent:
+        watch, file = item.config.stash[_KEY], item.nodeid.partition("::")[0]
+        for node in item.listchain()[:-1]:
+            is_of_file = node.nodeid.partition("::")[0] == file
+            node.addfinalizer(partial(watch.goes_on, file if is_of_file else ""))
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

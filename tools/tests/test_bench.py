@@ -67,6 +67,7 @@ def changes(outcome, recorded):
 
 
 RECORDED = {machine.KEY: machine.kind(), "work": "1000"}
+RUN = "packages/machine/src/emel_machine/table.py:Table.run"
 
 
 @pytest.mark.behaviour("GATE-46")
@@ -123,7 +124,7 @@ def test_the_code_that_was_recorded_is_sampled_once_and_never_news():
 
 @pytest.mark.behaviour("GATE-46")
 def test_a_case_that_runs_no_code_that_differs_is_not_timed():
-    run = Blocks(by_reference=1.5, runs=("tools/src/emel_tools/findings.py:Finding.__str__",))
+    run = Blocks(by_reference=1.5, runs=(RUN,))
     outcome = judge(run, RECORDED, RECORDED).outcome()
     assert (outcome.measured, run.orders) == (RECORDED, [])
     assert outcome.checked.startswith("0 of 1 cases")
@@ -134,7 +135,7 @@ def test_a_case_that_runs_no_code_that_differs_is_not_timed():
 
 @pytest.mark.behaviour("GATE-107")
 def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "is_altered", lambda *_: True)
+    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
     path, code = tmp_path / "judged" / "a.json", tmp_path / "work.py"
     code.write_text("def work(): return 1\ndef rest(): return 1\n")
 
@@ -157,7 +158,7 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
     monkeypatch.setattr(judging.machine, "kind", lambda: "another")
     assert timed()
     monkeypatch.undo()
-    monkeypatch.setattr(judging, "is_altered", lambda *_: True)
+    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
     assert timed()
     monkeypatch.setattr(kept, "_OWN", tmp_path / "ratios")  # what a case is stands elsewhere now
     assert timed()
@@ -177,7 +178,7 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
 
 @pytest.mark.behaviour("GATE-107")
 def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "is_altered", lambda *_: True)
+    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
     known = Reference("c0ffee0ff", RECORDED, ROOT, same=False)
     order = Order(str(tmp_path), "", "a", (), 7)
 
@@ -200,7 +201,7 @@ def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_pa
 @pytest.mark.behaviour("GATE-107")
 def test_what_runs_no_code_that_differs_is_not_run_again_either(tmp_path):
     for watched in (1, 0):
-        run = Blocks(runs=("tools/src/emel_tools/findings.py:Finding.__str__",))
+        run = Blocks(runs=(RUN,))
         judged = Judged(tmp_path / "a.json", anew=False)
         judge(run, RECORDED, RECORDED, judged=judged).outcome()
         assert (run.orders, run.watched) == ([], watched)

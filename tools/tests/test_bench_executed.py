@@ -10,7 +10,7 @@ import pytest
 from emel_io_mmap import TABLES
 from emel_machine import mermaid
 from emel_tools.ratios.cases import cases_of
-from emel_tools.ratios.executed import Watch, digest, is_altered
+from emel_tools.ratios.executed import Watch, altered_of, digest
 from emel_tools.ratios.judging import in_process
 from emel_tools.ratios.sampling import Order
 
@@ -44,10 +44,14 @@ def altered(tmp_path, code, names=NAMES):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     executed = [f"{PATH}:{name}" for name in names]
-    found = is_altered(executed, tmp_path / "now", tmp_path / "before")
+    found = is_altered(tmp_path, executed)
     digests = {digest(executed, tmp_path / state) for state in ("now", "before")}
-    assert found == (len(digests) == 2 or not executed)
+    assert not found or len(digests) == 2 or not executed
     return found
+
+
+def is_altered(tmp_path, executed):
+    return bool(altered_of({"case": executed}, tmp_path / "now", tmp_path / "before"))
 
 
 @pytest.mark.behaviour("GATE-105")
@@ -57,7 +61,6 @@ def altered(tmp_path, code, names=NAMES):
         ("1, LIMIT", "2, LIMIT"),
         ("LIMIT = 3", "LIMIT = 4"),
         ("times=2", "times=3"),
-        ("class Work:", "class Work(list):"),
         ("each in {", "each not in {"),
     ],
 )
@@ -74,10 +77,20 @@ def test_what_runs_and_differs_is_seen(tmp_path, old, new):
         ('        """Do it."""\n', ""),
         ("\nLIMIT", "# The most.\n\nLIMIT"),
         ("return 2", "return 3"),
+        ("LIMIT = 3", "MORE = 1\n\nLIMIT = 3"),
     ],
 )
 def test_what_does_not_run_or_says_something_is_no_difference(tmp_path, old, new):
     assert not altered(tmp_path, CODE.replace(old, new))
+
+
+@pytest.mark.behaviour("GATE-105")
+@pytest.mark.parametrize(("speaks", "is_seen"), [("Work", True), ("by_thread", False)])
+def test_what_a_case_speaks_of_itself_is_seen(tmp_path, speaks, is_seen):
+    case = tmp_path / "now/tools/src/emel_tools/ratios/cases/a.py"
+    case.parent.mkdir(parents=True)
+    case.write_text(f"from emel_a.work import {speaks}\n\n\ndef run():\n    {speaks}()\n")
+    assert altered(tmp_path, CODE.replace("class Work:", "class Work(list):")) == is_seen
 
 
 @pytest.mark.behaviour("GATE-105")
@@ -91,7 +104,7 @@ def test_what_a_handler_covers_is_code_as_well(tmp_path):
         path = tmp_path / state / PATH
         path.parent.mkdir(parents=True)
         path.write_text(body.format(inside, after))
-    assert is_altered([f"{PATH}:work"], tmp_path / "now", tmp_path / "before")
+    assert is_altered(tmp_path, [f"{PATH}:work"])
 
 
 @pytest.mark.behaviour("GATE-105")
@@ -99,7 +112,7 @@ def test_code_that_is_new_differs(tmp_path):
     assert altered(tmp_path, CODE, ("Work.twice",)) is False  # in no state, of the same text
     assert altered(tmp_path, CODE + "\n\ndef late():\n    return 1\n", ("late",))
     (tmp_path / "before" / PATH).unlink()
-    assert is_altered([f"{PATH}:Work"], tmp_path / "now", tmp_path / "before")
+    assert is_altered(tmp_path, [f"{PATH}:Work"])
 
 
 @pytest.mark.behaviour("GATE-105")

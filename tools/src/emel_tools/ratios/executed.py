@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from emel_tools.scope.altered import altered
 from emel_tools.scope.cached import Cached
 from emel_tools.scope.code import read
 
 _SEPARATOR: Final = ":"
+_BODY: Final = ":<module>"
+_CASES: Final = "tools/src/emel_tools/ratios/cases/*.py"
+"""What calls the packages here: if it speaks of what is bound otherwise, all of it counts."""
 
 
 class Watch:
@@ -62,22 +66,35 @@ class Watch:
             self._once.discard(frame)
 
 
-def is_altered(executed: Collection[str], now: Path, before: Path) -> bool:
-    """Whether any of these functions isn't, instruction by instruction, what it was.
+def altered_of(executed: Mapping[str, Collection[str]], now: Path, before: Path) -> frozenset[str]:
+    """Name the cases that run what isn't, instruction by instruction, what it was.
 
     Parameters
     ----------
     executed
-        Functions as `Watch` names them; of none at all it can't be told, so they count as altered.
+        The functions of each case, as `Watch` names them; if there are none, it can't be told, so
+        it counts as altered.
     now, before
-        Roots of two states of the repository. Comments and docstrings make no difference.
+        Roots of two states of the repository. Comments and docstrings make no difference, and of
+        what is bound as a module is imported, what those functions don't speak of makes none.
     """
-    by_path: dict[str, set[str]] = {}
-    for name in executed:
-        path, _, function = name.partition(_SEPARATOR)
-        by_path.setdefault(path, set()).add(function)
-    differ = (_differ(now / path, before / path, names) for path, names in by_path.items())
-    return not executed or any(differ)
+    paths = {name: name.partition(_SEPARATOR)[0] for names in executed.values() for name in names}
+    loaded = {path for name, path in paths.items() if name.endswith(_BODY)}
+    was, does = _sources(before), _sources(now)
+    cases = {str(path): path.read_bytes() for path in sorted(now.glob(_CASES))}
+    found = altered(was, does, loaded, cases)
+
+    def is_altered(name: str) -> bool:
+        return found is None or not {paths[name]} <= was.keys() & does.keys() or found.has(name)
+
+    return frozenset(
+        case for case, names in executed.items() if not names or any(map(is_altered, names))
+    )
+
+
+def _sources(root: Path) -> dict[str, bytes]:
+    paths = sorted(root.glob("packages/*/src/**/*.py"))
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def digest(executed: Collection[str], root: Path) -> str:
@@ -88,15 +105,6 @@ def digest(executed: Collection[str], root: Path) -> str:
         found = _functions(root / path) if (root / path).exists() else {}
         content.update(f"{name} {found.get(function)}\n".encode())
     return content.hexdigest()
-
-
-def _differ(now: Path, before: Path, names: set[str]) -> bool:
-    if not (now.exists() and before.exists()):
-        return True
-    if now.read_bytes() == before.read_bytes():
-        return False
-    ours, theirs = _functions(now), _functions(before)
-    return any(ours.get(name) != theirs.get(name) for name in names)
 
 
 def _functions(path: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from emel_tools.findings import Finding
 from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
-from emel_tools.ratios.executed import digest, is_altered
+from emel_tools.ratios.executed import altered_of, digest
 from emel_tools.ratios.judged import Judged, Ran
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.profiling import Growth
@@ -124,10 +124,11 @@ class Judge:
         order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
         seen = msgspec.json.decode(self._run(order), type=dict[str, tuple[str, ...]])
         root = Path(self._order.root)
+        altered = altered_of({name: seen[name] for name in lines}, root, self._reference.root)
         for name, line in lines.items():
             if seen[name]:
                 self._ran[name] = Ran(seen[name], digest(seen[name], root))
-            if not is_altered(seen[name], root, self._reference.root):
+            if name not in altered:
                 line.verdict = "same"
 
     def _is_kept(self, line: Line) -> bool:

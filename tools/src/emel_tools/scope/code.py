@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import hashlib
 import inspect
 from functools import cache
@@ -28,17 +27,8 @@ class Code(NamedTuple):
 
 
 @cache
-def read(text: bytes, known: frozenset[str] | None = None) -> Code:
+def read(text: bytes) -> Code:
     """Read the code of a module; comments and docstrings make no difference.
-
-    Parameters
-    ----------
-    text
-        The module.
-    known
-        Names of the functions that it had. One that is new beside them, undecorated and under a
-        name of its own, changes nothing for whoever doesn't call it, so it is left out of the body.
-        By default nothing is left out.
 
     Raises
     ------
@@ -52,28 +42,6 @@ def read(text: bytes, known: frozenset[str] | None = None) -> Code:
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
-    found = _digested(tree)
-    if known is not None and (new := _new(tree, known)):
-        tree.body = [node for node in tree.body if node not in new]
-        rest = compile(tree, "", "exec", dont_inherit=True)
-        if not {node.name for node in new} & {*rest.co_names}:
-            return found._replace(bodies=_digested(tree).bodies)
-    return found
-
-
-def _new(tree: ast.Module, known: frozenset[str]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    taken = {*known, *dir(builtins)}
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and not node.decorator_list
-        and node.name not in taken
-        and not node.name.startswith("__")
-    ]
-
-
-def _digested(tree: ast.Module) -> Code:
     spelled: dict[str, list[str]] = {}
     bodies: set[str] = set()
     todo = [compile(tree, "", "exec", dont_inherit=True)]

@@ -10,25 +10,15 @@ import hashlib
 import platform
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from emel_tools.scope import code
 from emel_tools.scope.affected import CONFIGURATION, matches
+from emel_tools.scope.altered import TESTS, Altered, altered
 from emel_tools.scope.observed import Seen, unnoted
 from emel_tools.suites.parts import Part
-
-TESTS: Final = "test_*.py"
-"""Files whose tests are all that depends on them; any other file below `tests` concerns all."""
-
-
-class Module(msgspec.Struct, frozen=True):
-    """One file of a package, as it was."""
-
-    digest: str
-    functions: dict[str, str]
-    bodies: dict[str, str]
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -38,8 +28,8 @@ class Reached(msgspec.Struct, frozen=True):
     """A digest of what concerns all tests: the Python, configuration, conftests, files opened."""
     seen: Seen
     """What the processes of that run opened, imported and listed."""
-    modules: dict[str, Module]
-    """The sources of all packages, by path from the root."""
+    sources: dict[str, str]
+    """The text of all packages' sources, by path from the root."""
     loaded: list[str]
     """Those of them that were imported."""
     tests: dict[str, str]
@@ -102,7 +92,7 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     known = Reached(
         _around(root, part, seen.files),
         seen,
-        {path: _module((root / path).read_bytes()) for path in sources},
+        {path: (root / path).read_text("utf-8") for path in sources},
         watched.modules,
         {path: _digest(root / path) for path in _tests(root, part)},
         watched.functions,
@@ -126,82 +116,65 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
         Tests that failed when they last ran: they run in any case.
     """
     with unnoted():
-        altered = _altered(root, known)
+        found = _altered(root, part, known)
         tests = {path: _digest(root / path) for path in _tests(root, part)}
-    if altered is None:
+    if found is None:
         return Kept(frozenset(), everything=False)
-    reached = {i for i, name in enumerate(known.functions) if name in altered}
+    reached = {i for i, name in enumerate(known.functions) if found.has(name)}
     same = {path for path, digest in known.tests.items() if tests.get(path) == digest}
-    found = frozenset(
+    left = frozenset(
         node_id
         for node_id, called in known.cases.items()
-        if not (reached.intersection(called) if called is not None else altered)
+        if not (reached.intersection(called) if called is not None else found.functions)
+        and not found.concerns(node_id)
         and node_id.partition("::")[0] in same
         and node_id not in failed
     )
-    return Kept(found, everything=len(found) == len(known.cases) and tests == known.tests)
+    return Kept(left, everything=len(left) == len(known.cases) and tests == known.tests)
 
 
 def is_altered(root: Path, part: Part, known: Reached) -> bool:
     """Whether code of the package itself, or a file of its tests, isn't what it was."""
     own = f"{part.package.folder.relative_to(root).as_posix()}/"
-    modules = {path: module for path, module in known.modules.items() if path.startswith(own)}
     with unnoted():
-        sources = [path for path in _sources(root) if path.startswith(own)]
+        before = {path: text for path, text in known.sources.items() if path.startswith(own)}
+        now = {path: text for path, text in _texts(root).items() if path.startswith(own)}
         tests = {path: _digest(root / path) for path in _tests(root, part)}
-        return (
-            modules.keys() != {*sources}
-            or tests != known.tests
-            or any(
-                _does_else(module, (root / path).read_bytes()) for path, module in modules.items()
-            )
-        )
+    return (
+        before.keys() != now.keys()
+        or tests != known.tests
+        or any(_does_else(text.encode(), now[path]) for path, text in before.items())
+    )
 
 
-def _does_else(module: Module, text: bytes) -> bool:
-    if hashlib.sha256(text).hexdigest() == module.digest:
-        return False
+def _does_else(before: bytes, now: bytes) -> bool:
     try:
-        read = code.read(text)
+        return before != now and code.read(before) != code.read(now)
     except (SyntaxError, ValueError):
         return True
-    return (read.functions, read.bodies) != (module.functions, module.bodies)
 
 
-def _altered(root: Path, known: Reached) -> set[str] | None:
-    """Name what isn't as it was: functions, files that came or went.
+def _altered(root: Path, part: Part, known: Reached) -> Altered | None:
+    """Say what isn't as it was; None if that may be everything.
 
-    None if an import does something else, or if a test reads the source, whoever that is.
+    It is if a test reads a source that has changed, whoever that is.
     """
-    now = {path: (root / path).read_bytes() for path in _sources(root)}
-    found = {*now} ^ {*known.modules}
-    for path, module in known.modules.items():
-        text = now.get(path, b"")
-        if hashlib.sha256(text).hexdigest() == module.digest:
-            continue
-        try:
-            read = code.read(text, frozenset(module.functions))
-        except (SyntaxError, ValueError):
-            return None
-        if path in known.seen.files or (path in known.loaded and read.bodies != module.bodies):
-            return None
-        found |= {path} if read.bodies != module.bodies else set[str]()
-        found |= {
-            f"{path}:{name}"
-            for name, digest in module.functions.items()
-            if read.functions.get(name) != digest
-        }
-    return found
+    now = _texts(root)
+    before = {path: text.encode() for path, text in known.sources.items()}
+    if any(path in known.seen.files for path, text in before.items() if now.get(path) != text):
+        return None
+    beside = part.package.folder.joinpath("tests").rglob("*.py")
+    around = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(beside)}
+    return altered(before, now, known.loaded, around)
+
+
+def _texts(root: Path) -> dict[str, bytes]:
+    return {path: (root / path).read_bytes() for path in _sources(root)}
 
 
 def _sources(root: Path) -> list[str]:
     paths = sorted(root.glob("packages/*/src/**/*.py"))
     return [path.relative_to(root).as_posix() for path in paths]
-
-
-def _module(text: bytes) -> Module:
-    found = code.read(text)
-    return Module(hashlib.sha256(text).hexdigest(), found.functions, found.bodies)
 
 
 def _tests(root: Path, part: Part) -> list[str]:

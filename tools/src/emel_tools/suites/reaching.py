@@ -25,9 +25,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 import pytest
 
+from emel_tools.scope.altered import TESTS
 from emel_tools.scope.cached import Cached
 from emel_tools.suites import tracing
-from emel_tools.suites.reached import TESTS, Watched
+from emel_tools.suites.reached import Watched
 
 _UNSEEN: Final = frozenset(
     (

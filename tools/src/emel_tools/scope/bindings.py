@@ -242,8 +242,9 @@ def _is_text(node: ast.stmt) -> bool:
 
 def _is_for_types(node: ast.stmt) -> bool:
     """Whether it is what only a type checker runs."""
-    test = node.test if isinstance(node, ast.If) else None
-    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING" and not node.orelse
+    if not isinstance(node, ast.If) or node.orelse:
+        return False
+    return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _digest(texts: Iterable[str]) -> str:

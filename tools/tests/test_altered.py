@@ -237,6 +237,7 @@ def concerned(found):
         ),
         ('re.compile("a")', 're.compile("b")', {"word"}, {"word"}, set()),
         ("KNOWN = {}", "KNOWN = {1: 1}", set(), {"named"}, {"test_step"}),
+        ("TWICE = LIMIT * 2\n", "", {"ordered"}, {"late"}, set()),
         ("sides: int = 0", "sides: int = 4", {"shaped"}, set(), set()),
         ("size(self, least=1)", "size(self, least=2)", {"Shape.size"}, set(), set()),
         ("total(numbers)", "total(numbers, of=0)", {"total"}, set(), {"test_total"}),
@@ -281,6 +282,8 @@ def test_a_method_that_comes_or_goes_concerns_those_that_speak_of_it(old, new, a
         ("def word():", "@re.compile\ndef word():"),
         ("def word():", "@total\nclass Word:\n    pass\n\n\ndef word():"),
         ("LIMIT = 9", "LIMIT = ("),
+        ("LIMIT = 9\n", ""),
+        ("def total(", "def sums("),
     ],
 )
 def test_what_may_do_anything_as_it_is_imported_alters_everything(old, new):

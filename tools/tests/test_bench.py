@@ -67,6 +67,7 @@ def changes(outcome, recorded):
 
 
 RECORDED = {machine.KEY: machine.kind(), "work": "1000"}
+WORK = "packages/a/src/emel_a/work.py"
 RUN = "packages/machine/src/emel_machine/table.py:Table.run"
 
 
@@ -136,11 +137,12 @@ def test_a_case_that_runs_no_code_that_differs_is_not_timed():
 @pytest.mark.behaviour("GATE-107")
 def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
-    path, code = tmp_path / "judged" / "a.json", tmp_path / "work.py"
+    path, code = tmp_path / "judged" / "a.json", tmp_path / WORK
+    code.parent.mkdir(parents=True)
     code.write_text("def work(): return 1\ndef rest(): return 1\n")
 
     def timed(*, recorded=RECORDED, anew=False, ratio=1.0, commit="c0ffee0ff"):
-        run = Blocks(by_reference=ratio, runs=("work.py:work",))
+        run = Blocks(by_reference=ratio, runs=(f"{WORK}:work",))
         known = Reference(commit, RECORDED, ROOT, same=False)
         order, judged = Order(str(tmp_path), "", "a", (), 7), Judged(path, anew=anew)
         outcome = Judge("a", [CASE], recorded, known, order, run, judged=judged).outcome()
@@ -183,8 +185,9 @@ def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_pa
     order = Order(str(tmp_path), "", "a", (), 7)
 
     def timed(number):
-        (tmp_path / "work.py").write_text(f"def work(): return {number}\n")
-        run = Blocks(by_reference=1.0, runs=("work.py:work",))
+        (tmp_path / WORK).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / WORK).write_text(f"def work(): return {number}\n")
+        run = Blocks(by_reference=1.0, runs=(f"{WORK}:work",))
         judged = Judged(tmp_path / "a.json", anew=False)
         Judge("a", [CASE], RECORDED, known, order, run, judged=judged).outcome()
         return bool(run.orders)
@@ -196,6 +199,33 @@ def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_pa
     assert not timed(4)
     assert all(timed(number) for number in range(20, 25))
     assert not timed(4)  # it was the latest of those before
+
+
+@pytest.mark.behaviour("GATE-107", "GATE-114")
+def test_what_is_bound_beside_what_a_case_runs_is_no_reason_to_time_it(tmp_path):
+    for state in ("now", "recorded"):
+        (tmp_path / state / WORK).parent.mkdir(parents=True)
+    (tmp_path / "recorded" / WORK).write_text("def work(): return 0\n")
+    known = Reference("c0ffee0ff", RECORDED, tmp_path / "recorded", same=False)
+
+    def timed(text):
+        (tmp_path / "now" / WORK).write_text(text)
+        run = Blocks(by_reference=1.0, runs=(f"{WORK}:<module>", f"{WORK}:work"))
+        order, judged = Order(str(tmp_path / "now"), "", "a", (), 7), Judged(path, anew=False)
+        Judge("a", [CASE], RECORDED, known, order, run, judged=judged).outcome()
+        return bool(run.orders), bool(run.watched)
+
+    path = tmp_path / "a.json"
+    assert timed("def work(): return LIMIT\n") == (True, True)
+    assert timed("LIMIT = 1\ndef work(): return LIMIT\n") == (True, True)
+    assert timed("MORE = 2\nLIMIT = 1\ndef work(): return LIMIT\n") == (False, False)
+    assert timed("MORE = 2\nLIMIT = 1\ndef work(): return LIMIT\ndef rest(): return MORE\n") == (
+        False,
+        False,
+    )
+    assert timed("MORE = 2\nLIMIT = 2\ndef work(): return LIMIT\n") == (True, True)
+    kept.Judged(path, anew=False).write("another", {}, {})
+    assert timed("MORE = 3\nLIMIT = 2\ndef work(): return LIMIT\n") == (True, True)
 
 
 @pytest.mark.behaviour("GATE-107")

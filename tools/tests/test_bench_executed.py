@@ -10,7 +10,7 @@ import pytest
 from emel_io_mmap import TABLES
 from emel_machine import mermaid
 from emel_tools.ratios.cases import cases_of
-from emel_tools.ratios.executed import Watch, altered_of, digest
+from emel_tools.ratios.executed import Watch, altered_of, digest, sources
 from emel_tools.ratios.judging import in_process
 from emel_tools.ratios.sampling import Order
 
@@ -45,13 +45,14 @@ def altered(tmp_path, code, names=NAMES):
         path.write_text(text)
     executed = [f"{PATH}:{name}" for name in names]
     found = is_altered(tmp_path, executed)
-    digests = {digest(executed, tmp_path / state) for state in ("now", "before")}
+    digests = {digest(executed, sources(tmp_path / state)) for state in ("now", "before")}
     assert not found or len(digests) == 2 or not executed
     return found
 
 
 def is_altered(tmp_path, executed):
-    return bool(altered_of({"case": executed}, tmp_path / "now", tmp_path / "before"))
+    now, before = (sources(tmp_path / state) for state in ("now", "before"))
+    return bool(altered_of({"case": executed}, now, before, tmp_path / "now"))
 
 
 @pytest.mark.behaviour("GATE-105")

@@ -1,6 +1,7 @@
 """Which files are checked for their types again, and which results are taken over."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -216,6 +217,94 @@ def test_a_private_attribute_concerns_who_speaks_of_it_or_of_what_hangs_on_it(
     checked(root)
     write(root, path, text.replace("self._size = 1", "self._size = 1.5"))
     assert checked(root) == expected
+
+
+OWN = """
+_MOST = 3
+
+
+def _least() -> int:
+    return 1
+
+
+class _Room:
+    size: int = 1
+
+
+class Low(_Base):
+    def _rest(self) -> int:
+        return 2
+
+    def _begin(self) -> None:
+        self.width = _wide()
+
+
+def _wide() -> int:
+    return 1
+
+
+{more}
+"""
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("_MOST = 3", "_MOST = 3.5"),
+        ("_MOST = 3", "_MOST: float = 3\n_MORE = 1"),
+        ("_least() -> int", "_least() -> float"),
+        ("size: int", "size: float"),
+        ("_rest(self) -> int", "_rest(self, of: int = 1) -> int"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("more", "top", "expected"),
+    [
+        ("", "", {"low/low"}),
+        ("", "Low()._rest\n", {"low/low", "high/top"}),
+        (
+            "",
+            "class Other:\n    def _rest(self) -> int:\n        return 1\n",
+            {"low/low", "high/top"},
+        ),
+        ("", "from emel_low.low import _rest\n", {"low/low", "high/top"}),
+        ("LIMIT = _MOST, _least(), _Room(), Low._rest\n", "", USES_LOW),
+        ("LIMIT: _Some\n_Some = _MOST, _least(), _Room(), Low._rest\n", "", USES_LOW),
+        ("_Some = _MOST, _least(), _Room(), Low._rest\n", "", {"low/low"}),
+        ('LIMIT: "_MOST | _least | _Room | _rest | None" = None\n', "", USES_LOW),
+    ],
+)
+def test_what_is_private_concerns_who_speaks_of_it_or_of_what_hangs_on_it(
+    root, old, new, more, top, expected
+):
+    name = re.match(r"\w+", old).group().replace("size", "_Room")
+    top = f"from . import middle\n{top}".replace("_rest", name)
+    write(root, "packages/high/src/emel_high/top.py", top)
+    path, text = "packages/low/src/emel_low/low.py", OWN.format(more=more)
+    assert old in text
+    write(root, path, text)
+    checked(root)
+    write(root, path, text.replace(old, new))
+    assert checked(root) == expected
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.width = _wide()", "self.width = 2.5"),
+        ("class Low(_Base):", "class Low(_Base, Protocol):"),
+    ],
+)
+def test_what_is_private_and_seen_by_others_is_shown_to_all(root, old, new):
+    path, text = "packages/low/src/emel_low/low.py", OWN.format(more="")
+    write(root, path, text)
+    checked(root)
+    write(root, path, text.replace(old, new))
+    assert checked(root) == USES_LOW
+    write(root, path, text.replace(old, new).replace("_rest(self) -> int", "_rest(self) -> str"))
+    assert checked(root) == (USES_LOW if "Protocol" in new else {"low/low"})
 
 
 @pytest.mark.behaviour("GATE-104")

@@ -198,8 +198,14 @@ def alter(root, old, new, path=DISK):
 )
 def test_those_run_that_call_what_has_changed(repo, old, new, expected):
     alter(repo, old, new)
-    alter(repo, "def never", "def added(numbers):\n    return sum(numbers)\n\n\ndef never")
+    alter(repo, "def told", "def added(numbers):\n    return sum(numbers)\n\n\ndef told")
     assert chosen(repo) == expected | {"process"}
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_what_is_new_and_nobody_speaks_of_runs_nothing(repo):
+    alter(repo, "LIMIT = 9", "LIMIT = 9\nMORE = 1\n\n\ndef more():\n    return MORE")
+    assert chosen(repo) == set()
 
 
 @pytest.mark.behaviour("GATE-112")

@@ -337,9 +337,11 @@ RUN, CALL, IMPORT = (
         (b"# type: int", b"# type: str", RUN),
         (b"2 * y", b"3 * y", RUN | CALL),
         (b"    y = x", b"    from os import path\n    y = x", RUN | CALL | IMPORT),
-        (b"x: int", b"x: str", RUN | CALL | IMPORT),
-        (b"def work", b"def works", RUN | CALL | IMPORT),
+        (b"x: int", b"x: str", RUN | CALL),
+        (b"def work", b"def works", RUN | CALL),
+        (b"# A word.\n", b"WORD = 1\n", RUN),
         (b"# A word.\n", b"import os\n", RUN | CALL | IMPORT),
+        (b"# A word.\n", b"print()\n", RUN | CALL | IMPORT),
         (b"2 * y", b"2 *", RUN | CALL | IMPORT),
     ],
 )

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from emel_tools.workspace import shards
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_Owner: TypeAlias = ast.Module | ast.ClassDef
+_WORDS: Final = re.compile(r"\b_\w+")
 _DOCUMENTED: Final = (ast.Module, ast.ClassDef, *_FUNCTIONS)
 
 
@@ -32,11 +35,13 @@ class Face(msgspec.Struct, frozen=True):
     """A digest of what it shows to whoever speaks of its private attributes, too."""
     hides: frozenset[str] = frozenset()
     """Private attributes that its functions give their types."""
+    own: dict[str, tuple[str, frozenset[str]]] = {}
+    """Its private names, and private methods of its classes, which are nothing to those that don't
+    speak of them: a digest of what each shows, and the private names that this speaks of."""
     says: frozenset[str] = frozenset()
-    """Private attributes and names that it speaks of at all."""
+    """What is private, here or elsewhere, and it speaks of at all."""
     shows: frozenset[str] = frozenset()
-    """Those that something is taken from in what it shows: types of what isn't private may hang
-    on them."""
+    """Of that, what it speaks of in what it shows: types of what isn't private may hang on it."""
 
 
 def face(text: bytes, home: str) -> Face:
@@ -46,21 +51,30 @@ def face(text: bytes, home: str) -> Face:
     except (SyntaxError, ValueError):
         return Face(_digest(text))
     named = {name for node in ast.walk(tree) for name in _named(node, home)}
-    says, hides = _spoken(tree), _attributes(tree, ast.Store)
+    says, hides = _speaks(tree), _attributes(tree)
     stated = dict(_stated(tree))
-    shown: list[str] = []
-    for private in (True, False):
-        for node in ast.walk(tree):
-            if isinstance(node, _DOCUMENTED):
-                _shorten(node, stated.get(node, frozenset()), private=private)
-        shown.append(_digest(ast.dump(tree).encode("utf-8", "surrogatepass")))
-    within, interface = shown
+    documented = [node for node in ast.walk(tree) if isinstance(node, _DOCUMENTED)]
+    hidden = [*_hidden(tree, stated)]
+    for node in documented:
+        _shorten(node, stated.get(node, frozenset()), private=True)
+    own: dict[str, tuple[str, frozenset[str]]] = {}
+    for owner, node, name in hidden:
+        owner.body.remove(node)
+        before, spoken = own.get(name, ("", frozenset[str]()))
+        own[name] = _digest((before + _spell(node)).encode()), spoken | _speaks(node)
+    within = _digest(_spell(tree).encode())
+    for node in documented:
+        _shorten(node, stated.get(node, frozenset()), private=False)
+    interface = _digest(_spell(tree).encode())
     parents = {
         ".".join(name.split(".")[:n]) for name in named for n in range(1, name.count(".") + 1)
     }
-    return Face(
-        interface, frozenset(named | parents), within, hides, says, _attributes(tree, ast.Load)
-    )
+    imports = frozenset(named | parents)
+    return Face(interface, imports, within, hides, own, says, _speaks(tree))
+
+
+def _spell(node: ast.AST) -> str:
+    return ast.dump(node).encode("utf-8", "backslashreplace").decode()
 
 
 def digests(root: Path, read: Mapping[Path, bytes], faces: dict[str, Face]) -> dict[Path, str]:
@@ -96,9 +110,10 @@ def digests(root: Path, read: Mapping[Path, bytes], faces: dict[str, Face]) -> d
         for each in todo:  # grows while it is read
             todo += imported(each) - reached
             reached |= imported(each)
-        said = of(path).says.union(*(of(p).shows for p in reached))
+        said = _heard(of(path), [of(p) for p in reached])
         shown = sorted(
             f"{p.relative_to(root).as_posix()} {f.within if f.hides & said else f.interface}"
+            f" {sorted(f.own[name][0] for name in f.own.keys() & said)}"
             for p in reached
             for f in (of(p),)
         )
@@ -108,6 +123,16 @@ def digests(root: Path, read: Mapping[Path, bytes], faces: dict[str, Face]) -> d
     faces.clear()
     faces.update(known)
     return found
+
+
+def _heard(one: Face, reached: list[Face]) -> frozenset[str]:
+    """Name what is private and one file's types may hang on, by way of what others show to it."""
+    said, more = frozenset[str](), one.says.union(*(each.shows for each in reached))
+    while more - said:
+        said |= more
+        found = (each.own[name][1] for each in reached for name in each.own.keys() & said)
+        more = frozenset[str]().union(*found)
+    return said
 
 
 def _modules(root: Path) -> Iterator[tuple[Path, str]]:
@@ -187,18 +212,58 @@ def _shorten(
         node.body = [*_statements(node), ast.Return(None)]
 
 
-def _spoken(tree: ast.AST) -> frozenset[str]:
-    """Name the private attributes and names that are spoken of."""
-    nodes = (node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name)))
-    names = (node.attr if isinstance(node, ast.Attribute) else node.id for node in nodes)
-    return frozenset(filter(_is_private, names))
+def _speaks(tree: ast.AST) -> frozenset[str]:
+    return frozenset(name for node in ast.walk(tree) for name in _spoken(node))
 
 
-def _attributes(tree: ast.AST, context: type[ast.expr_context]) -> frozenset[str]:
-    """Name the private attributes that something is assigned to, or taken from."""
+def _spoken(node: ast.AST) -> Iterator[str]:
+    """Name what is private and spoken of in one node, were it in the text of a type."""
+    names: list[str] = []
+    if isinstance(node, ast.Attribute):
+        names.append(node.attr)
+    elif isinstance(node, ast.Name):
+        names.append(node.id)
+    elif isinstance(node, _FUNCTIONS):  # another class may have one of this name
+        names.append(node.name)
+    elif isinstance(node, ast.alias):
+        names += node.name, node.asname or ""
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        names += _WORDS.findall(node.value)
+    return filter(_is_private, names)
+
+
+def _attributes(tree: ast.AST) -> frozenset[str]:
+    """Name the private attributes that something is assigned to."""
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
-    names = (node.attr for node in nodes if isinstance(node.ctx, context))
+    names = (node.attr for node in nodes if isinstance(node.ctx, ast.Store))
     return frozenset(filter(_is_private, names))
+
+
+def _hidden(
+    tree: ast.Module, stated: Mapping[ast.AST, frozenset[str]]
+) -> Iterator[tuple[_Owner, ast.stmt, str]]:
+    """Yield what is private of a module, and methods of its classes: where it stands, and its name.
+
+    A protocol's methods ask for the same of other classes, whose files needn't speak of them.
+    """
+    for owner in (tree, *(each for each in tree.body if isinstance(each, ast.ClassDef))):
+        is_class = isinstance(owner, ast.ClassDef)
+        if is_class and "Protocol" in ast.dump(ast.Tuple(owner.bases)):
+            continue
+        for node in owner.body:
+            is_function = isinstance(node, _FUNCTIONS)
+            if not _is_private(_bound(node)) or (is_class and not is_function):
+                continue
+            if not is_function or not _is_seen(node, stated.get(node, frozenset()), private=False):
+                yield owner, node, _bound(node)
+
+
+def _bound(node: ast.stmt) -> str:
+    """Name what a statement binds, if that is one plain name."""
+    if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        return node.name
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
 
 
 def _is_private(name: str) -> bool:

@@ -66,7 +66,18 @@ class Watch:
             self._once.discard(frame)
 
 
-def altered_of(executed: Mapping[str, Collection[str]], now: Path, before: Path) -> frozenset[str]:
+def sources(root: Path) -> dict[str, bytes]:
+    """Read the sources of all packages, by path from the root."""
+    paths = sorted(root.glob("packages/*/src/**/*.py"))
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def altered_of(
+    executed: Mapping[str, Collection[str]],
+    now: Mapping[str, bytes],
+    before: Mapping[str, bytes],
+    root: Path,
+) -> frozenset[str]:
     """Name the cases that run what isn't, instruction by instruction, what it was.
 
     Parameters
@@ -75,39 +86,30 @@ def altered_of(executed: Mapping[str, Collection[str]], now: Path, before: Path)
         The functions of each case, as `Watch` names them; if there are none, it can't be told, so
         it counts as altered.
     now, before
-        Roots of two states of the repository. Comments and docstrings make no difference, and of
+        Sources in two states of the repository. Comments and docstrings make no difference, and of
         what is bound as a module is imported, what those functions don't speak of makes none.
+    root
+        Where the cases stand.
     """
     paths = {name: name.partition(_SEPARATOR)[0] for names in executed.values() for name in names}
     loaded = {path for name, path in paths.items() if name.endswith(_BODY)}
-    was, does = _sources(before), _sources(now)
-    cases = {str(path): path.read_bytes() for path in sorted(now.glob(_CASES))}
-    found = altered(was, does, loaded, cases)
+    cases = {str(path): path.read_bytes() for path in sorted(root.glob(_CASES))}
+    found = altered(before, now, loaded, cases)
 
     def is_altered(name: str) -> bool:
-        return found is None or not {paths[name]} <= was.keys() & does.keys() or found.has(name)
+        return found is None or not {paths[name]} <= now.keys() & before.keys() or found.has(name)
 
     return frozenset(
         case for case, names in executed.items() if not names or any(map(is_altered, names))
     )
 
 
-def _sources(root: Path) -> dict[str, bytes]:
-    paths = sorted(root.glob("packages/*/src/**/*.py"))
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-
-
-def digest(executed: Collection[str], root: Path) -> str:
-    """Digest the code of functions as `Watch` names them, below a root."""
+def digest(executed: Collection[str], sources: Mapping[str, bytes]) -> str:
+    """Digest the code of functions as `Watch` names them, and of modules that they stand in."""
     content = hashlib.sha256()
     for name in sorted(executed):
         path, _, function = name.partition(_SEPARATOR)
-        found = _functions(root / path) if (root / path).exists() else {}
-        content.update(f"{name} {found.get(function)}\n".encode())
+        found = read(sources[path]) if path in sources else None
+        code = (found.functions | found.bodies).get(function) if found else None
+        content.update(f"{name} {code}\n".encode())
     return content.hexdigest()
-
-
-def _functions(path: Path) -> dict[str, str]:
-    """Digest the code of each function of a module, and of the module itself, without lines."""
-    found = read(path.read_bytes())
-    return found.functions | found.bodies

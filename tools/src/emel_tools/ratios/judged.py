@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from emel_tools.ratios.executed import digest
+
 _OWN: Final = Path(__file__).parent
 """Where it stands what a case is, and how it is judged."""
 _STATES: Final = 6
@@ -29,9 +31,26 @@ class Ran(msgspec.Struct, frozen=True):
     """Of their code."""
 
 
-class _Kept(msgspec.Struct):
-    settings: str
-    cases: dict[str, tuple[Ran, ...]]
+class Kept(msgspec.Struct):
+    """What is known of all cases of a shard."""
+
+    settings: str = ""
+    cases: dict[str, tuple[Ran, ...]] = {}
+    """What each case ran in the states of the code that were judged, the latest first."""
+    sources: dict[str, str] = {}
+    """The code as it was when it was judged last, by path from the root."""
+
+    def read(self) -> dict[str, bytes]:
+        """Read the code as it was."""
+        return {path: text.encode() for path, text in self.sources.items()}
+
+    def last(self) -> dict[str, Ran]:
+        """Say what each case ran that was as quick as recorded when the code was that."""
+        before = self.read()
+        latest = {name: states[0] for name, states in self.cases.items() if states}
+        return {
+            name: ran for name, ran in latest.items() if digest(ran.functions, before) == ran.digest
+        }
 
 
 class Judged:
@@ -48,8 +67,8 @@ class Judged:
     def __init__(self, path: Path, *, anew: bool) -> None:
         self._path, self._anew = path, anew
 
-    def read(self, against: str) -> dict[str, tuple[Ran, ...]]:
-        """Read what each case ran in the states of the code that were judged, the latest first.
+    def read(self, against: str) -> Kept:
+        """Read what is known.
 
         Parameters
         ----------
@@ -57,19 +76,20 @@ class Judged:
             The commit that was compared with, and the kind of machine.
         """
         try:
-            kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
         except (FileNotFoundError, msgspec.DecodeError):
-            return {}
-        return {} if self._anew or kept.settings != _settings(against) else kept.cases
+            return Kept()
+        return Kept() if self._anew or kept.settings != _settings(against) else kept
 
-    def write(self, against: str, cases: Mapping[str, Ran]) -> None:
+    def write(self, against: str, cases: Mapping[str, Ran], sources: Mapping[str, bytes]) -> None:
         """Keep it, beside what each case ran before."""
-        kept = self.read(against)
+        kept = dict(self.read(against).cases)
         for name, ran in cases.items():
             before = (each for each in kept.get(name, ()) if each != ran)
             kept[name] = (ran, *before)[:_STATES]
+        texts = {path: text.decode(errors="replace") for path, text in sources.items()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_bytes(msgspec.json.encode(_Kept(_settings(against), kept)))
+        self._path.write_bytes(msgspec.json.encode(Kept(_settings(against), kept, texts)))
 
 
 def _settings(against: str) -> str:

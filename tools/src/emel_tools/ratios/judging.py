@@ -17,8 +17,8 @@ from emel_tools.findings import Finding
 from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
-from emel_tools.ratios.executed import altered_of, digest
-from emel_tools.ratios.judged import Judged, Ran
+from emel_tools.ratios.executed import altered_of, digest, sources
+from emel_tools.ratios.judged import Judged, Kept, Ran
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.profiling import Growth
 from emel_tools.ratios.reference import Reference
@@ -89,7 +89,7 @@ class Judge:
             order, reference=str(reference.root) if reference and compared else ""
         )
         self._kind = machine.kind()
-        self._kept = judged.read(self._against) if judged else {}
+        self._kept = judged.read(self._against) if judged else Kept()
         self._at_home = recorded.get(machine.KEY, self._kind) == self._kind
         was: Mapping[str, str] = reference.recorded if reference else {}
         self.lines = [
@@ -117,28 +117,36 @@ class Judge:
         """Leave out what runs no code that differs from what was recorded."""
         if self._reference is None or self._reference.itself or self._unchanged:
             return
-        known = (line for line in self.lines if line.comparable and line.recorded == line.before)
-        lines = {line.case.name: line for line in known if not self._is_kept(line)}
+        now = sources(self._root)
+        known = [line for line in self.lines if line.comparable and line.recorded == line.before]
+        self._take_over([line.case.name for line in known], now)
+        lines = {line.case.name: line for line in known if line.case.name not in self._ran}
+        for line in known:
+            line.verdict = "same" if line.case.name in self._ran else line.verdict
         if not lines:
             return
         order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
         seen = msgspec.json.decode(self._run(order), type=dict[str, tuple[str, ...]])
-        root = Path(self._order.root)
-        altered = altered_of({name: seen[name] for name in lines}, root, self._reference.root)
+        before = sources(self._reference.root)
+        altered = altered_of({name: seen[name] for name in lines}, now, before, self._root)
         for name, line in lines.items():
             if seen[name]:
-                self._ran[name] = Ran(seen[name], digest(seen[name], root))
+                self._ran[name] = Ran(seen[name], digest(seen[name], now))
             if name not in altered:
                 line.verdict = "same"
 
-    def _is_kept(self, line: Line) -> bool:
+    def _take_over(self, names: Sequence[str], now: Mapping[str, bytes]) -> None:
         """Take over what was seen before: what ran then runs now, as its code is what it was."""
-        for ran in self._kept.get(line.case.name, ()):
-            if digest(ran.functions, Path(self._order.root)) == ran.digest:
-                line.verdict = "same"
-                self._ran[line.case.name] = ran
-                return True
-        return False
+        for name in names:
+            for ran in self._kept.cases.get(name, ()):
+                if digest(ran.functions, now) == ran.digest:
+                    self._ran[name] = ran
+                    break
+        last = self._kept.last()
+        functions = {name: last[name].functions for name in names if name in last}
+        altered = altered_of(functions, now, self._kept.read(), self._root)
+        for name in functions.keys() - altered - self._ran.keys():
+            self._ran[name] = Ran(functions[name], digest(functions[name], now))
 
     def _keep(self) -> None:
         """Remember what was as quick as the recorded code, or is that code."""
@@ -146,7 +154,12 @@ class Judge:
             return
         lines = (line for line in self.lines if line.verdict == "same" and not line.problem)
         names = [line.case.name for line in lines if line.case.name in self._ran]
-        self._judged.write(self._against, {name: self._ran[name] for name in names})
+        now = sources(self._root)
+        self._judged.write(self._against, {name: self._ran[name] for name in names}, now)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self._order.root)
 
     @property
     def _against(self) -> str:

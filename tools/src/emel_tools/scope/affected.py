@@ -75,7 +75,7 @@ class Repository:
         package, is_source = self._owner(path)
         reads, went = shard.reads, self._depth(path, changed)
         via = self._via(reads, package, went) if is_source else ""
-        covered = is_source and package in reads.covers and went >= Depth.FUNCTIONS
+        covered = is_source and package in reads.covers and went >= Depth.ADDED
         least = Depth.FUNCTIONS if reads.calls and not reads.runs else Depth.TEXT
         imported = seen is not None and path in seen.imported and went >= least
         listed = seen is not None and path in changed.moved and _folder(path) in seen.folders

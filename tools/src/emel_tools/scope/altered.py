@@ -25,10 +25,12 @@ class Altered(NamedTuple):
     """What is other than it was."""
 
     functions: frozenset[str]
-    """As `packages/a/src/emel_a/b.py:C.d`; what came or went, was loaded by nobody, or binds
-    something else, is named by its path alone."""
+    """Those that there were, as `packages/a/src/emel_a/b.py:C.d`. A file that came or went, was
+    loaded by nobody, or binds otherwise what it had bound, is named by its path alone."""
     names: frozenset[tuple[str, str]]
     """Path and name."""
+    new: frozenset[str]
+    """Functions that there weren't, which whoever isn't altered himself can't have called."""
 
     def concerns(self, node_id: str) -> bool:
         """Whether a test speaks of any of this itself."""
@@ -38,7 +40,8 @@ class Altered(NamedTuple):
 
     def has(self, function: str) -> bool:
         """Whether a function is another, or one inside that whose code is."""
-        return function.partition(".<locals>")[0] in self.functions or function in self.functions
+        found = {function, function.partition(".<locals>")[0]}
+        return not found.isdisjoint(self.functions | self.new)
 
 
 _Names: TypeAlias = AbstractSet[tuple[str, str]]
@@ -78,7 +81,9 @@ def altered(
         search.follow()
     except (SyntaxError, ValueError, _EverythingError):
         return None
-    return Altered(frozenset(search.functions), frozenset(search.names))
+    return Altered(
+        frozenset(search.functions - search.new), frozenset(search.names), frozenset(search.new)
+    )
 
 
 class _Search:
@@ -89,25 +94,28 @@ class _Search:
         self._modules = {bindings.module_of(path): path for path in now}
         self._texts = {**{path: now[path] for path in sorted(loaded) if path in now}, **around}
         self.functions: set[str] = set()
+        self.new: set[str] = set()
         self.names: set[tuple[str, str]] = set()
         self._called: set[tuple[str, str]] = set()
         """Functions that are to be called otherwise: their callers are known, but not who looks at
         them as something is bound, or in a test."""
+        self._gone: set[tuple[str, str]] = set()
         self._members: set[str] = set()
         """What classes have that they hadn't, or the other way round."""
 
     def compare(self, path: str, before: bytes, now: bytes) -> None:
         """Note what one file has that is other than it was."""
         was, does = code.read(before), code.read(now)
+        self.new |= {f"{path}:{name}" for name in does.functions if name not in was.functions}
         self.functions |= {
             f"{path}:{name}"
-            for name in {*was.functions, *does.functions}
-            if was.functions.get(name) != does.functions.get(name)
+            for name, digest in was.functions.items()
+            if does.functions.get(name) != digest
         }
         if was.bodies == does.bodies and path in self._now:
             return
-        self.functions.add(path)
         if path not in self._loaded:
+            self.functions.add(path)
             return
         if path not in self._now:
             raise _EverythingError
@@ -126,6 +134,10 @@ class _Search:
             self._stay_apart(path, name, unit)
         if unit and unit.kind == "function":
             self.functions.add(f"{path}:{name}")
+        if unit is None:
+            self._gone.add((path, name))
+        if not is_new:
+            self.functions.add(path)
         if not member:
             is_called = unit is not None and unit.kind == "function" and not is_new
             (self._called if is_called else self.names).add((path, name))
@@ -133,6 +145,7 @@ class _Search:
             self._members.add(member)
             whole = bindings.read(self._now[path], path).get(owner)
             if member.startswith("__") or whole is None or not whole.is_plain:
+                self.functions.add(path)
                 self.names.add((path, owner))  # others may look for it, or call it
 
     def _stay_apart(self, path: str, name: str, unit: Unit) -> None:
@@ -174,6 +187,8 @@ class _Search:
         objects = self._objects(units)
         is_test = path in self._around
         for name, unit in units.items():
+            if self._needs(path, unit.outside):
+                raise _EverythingError
             if self._speak(path, objects, unit.outside, self.names):
                 self._concern(path, name, unit)
             elif self._speak(path, objects, unit.outside, self._called):
@@ -186,6 +201,11 @@ class _Search:
                 self.functions.add(f"{path}:{name}")
                 if is_test:
                     self._concern(path, name, unit)
+
+    def _needs(self, path: str, uses: Uses) -> bool:
+        """Whether some code can't be imported any more."""
+        asked = {(self._target(each), each.name) for each in uses.imports}
+        return not self._gone.isdisjoint(asked | {(path, name) for name in uses.names})
 
     def _speak(self, path: str, objects: AbstractSet[str], uses: Uses, bound: _Names) -> bool:
         """Whether some code speaks of what is bound otherwise, or of a member that is."""

@@ -7,6 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from emel_tools.scope import code
+from emel_tools.scope.altered import Altered, altered
 from emel_tools.scope.changes import Changes, content
 
 
@@ -18,10 +19,12 @@ class Depth(IntEnum):
     read with the code, and is none of these."""
     TEXT = 1
     """What says something and does nothing: docstrings, types of what is no argument."""
-    FUNCTIONS = 2
-    """What functions do once they are called."""
-    IMPORTS = 3
-    """What is done as it is imported, or which modules it imports, wherever that stands."""
+    ADDED = 2
+    """What is there beside all that there was, and that nobody speaks of yet."""
+    FUNCTIONS = 3
+    """What functions do once they are called, or what is bound as it is imported."""
+    IMPORTS = 4
+    """Which modules it imports, wherever that stands; or who knows what, as it is imported."""
 
 
 def depth(root: Path, changed: Changes, path: str) -> Depth:
@@ -29,20 +32,36 @@ def depth(root: Path, changed: Changes, path: str) -> Depth:
     if not path.endswith(".py") or path in changed.moved:
         return Depth.IMPORTS
     try:
-        return _between(content(root, changed.base, path), (root / path).read_bytes())
+        return _between(root, path, content(root, changed.base, path))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last of deep nesting, too
         return Depth.IMPORTS
 
 
-def _between(before: bytes, now: bytes) -> Depth:
+def _between(root: Path, path: str, before: bytes) -> Depth:
+    now = (root / path).read_bytes()
     first, second = (ast.parse(text, type_comments=True) for text in (before, now))
     if ast.dump(first) == ast.dump(second):
         return Depth.LAYOUT
     was, does = code.read(before), code.read(now)
     if was == does:
         return Depth.TEXT
-    same = was.bodies == does.bodies and _imports(first) == _imports(second)
-    return Depth.FUNCTIONS if same else Depth.IMPORTS
+    if _imports(first) != _imports(second):
+        return Depth.IMPORTS
+    if was.bodies == does.bodies:
+        return Depth.FUNCTIONS
+    found = _altered(root, path, before)
+    if found is None:
+        return Depth.IMPORTS
+    return Depth.FUNCTIONS if found.functions else Depth.ADDED
+
+
+def _altered(root: Path, path: str, before: bytes) -> Altered | None:
+    """Say what a change of one file alters, in the packages and for the tools that call them."""
+    now, tools = (
+        {each.relative_to(root).as_posix(): each.read_bytes() for each in sorted(root.glob(glob))}
+        for glob in ("packages/*/src/**/*.py", "tools/src/**/*.py")
+    )
+    return altered({**now, path: before}, now, now.keys(), tools)
 
 
 def _imports(tree: ast.Module) -> set[str]:

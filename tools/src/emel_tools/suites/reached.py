@@ -92,7 +92,7 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     known = Reached(
         _around(root, part, seen.files),
         seen,
-        {path: (root / path).read_text("utf-8") for path in sources},
+        {path: (root / path).read_text("utf-8", "replace") for path in sources},
         watched.modules,
         {path: _digest(root / path) for path in _tests(root, part)},
         watched.functions,

@@ -278,6 +278,7 @@ def test_a_method_that_comes_or_goes_concerns_those_that_speak_of_it(old, new, a
         ("KNOWN = {}", "KNOWN, MORE = {}, 1"),
         ("from __future__ import annotations\n", ""),
         ("import re\n", "import re\nfrom emel_b import apart\n"),
+        ("import re\n", "import re\nimport emel_b.apart\n"),
         ("def word():", "def __getattr__(name):\n    return 1\n\n\ndef word():"),
         ("def word():", "@re.compile\ndef word():"),
         ("def word():", "@total\nclass Word:\n    pass\n\n\ndef word():"),

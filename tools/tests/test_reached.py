@@ -454,7 +454,7 @@ def test_all_run_where_a_file_cannot_be_read_or_is_gone(repo, text):
 def test_the_tools_own_tests_are_never_left_out(repo):
     write(repo, "tools/tests/test_tool.py", "def test_tool():\n    assert len('a') == 1\n")
     write(repo, "tools/src/emel_tools/__init__.py", "")
-    tools = part(repo, "tools-1-of-3")
+    tools = part(repo, "tools-1-of-4")
     plan = narrowing.plan(
         Job(repo, ("tools",), full=False, base="", seed=7, beside=("tests/tools",)), tools
     )

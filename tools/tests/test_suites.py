@@ -544,7 +544,8 @@ def test_lines_are_counted_where_a_package_itself_changes(repo):
     }
     suites = {shard.name: shard.reads for shard in tests.LANE.shards(repo)}
     assert suites["disk"] == Reads(runs=("disk",), paths=("packages/disk/tests/**",))
-    assert suites["tools-1-of-3"] == Reads(paths=("tools/tests/**",))
+    assert suites["tools-2-of-4"] == Reads(paths=("tools/tests/**",))
+    assert suites["tools-3-of-4"] == Reads(calls=("disk",), paths=("tools/tests/**",))
 
 
 @pytest.mark.behaviour("GATE-23")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
-from emel_tools.suites.parts import parts, tests_of
+from emel_tools.suites.parts import CALLS, parts, tests_of
+from emel_tools.workspace import shards
 
 if TYPE_CHECKING:
     from emel_tools.suites.parts import Part
@@ -45,9 +46,11 @@ def _shards(root: Path) -> Sequence[Shard]:
 
 def _reads(root: Path, part: Part) -> Reads:
     """Say what a part depends on; of the tools' tests, what packages they read is observed."""
-    name = part.package.name
-    runs = () if name == "tools" else (name,)
-    return Reads(runs=runs, paths=(tests_of(root, part.package),))
+    paths = (tests_of(root, part.package),)
+    if part.package.name != "tools":
+        return Reads(runs=(part.package.name,), paths=paths)
+    packages = (each.name for each in shards(root) if each.name != "tools")
+    return Reads(calls=tuple(packages) if part.number == CALLS else (), paths=paths)
 
 
 def _run(job: Job) -> Iterator[Outcome]:

@@ -18,6 +18,7 @@ from typing import Final
 from emel_tools.scope.altered import altered
 from emel_tools.scope.cached import Cached
 from emel_tools.scope.code import read
+from emel_tools.scope.observed import unnoted
 
 _SEPARATOR: Final = ":"
 _BODY: Final = ":<module>"
@@ -67,9 +68,10 @@ class Watch:
 
 
 def sources(root: Path) -> dict[str, bytes]:
-    """Read the sources of all packages, by path from the root."""
-    paths = sorted(root.glob("packages/*/src/**/*.py"))
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    """Read the sources of all packages, by path from the root, for nothing but to compare them."""
+    with unnoted():
+        paths = sorted(root.glob("packages/*/src/**/*.py"))
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def altered_of(
@@ -93,7 +95,8 @@ def altered_of(
     """
     paths = {name: name.partition(_SEPARATOR)[0] for names in executed.values() for name in names}
     loaded = {path for name, path in paths.items() if name.endswith(_BODY)}
-    cases = {str(path): path.read_bytes() for path in sorted(root.glob(_CASES))}
+    with unnoted():
+        cases = {str(path): path.read_bytes() for path in sorted(root.glob(_CASES))}
     found = altered(before, now, loaded, cases)
 
     def is_altered(name: str) -> bool:

@@ -138,10 +138,10 @@ def _class(node: ast.ClassDef, package: str) -> Unit:
     rest = [each for each in node.body if not (isinstance(each, _DEFINES) or _is_text(each))]
     parts = [*node.decorator_list, *node.bases, *node.keywords, *rest]
     unit = _unit("class", parts, parts, package)
-    decorated = all(_called(each) == "dataclass" for each in node.decorator_list)
+    is_alone = not (node.bases or node.keywords)
     return unit._replace(
         touches=unit.touches.union(*map(_names, node.decorator_list)),
-        is_plain=decorated and not (node.bases or node.keywords),
+        is_plain=is_alone and all(_called(each) == "dataclass" for each in node.decorator_list),
     )
 
 
@@ -155,8 +155,10 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[
 def _imported(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[Imported, str]]:
     for alias in node.names:
         if isinstance(node, ast.Import):
-            bound = alias.asname or alias.name.partition(".")[0]
-            yield Imported(alias.name if alias.asname else bound, ""), bound
+            first = alias.name.partition(".")[0]
+            yield Imported(alias.name, ""), alias.asname or first
+            if not alias.asname:
+                yield Imported(first, ""), first
         else:
             above = package.split(".")[: 1 - node.level or None] if node.level else []
             source = ".".join([*above, *([node.module] if node.module else [])])

@@ -248,6 +248,6 @@ def test_the_promises_of_a_package_are_judged_behind_its_suites():
         shard = found[package.name]
         assert shard.behind
         assert {*shard.behind} <= tests.keys()
-        assert {tests[key] for key in shard.behind} == {shard.reads}
+        assert {tests[key]._replace(calls=()) for key in shard.behind} == {shard.reads}
     judged_behind = {key for shard in found.values() for key in shard.behind}
     assert tests.keys() - judged_behind == {"tests/written", "tests/collection"}

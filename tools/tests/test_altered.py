@@ -10,6 +10,7 @@ WORK = "packages/a/src/emel_a/work.py"
 FRONT = "packages/a/src/emel_a/__init__.py"
 USE = "packages/b/src/emel_b/use.py"
 APART = "packages/b/src/emel_b/apart.py"
+DEEP = "packages/b/src/emel_b/deep/low.py"
 TESTS = "packages/b/tests/test_use.py"
 BESIDE = "packages/b/tests/checkpoints.py"
 SOURCES = {
@@ -23,7 +24,8 @@ SOURCES = {
 
         import re
         from dataclasses import dataclass
-        from typing import TYPE_CHECKING, NamedTuple
+        from functools import total_ordering
+        from typing import TYPE_CHECKING, NamedTuple, overload
 
         if TYPE_CHECKING:
             from emel_b.apart import Nothing
@@ -32,10 +34,13 @@ SOURCES = {
         TWICE = LIMIT * 2
         WORD = re.compile("a")
         KNOWN = {}
+        WIDTH = 3
+        MOST: int = 3
 
 
         class Pair(NamedTuple):
             first: int = LIMIT
+            second: int = WIDTH
 
             def told(self):
                 return 1
@@ -55,12 +60,37 @@ SOURCES = {
                 return "shape"
 
 
+        class Strict(metaclass=type):
+            pass
+
+
+        @total_ordering
+        class Ordered:
+            pass
+
+
+        @overload
+        def over(x: int): ...
+        @overload
+        def over(x: str): ...
+        def over(x):
+            return x
+
+
         def total(numbers):
             return sum(numbers)
 
 
         def least(numbers, limit=LIMIT):
             return min(numbers, limit)
+
+
+        def width(*, width=WIDTH):
+            return width, MOST
+
+
+        def made():
+            return dataclass, Strict, Ordered
 
 
         def word():
@@ -90,7 +120,23 @@ SOURCES = {
         from emel_a import LIMIT as MOST
         from emel_a import work
 
+        from emel_a.work import both as pair
         from . import apart
+        from .apart import ZERO as NONE
+
+        PAIRS = [pair]
+
+
+        def paired_with():
+            return pair()
+
+
+        def pairs():
+            return PAIRS
+
+
+        def none():
+            return NONE
 
 
         def most():
@@ -123,8 +169,38 @@ SOURCES = {
             return LIMIT
         """,
     APART: """\
+        import emel_a
+
+        ZERO = 0
+
+
         def nothing():
             return 0
+
+
+        def known():
+            return emel_a.work.KNOWN
+        """,
+    DEEP: """\
+        import emel_a.work
+        from .. import apart
+        from ..apart import ZERO
+
+
+        def zero():
+            return ZERO
+
+
+        def far():
+            return apart.ZERO
+
+
+        def word():
+            return emel_a.work.WORD
+
+
+        def front():
+            return emel_a.LIMIT
         """,
 }
 AROUND = {
@@ -182,6 +258,15 @@ AROUND = {
         @pytest.mark.parametrize("word", ["a", "b"])
         def test_word(word):
             assert word
+
+
+        @pytest.mark.parametrize("most", [emel_b.use.MOST])
+        def test_each(most):
+            assert most
+
+
+        def test_object():
+            assert emel_b.use.pair
         """,
     BESIDE: """\
         def checkpoint():
@@ -194,7 +279,7 @@ def spell(texts):
     return {path: textwrap.dedent(text).encode() for path, text in texts.items()}
 
 
-def change(*edits, path=WORK, loaded=(FRONT, WORK, USE, APART), around=AROUND):
+def change(*edits, path=WORK, loaded=(FRONT, WORK, USE, APART, DEEP), around=AROUND):
     """Change one file; what is altered, or None for everything."""
     before = spell(SOURCES)
     now = dict(before)
@@ -215,7 +300,7 @@ def functions(found, *paths):
 
 def concerned(found):
     """Name the tests that speak of what is altered."""
-    tests = ("total", "limit", "pairs", "table", "step", "word[a]")
+    tests = ("total", "limit", "pairs", "table", "step", "word[a]", "each[9]", "object")
     node_ids = [f"test_{name}" for name in tests]
     node_ids += ["TestWord::test_found", "TestWord::test_none"]
     return {each for each in node_ids if found.concerns(f"{TESTS}::{each}")}
@@ -232,24 +317,99 @@ def concerned(found):
             "LIMIT = 9",
             "LIMIT = 8",
             {"least", "paired", "ordered"},
-            {"most", "limit", "late"},
-            {"test_limit", "test_pairs", "TestWord::test_found"},
+            {"most", "limit", "late", "front"},
+            {"test_limit", "test_pairs", "test_each[9]", "TestWord::test_found"},
         ),
         ('re.compile("a")', 're.compile("b")', {"word"}, {"word"}, set()),
-        ("KNOWN = {}", "KNOWN = {1: 1}", set(), {"named"}, {"test_step"}),
+        ("KNOWN = {}", "KNOWN = {1: 1}", set(), {"named", "known"}, {"test_step"}),
         ("TWICE = LIMIT * 2\n", "", {"ordered"}, {"late"}, set()),
         ("sides: int = 0", "sides: int = 4", {"shaped"}, set(), set()),
         ("size(self, least=1)", "size(self, least=2)", {"Shape.size"}, set(), set()),
         ("total(numbers)", "total(numbers, of=0)", {"total"}, set(), {"test_total"}),
-        ("both()", "both(of=0)", {"both"}, set(), {"test_table"}),
+        ("both()", "both(of=0)", {"both"}, {"pairs"}, {"test_table", "test_object"}),
+        ("MOST: int = 3", "MOST: int = 4", {"width"}, set(), set()),
+        ("MOST: int = 3", "MOST: float = 3", set(), set(), set()),
+        ("WIDTH = 3", "WIDTH = 4", {"width", "paired"}, set(), {"test_pairs"}),
+        ("import Nothing", "import Nothing, Other", set(), set(), set()),
+        ("total(numbers)", "total(numbers) -> int", {"total"}, set(), {"test_total"}),
+        ("def made()", "def sum(_):\n    return 1\n\n\ndef made()", {"total"}, set(), set()),
+        ("def over(x):", "def over(x=1):", {"over"}, set(), set()),
+        ("KNOWN = {}", "KNOWN = Pair(total)", set(), {"named", "known"}, {"test_step"}),
+        ("KNOWN = {}", "KNOWN = _Pair(total)", set(), {"named", "known"}, {"test_step"}),
+        ("KNOWN = {}", "KNOWN = re.compile(LIMIT)", {"least", "paired", "ordered"}, None, None),
         ("limit=LIMIT", "limit=TWICE", {"least"}, set(), set()),
     ],
 )
 def test_those_are_altered_that_speak_of_what_is_bound_otherwise(old, new, ours, theirs, tests):
     found = change((old, new))
     assert functions(found, WORK, FRONT) == ours
-    assert functions(found, USE, APART) == theirs
-    assert concerned(found) == tests
+    assert theirs is None or functions(found, USE, APART, DEEP) == theirs
+    assert tests is None or concerned(found) == tests
+
+
+@pytest.mark.behaviour("GATE-114")
+@pytest.mark.parametrize(
+    ("old", "new", "is_told"),
+    [
+        ("LIMIT = 9\n", "LIMIT = 9\nMORE = 1\n", False),
+        ("def word(", "def words():\n    return 1\n\n\ndef word(", False),
+        ("MOST: int = 3", "MOST: float = 3", False),
+        ("KNOWN = {}", "KNOWN = {1: 1}", True),
+        ("def both()", "def both(of=0)", True),
+        ("def size(self, least=1)", "def size(self, least=2)", True),
+    ],
+)
+def test_a_file_that_binds_otherwise_what_it_had_bound_is_told(old, new, is_told):
+    assert (WORK in change((old, new)).functions) == is_told
+
+
+@pytest.mark.behaviour("GATE-114")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("abstractmethod", "cache", "cached_property", "classmethod", "contextmanager"),
+        *("final", "functools.lru_cache(3)", "overload", "override", "property", "staticmethod"),
+    ],
+)
+def test_a_decorator_that_keeps_a_function_to_itself_concerns_its_callers_alone(name):
+    found = change(("def word(", f"@{name}\ndef word("))
+    assert functions(found, WORK, USE, DEEP) == {"word"}
+
+
+@pytest.mark.behaviour("GATE-114")
+def test_what_is_imported_by_where_it_lies_is_found_there():
+    found = change(("ZERO = 0", "ZERO = 1"), path=APART)
+    assert functions(found, USE, APART, DEEP) == {"none", "zero", "far"}
+
+
+@pytest.mark.behaviour("GATE-114")
+def test_a_class_that_goes_concerns_those_that_speak_of_it():
+    text = (
+        "class Shape:\n    def size(self):\n        return 1\n\n\ndef shaped():\n    return Shape\n"
+    )
+    files = {WORK: text.encode(), USE: b"def size(shape):\n    return shape.size()\n"}
+    found = altered(files, {**files, WORK: text[text.index("def sh") :].encode()}, (WORK, USE), {})
+    assert found.functions == {WORK, f"{WORK}:Shape.size", f"{WORK}:shaped", f"{USE}:size"}
+    assert found.has(f"{WORK}:shaped.<locals>.<lambda>")
+    assert not found.has(f"{WORK}:other")
+
+
+@pytest.mark.behaviour("GATE-114")
+@pytest.mark.parametrize("text", [b"", b"LIMIT = 1\n"])
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_a_file_that_goes_alters_everything_that_had_loaded_it(text, is_loaded):
+    found = altered({WORK: text}, {}, (WORK,) if is_loaded else (), {})
+    assert found is None if is_loaded else found.functions == {WORK}
+
+
+@pytest.mark.behaviour("GATE-114")
+def test_a_function_that_is_new_is_another_and_calls_nobody():
+    found = change(("def word(", "def words():\n    return 1\n\n\ndef word("))
+    assert (found.functions, found.new) == (set(), {f"{WORK}:words"})
+    assert found.has(f"{WORK}:words")
+
+
+STRICT = "class Strict(metaclass=type):\n    pass\n\n    def area(self):\n        return 1"
 
 
 @pytest.mark.behaviour("GATE-114")
@@ -259,13 +419,19 @@ def test_those_are_altered_that_speak_of_what_is_bound_otherwise(old, new, ours,
         ("    def size", "    def area(self):\n        return 1\n\n    def size", set()),
         ("def size(self, least=1)", "def area(self, least=1)", {"size", "Shape.size"}),
         ("    def told", "    def area(self):\n        return 1\n\n    def told", {"paired"}),
+        ("class Strict(metaclass=type):\n    pass", STRICT, {"made"}),
+        (
+            "class Ordered:\n    pass",
+            "class Ordered:\n    def area(self):\n        return 1",
+            {"made"},
+        ),
         ("def size(", "def __len__(self):\n        return 1\n\n    def size(", {"shaped"}),
     ],
 )
 def test_a_method_that_comes_or_goes_concerns_those_that_speak_of_it(old, new, altered_too):
     found = change((old, new))
-    new = {"Shape.area", "Shape.__len__", "Pair.area"}
-    assert functions(found, WORK, USE) - new == altered_too
+    assert functions(found, WORK, USE) == altered_too
+    assert (WORK in found.functions) == bool(altered_too)
 
 
 @pytest.mark.behaviour("GATE-114")
@@ -274,7 +440,11 @@ def test_a_method_that_comes_or_goes_concerns_those_that_speak_of_it(old, new, a
     [
         ("LIMIT = 9\n", "LIMIT = 9\nprint(LIMIT)\n"),
         ("LIMIT = 9\n", "LIMIT = 9\nif LIMIT:\n    MORE = 1\n"),
+        ("LIMIT = 9\n", "LIMIT = 9\nif not LIMIT:\n    MORE = 1\n"),
         ("KNOWN = {}", "KNOWN = total([])"),
+        ("KNOWN = {}", "from emel_b.use import most\nKNOWN = most()"),
+        ("WIDTH = 3\n", ""),
+        ("@total_ordering", "@total"),
         ("KNOWN = {}", "KNOWN, MORE = {}, 1"),
         ("from __future__ import annotations\n", ""),
         ("import re\n", "import re\nfrom emel_b import apart\n"),

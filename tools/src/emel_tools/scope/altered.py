@@ -35,7 +35,7 @@ class Altered(NamedTuple):
     def concerns(self, node_id: str) -> bool:
         """Whether a test speaks of any of this itself."""
         file, *parts = node_id.partition("[")[0].split("::")
-        named = {(file, ALL), (file, parts[0] if parts else ALL)}
+        named = {(file, ALL), (file, parts[0])}
         return f"{file}:{'.'.join(parts)}" in self.functions or not named.isdisjoint(self.names)
 
     def has(self, function: str) -> bool:

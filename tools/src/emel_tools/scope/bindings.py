@@ -41,7 +41,7 @@ class Uses(NamedTuple):
     """What code speaks of."""
 
     names: frozenset[str]
-    """Alone, so that it may be one of the module's own, and as parameters."""
+    """Alone, so that it may be one of the module's own."""
     members: frozenset[str]
     """Behind a dot, or as a text by itself: what `getattr` is handed."""
     imports: frozenset[Imported]
@@ -206,8 +206,6 @@ def _uses(parts: Iterable[ast.AST], package: str) -> Uses:
     for node in (each for part in parts for each in ast.walk(part)):
         if isinstance(node, ast.Name):
             names.add(node.id)
-        elif isinstance(node, ast.arg):
-            names.add(node.arg)
         elif isinstance(node, ast.Attribute):
             members.add(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -221,7 +219,7 @@ def _uses(parts: Iterable[ast.AST], package: str) -> Uses:
 def _spelled(text: str) -> Iterator[Imported]:
     """Read what `monkeypatch.setattr` takes for a name of a module."""
     module, _, name = text.rpartition(".")
-    if module and all(part.isidentifier() for part in text.split(".")):
+    if module:
         yield Imported(module, name)
 
 

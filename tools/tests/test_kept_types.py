@@ -256,6 +256,7 @@ def _wide() -> int:
         ("_least() -> int", "_least() -> float"),
         ("size: int", "size: float"),
         ("_rest(self) -> int", "_rest(self, of: int = 1) -> int"),
+        ("_least() -> int:\n    return 1", "_least() -> int:\n    return 2"),
     ],
 )
 @pytest.mark.parametrize(
@@ -286,7 +287,20 @@ def test_what_is_private_concerns_who_speaks_of_it_or_of_what_hangs_on_it(
     write(root, path, text)
     checked(root)
     write(root, path, text.replace(old, new))
-    assert checked(root) == expected
+    assert checked(root) == ({"low/low"} if "return" in old else expected)
+
+
+@pytest.mark.behaviour("GATE-104")
+@pytest.mark.parametrize(("speaks", "expected"), [("_more", {"high/top"}), ("_some", set())])
+def test_a_private_method_that_gives_an_attribute_concerns_who_speaks_of_that(
+    root, speaks, expected
+):
+    write(root, "packages/high/src/emel_high/top.py", f"from . import middle\nmiddle.{speaks}\n")
+    path, text = "packages/low/src/emel_low/low.py", PRIVATE.format(shown="_")
+    write(root, path, text)
+    checked(root)
+    write(root, path, text.replace("self._more = 2", "self._more = 2.5"))
+    assert checked(root) == expected | {"low/low"}
 
 
 @pytest.mark.behaviour("GATE-104")

@@ -223,10 +223,8 @@ def _spoken(node: ast.AST) -> Iterator[str]:
         names.append(node.attr)
     elif isinstance(node, ast.Name):
         names.append(node.id)
-    elif isinstance(node, _FUNCTIONS):  # another class may have one of this name
+    elif isinstance(node, (*_FUNCTIONS, ast.alias)):  # another class may have one of this name
         names.append(node.name)
-    elif isinstance(node, ast.alias):
-        names += node.name, node.asname or ""
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         names += _WORDS.findall(node.value)
     return filter(_is_private, names)
@@ -244,7 +242,8 @@ def _hidden(
 ) -> Iterator[tuple[_Owner, ast.stmt, str]]:
     """Yield what is private of a module, and methods of its classes: where it stands, and its name.
 
-    A protocol's methods ask for the same of other classes, whose files needn't speak of them.
+    A protocol's methods ask for the same of other classes, whose files needn't speak of them. A
+    method that gives an attribute its type is shown to those that speak of that.
     """
     for owner in (tree, *(each for each in tree.body if isinstance(each, ast.ClassDef))):
         is_class = isinstance(owner, ast.ClassDef)
@@ -254,7 +253,7 @@ def _hidden(
             is_function = isinstance(node, _FUNCTIONS)
             if not _is_private(_bound(node)) or (is_class and not is_function):
                 continue
-            if not is_function or not _is_seen(node, stated.get(node, frozenset()), private=False):
+            if not is_function or not _is_seen(node, stated.get(node, frozenset()), private=True):
                 yield owner, node, _bound(node)
 
 

@@ -143,9 +143,13 @@ class Judge:
                     self._ran[name] = ran
                     break
         last = self._kept.last()
-        functions = {name: last[name].functions for name in names if name in last}
+        functions = {
+            name: last[name].functions for name in names if name in last and name not in self._ran
+        }
+        if not functions:
+            return
         altered = altered_of(functions, now, self._kept.read(), self._root)
-        for name in functions.keys() - altered - self._ran.keys():
+        for name in functions.keys() - altered:
             self._ran[name] = Ran(functions[name], digest(functions[name], now))
 
     def _keep(self) -> None:

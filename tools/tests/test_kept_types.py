@@ -322,6 +322,24 @@ def test_what_is_private_and_seen_by_others_is_shown_to_all(root, old, new):
 
 
 @pytest.mark.behaviour("GATE-104")
+def test_what_is_taken_back_is_not_looked_at_again_as_long_as_it_is_among_the_last(root):
+    checked(root)
+    for answer in ("float", "str"):
+        low(root, "-> int:", f"-> {answer}:")
+        assert checked(root) == USES_LOW
+    for answer in ("float", "int", "str", "int"):
+        low(root, "-> int:", f"-> {answer}:")
+        assert checked(root) == set()
+    low(root, "-> int:", "-> bool:")
+    assert checked(root) == USES_LOW
+    for answer in ("int", "str"):
+        low(root, "-> int:", f"-> {answer}:")
+        assert checked(root) == set()
+    low(root, "-> int:", "-> float:")
+    assert checked(root) == USES_LOW
+
+
+@pytest.mark.behaviour("GATE-104")
 def test_a_module_that_comes_concerns_who_would_import_it(root):
     write(root, "packages/high/src/emel_high/top.py", "from emel_low import later\n")
     checked(root)

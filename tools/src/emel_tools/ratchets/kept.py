@@ -26,6 +26,8 @@ _CONFIGURATION: Final = (
 )
 _OWN: Final = Path(__file__).parent
 """Where it stands how files are checked, and what is kept."""
+_STATES: Final = 3
+"""How many results are kept of each file: whoever takes a change back has seen the code before."""
 _Said: TypeAlias = tuple[int, int, str, str]
 
 
@@ -36,8 +38,8 @@ class _Result(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct):
     settings: str
-    results: dict[str, _Result] = {}
-    """By path from the root."""
+    results: dict[str, tuple[_Result, ...]] = {}
+    """By path from the root, the latest first."""
     faces: dict[str, Face] = {}
 
 
@@ -66,16 +68,23 @@ def check(
     kept = _read(path, _settings(root))
     names = {file: file.relative_to(root).as_posix() for file in files}
     now = digests(root, {file: file.read_bytes() for file in files}, kept.faces)
-    known = {} if anew else {f: kept.results[n] for f, n in names.items() if n in kept.results}
-    todo = [file for file in files if file not in known or known[file].digest != now[file]]
+    known = {
+        file: result
+        for file in files
+        for result in kept.results.get(names[file], ())
+        if result.digest == now[file] and not anew
+    }
+    todo = [file for file in files if file not in known]
     looked = look(root, folder, todo) if todo else Checked([], 0)
     said: dict[Path, list[_Said]] = {file: [] for file in todo}
     for place in looked.places:
         what = (place.line, place.column, place.rule, place.message)
         said.setdefault(place.path, []).append(what)
     if looked.files == len(todo) and said.keys() == {*todo}:
-        for file in todo:
-            kept.results[names[file]] = _Result(now[file], tuple(said[file]))
+        for file in files:
+            found = known[file] if file in known else _Result(now[file], tuple(said[file]))
+            before = (e for e in kept.results.get(names[file], ()) if e.digest != found.digest)
+            kept.results[names[file]] = (found, *before)[:_STATES]
         kept.results = {n: each for n, each in kept.results.items() if (root / n).exists()}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.encode(kept))

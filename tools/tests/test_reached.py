@@ -347,13 +347,13 @@ def test_what_tests_call_is_noted_where_it_is_not_known(repo, monkeypatch):
 
 @pytest.mark.behaviour("GATE-98", "GATE-112")
 def test_sources_that_are_read_to_be_remembered_are_not_what_the_tests_open(repo, monkeypatch):
-    read, listed = [], reached._sources
+    read, listed = [], reached.sources
 
     def sources(root):
         read.append(bool(observed._unnoted))
         return listed(root)
 
-    monkeypatch.setattr(reached, "_sources", sources)
+    monkeypatch.setattr(reached, "sources", sources)
     alter(repo, "sum(numbers)", "sum(numbers, 0)")
     run(repo, full=True)
     assert read

@@ -15,10 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from emel_tools.scope.altered import altered
+from emel_tools.scope.altered import altered, sources
 from emel_tools.scope.cached import Cached
 from emel_tools.scope.code import read
-from emel_tools.scope.observed import unnoted
 
 _SEPARATOR: Final = ":"
 _BODY: Final = ":<module>"
@@ -67,13 +66,6 @@ class Watch:
             self._once.discard(frame)
 
 
-def sources(root: Path) -> dict[str, bytes]:
-    """Read the sources of all packages, by path from the root, for nothing but to compare them."""
-    with unnoted():
-        paths = sorted(root.glob("packages/*/src/**/*.py"))
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-
-
 def altered_of(
     executed: Mapping[str, Collection[str]],
     now: Mapping[str, bytes],
@@ -95,9 +87,7 @@ def altered_of(
     """
     paths = {name: name.partition(_SEPARATOR)[0] for names in executed.values() for name in names}
     loaded = {path for name, path in paths.items() if name.endswith(_BODY)}
-    with unnoted():
-        cases = {str(path): path.read_bytes() for path in sorted(root.glob(_CASES))}
-    found = altered(before, now, loaded, cases)
+    found = altered(before, now, loaded, sources(root, _CASES))
 
     def is_altered(name: str) -> bool:
         return found is None or not {paths[name]} <= now.keys() & before.keys() or found.has(name)

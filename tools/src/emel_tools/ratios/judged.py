@@ -7,13 +7,13 @@ would have every case timed that any change since had touched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from emel_tools.ratios.executed import digest
+from emel_tools.ratios.executed import altered_of, digest
 
 _OWN: Final = Path(__file__).parent
 """Where it stands what a case is, and how it is judged."""
@@ -40,17 +40,35 @@ class Kept(msgspec.Struct):
     sources: dict[str, str] = {}
     """The code as it was when it was judged last, by path from the root."""
 
-    def read(self) -> dict[str, bytes]:
-        """Read the code as it was."""
-        return {path: text.encode() for path, text in self.sources.items()}
+    def unchanged(
+        self, names: Iterable[str], now: Mapping[str, bytes], root: Path
+    ) -> dict[str, Ran]:
+        """Say what cases run of which that is known: what ran then, if its code is what it was.
 
-    def last(self) -> dict[str, Ran]:
-        """Say what each case ran that was as quick as recorded when the code was that."""
-        before = self.read()
-        latest = {name: states[0] for name, states in self.cases.items() if states}
-        return {
-            name: ran for name, ran in latest.items() if digest(ran.functions, before) == ran.digest
-        }
+        Parameters
+        ----------
+        names
+            The cases.
+        now
+            The code as it is.
+        root
+            The repository.
+        """
+        found: dict[str, Ran] = {}
+        last: dict[str, Ran] = {}
+        before = {path: text.encode() for path, text in self.sources.items()}
+        for name in names:
+            states = self.cases.get(name, ())
+            same = [ran for ran in states if digest(ran.functions, now) == ran.digest]
+            if same:
+                found[name] = same[0]
+            elif states and digest(states[0].functions, before) == states[0].digest:
+                last[name] = states[0]
+        if last:  # else there is nothing to be compared
+            functions = {name: ran.functions for name, ran in last.items()}
+            for name in functions.keys() - altered_of(functions, now, before, root):
+                found[name] = Ran(functions[name], digest(functions[name], now))
+        return found
 
 
 class Judged:

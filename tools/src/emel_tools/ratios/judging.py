@@ -119,7 +119,7 @@ class Judge:
             return
         now = sources(self._root)
         known = [line for line in self.lines if line.comparable and line.recorded == line.before]
-        self._take_over([line.case.name for line in known], now)
+        self._ran |= self._kept.unchanged([line.case.name for line in known], now, self._root)
         lines = {line.case.name: line for line in known if line.case.name not in self._ran}
         for line in known:
             line.verdict = "same" if line.case.name in self._ran else line.verdict
@@ -134,23 +134,6 @@ class Judge:
                 self._ran[name] = Ran(seen[name], digest(seen[name], now))
             if name not in altered:
                 line.verdict = "same"
-
-    def _take_over(self, names: Sequence[str], now: Mapping[str, bytes]) -> None:
-        """Take over what was seen before: what ran then runs now, as its code is what it was."""
-        for name in names:
-            for ran in self._kept.cases.get(name, ()):
-                if digest(ran.functions, now) == ran.digest:
-                    self._ran[name] = ran
-                    break
-        last = self._kept.last()
-        functions = {
-            name: last[name].functions for name in names if name in last and name not in self._ran
-        }
-        if not functions:
-            return
-        altered = altered_of(functions, now, self._kept.read(), self._root)
-        for name in functions.keys() - altered:
-            self._ran[name] = Ran(functions[name], digest(functions[name], now))
 
     def _keep(self) -> None:
         """Remember what was as quick as the recorded code, or is that code."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple, TypeAlias
 
 from emel_tools.scope import bindings, code
 from emel_tools.scope.bindings import REST, Imported, Unit, Uses
+from emel_tools.scope.observed import unnoted
 
 TESTS: Final = "test_*.py"
 """Files whose tests are all that depends on them."""
+_SOURCES: Final = ("packages/*/src/**/*.py",)
 ALL: Final = "*"
 """Stands for all names of a file of tests."""
 
@@ -49,6 +51,16 @@ _Names: TypeAlias = AbstractSet[tuple[str, str]]
 
 class _EverythingError(Exception):
     """It can't be told what a change concerns."""
+
+
+def sources(root: Path, *more: str) -> dict[str, bytes]:
+    """Read the sources of all packages, by path from the root, or what globs name instead.
+
+    To compare them is no use of them, so nobody is seen to open them.
+    """
+    with unnoted():
+        paths = (path for glob in more or _SOURCES for path in sorted(root.glob(glob)))
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def altered(

@@ -7,7 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from emel_tools.scope import code
-from emel_tools.scope.altered import Altered, altered
+from emel_tools.scope.altered import Altered, altered, sources
 from emel_tools.scope.changes import Changes, content
 
 
@@ -57,11 +57,8 @@ def _between(root: Path, path: str, before: bytes) -> Depth:
 
 def _altered(root: Path, path: str, before: bytes) -> Altered | None:
     """Say what a change of one file alters, in the packages and for the tools that call them."""
-    now, tools = (
-        {each.relative_to(root).as_posix(): each.read_bytes() for each in sorted(root.glob(glob))}
-        for glob in ("packages/*/src/**/*.py", "tools/src/**/*.py")
-    )
-    return altered({**now, path: before}, now, now.keys(), tools)
+    now = sources(root)
+    return altered({**now, path: before}, now, now.keys(), sources(root, "tools/src/**/*.py"))
 
 
 def _imports(tree: ast.Module) -> set[str]:

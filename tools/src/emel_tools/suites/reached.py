@@ -16,7 +16,7 @@ import msgspec
 
 from emel_tools.scope import code
 from emel_tools.scope.affected import CONFIGURATION, matches
-from emel_tools.scope.altered import TESTS, Altered, altered
+from emel_tools.scope.altered import TESTS, Altered, altered, sources
 from emel_tools.scope.observed import Seen, unnoted
 from emel_tools.suites.parts import Part
 
@@ -85,14 +85,14 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     began
         When it began, in seconds since the epoch.
     """
-    sources = _sources(root)
-    paths = {*_concerned(root, part, seen.files), *_tests(root, part), *sources}
+    texts = sources(root)
+    paths = {*_concerned(root, part, seen.files), *_tests(root, part), *texts}
     if any((root / path).stat().st_mtime >= began for path in paths):
         return
     known = Reached(
         _around(root, part, seen.files),
         seen,
-        {path: (root / path).read_text("utf-8", "replace") for path in sources},
+        {path: text.decode(errors="replace") for path, text in texts.items()},
         watched.modules,
         {path: _digest(root / path) for path in _tests(root, part)},
         watched.functions,
@@ -138,7 +138,7 @@ def is_altered(root: Path, part: Part, known: Reached) -> bool:
     own = f"{part.package.folder.relative_to(root).as_posix()}/"
     with unnoted():
         before = {path: text for path, text in known.sources.items() if path.startswith(own)}
-        now = {path: text for path, text in _texts(root).items() if path.startswith(own)}
+        now = {path: text for path, text in sources(root).items() if path.startswith(own)}
         tests = {path: _digest(root / path) for path in _tests(root, part)}
     return (
         before.keys() != now.keys()
@@ -159,22 +159,13 @@ def _altered(root: Path, part: Part, known: Reached) -> Altered | None:
 
     It is if a test reads a source that has changed, whoever that is.
     """
-    now = _texts(root)
+    now = sources(root)
     before = {path: text.encode() for path, text in known.sources.items()}
     if any(path in known.seen.files for path, text in before.items() if now.get(path) != text):
         return None
     beside = part.package.folder.joinpath("tests").rglob("*.py")
     around = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(beside)}
     return altered(before, now, known.loaded, around)
-
-
-def _texts(root: Path) -> dict[str, bytes]:
-    return {path: (root / path).read_bytes() for path in _sources(root)}
-
-
-def _sources(root: Path) -> list[str]:
-    paths = sorted(root.glob("packages/*/src/**/*.py"))
-    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def _tests(root: Path, part: Part) -> list[str]:
@@ -204,7 +195,7 @@ def _concerned(root: Path, part: Part, opened: Iterable[str]) -> list[str]:
         if "__pycache__" not in name and any(matches(name, glob) for glob in CONFIGURATION)
     }
     configuration |= {path.relative_to(root).as_posix() for path in beside}
-    found = {*configuration, *opened} - {*_tests(root, part), *_sources(root)}
+    found = {*configuration, *opened} - {*_tests(root, part), *sources(root)}
     return sorted(path for path in found if (root / path).is_file())
 
 

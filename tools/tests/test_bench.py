@@ -228,6 +228,37 @@ def test_what_is_bound_beside_what_a_case_runs_is_no_reason_to_time_it(tmp_path)
     assert timed("MORE = 3\nLIMIT = 2\ndef work(): return LIMIT\n") == (True, True)
 
 
+class BlocksOfTheirOwn(Blocks):
+    """Each case runs the function that is called as it is."""
+
+    def __call__(self, order):
+        if order.watch:
+            names = (f"{WORK}:<module>", f"{WORK}:{{}}")
+            return msgspec.json.encode({n: [name.format(n) for name in names] for n in order.cases})
+        return super().__call__(order)
+
+
+@pytest.mark.behaviour("GATE-107", "GATE-114")
+def test_a_loss_that_nobody_recorded_is_timed_again_whatever_else_was_kept_meanwhile(tmp_path):
+    for state in ("now", "recorded"):
+        (tmp_path / state / WORK).parent.mkdir(parents=True)
+    (tmp_path / "recorded" / WORK).write_text("def work(): return 0\ndef more(): return 0\n")
+    cases, both = [CASE, CASE._replace(name="more")], RECORDED | {"more": "1000"}
+    known = Reference("c0ffee0ff", both, tmp_path / "recorded", same=False)
+
+    def timed(text, ratio):
+        (tmp_path / "now" / WORK).write_text(text)
+        run = BlocksOfTheirOwn(by_reference=ratio)
+        judged = Judged(tmp_path / "a.json", anew=False)
+        order = Order(str(tmp_path / "now"), "", "a", (), 7)
+        Judge("a", cases, both, known, order, run, judged=judged).outcome()
+        return {name for order in run.orders for name in order.cases}
+
+    assert timed("def work(): return 1\ndef more(): return 1\n", 1.0) == {"work", "more"}
+    assert timed("def work(): return 2\ndef more(): return 1\n", 1.3) == {"work"}
+    assert timed("FEW = 3\ndef work(): return 2\ndef more(): return 1\n", 1.3) == {"work"}
+
+
 @pytest.mark.behaviour("GATE-107")
 def test_what_runs_no_code_that_differs_is_not_run_again_either(tmp_path):
     for watched in (1, 0):

@@ -85,6 +85,10 @@ FILES = {
         import pytest
 
 
+        def test_limit():
+            assert use.LIMIT > 7
+
+
         def test_total():
             assert use.total([1, 2]) == 3
 
@@ -114,7 +118,17 @@ FILES = {
             assert subprocess.run([sys.executable, "-c", ""], check=False).returncode == 0
         """,
 }
-ALL = {"total", "largest", "table", "table_again", "seven", "seven_again", "process", "more"}
+ALL = {
+    "limit",
+    "total",
+    "largest",
+    "table",
+    "table_again",
+    "seven",
+    "seven_again",
+    "process",
+    "more",
+}
 
 
 def write(root, path, text):
@@ -189,7 +203,7 @@ def alter(root, old, new, path=DISK):
         ('f"<{number}>"', '"<" + str(number) + ">"', {"seven", "seven_again"}),
         ('{1: "one"}', '{1: "one", 2: "two"}', ALL),  # it fills a cache, for whoever comes first
         ("return sum", "return added", {"total"}),  # and a new function
-        ("LIMIT = 9", "LIMIT = 8", set()),  # nobody speaks of it
+        ("LIMIT = 9", "LIMIT = 8", {"limit"}),  # it speaks of it, and calls nothing
         ("TOLD = told()", "TOLD = told() * 2", ALL),  # who knows what that does meanwhile
         ('"once"', '"twice"', ALL),  # it runs as a conftest imports it
         ("def never", "@cache\ndef never", set()),
@@ -214,7 +228,7 @@ def test_the_others_are_counted_with_them_and_the_record_says_which_ran(repo):
     found = run(repo)
     assert found.findings == []
     assert ran(repo) == {"largest", "process"}
-    assert ", 6 call nothing that has changed, seed 7" in found.checked
+    assert ", 7 call nothing that has changed, seed 7" in found.checked
     assert found.measured["test_use.py::test_largest"] == "2"
     assert record.is_green(repo / ".nox/gate/tests/use.json")
 
@@ -279,7 +293,7 @@ def test_where_nothing_calls_what_has_changed_nothing_is_started(repo, monkeypat
     alter(repo, '"""Add."""', '"""Add up."""')
     monkeypatch.setattr(tests, "_SECONDS", {"use": 0.0})  # whatever is started has no time
     found = run(repo)
-    assert found.checked == "none of 9 tests calls what has changed"
+    assert found.checked == "none of 10 tests calls what has changed"
     assert found.measured["test_use.py::test_largest"] == "2"
 
 

@@ -209,6 +209,22 @@ def test_what_a_file_of_tests_does_as_it_is_collected_counts_for_its_own(watch, 
 
 
 @pytest.mark.behaviour("GATE-113")
+@pytest.mark.parametrize("turn", range(12))
+def test_what_runs_once_inside_a_file_of_tests_counts_for_all(watch, tmp_path, turn):
+    """Whichever of two comes first from a set: twelve times it isn't the right one by chance."""
+    work = load(watch, str(tmp_path / BESIDE))
+    for path in (f"tests/test_{turn}.py", "src/emel_a/test_more.py"):
+        file = tmp_path / "packages/a" / path
+        write(file)
+        body = importlib.util.spec_from_file_location("t", str(file)).loader.get_code("t")
+        watch.see(Frame(body), "call", None)
+    watch.see(Frame(work.made.__code__), "call", None)
+    watch.case("a", frozenset())
+    watch.end()
+    assert "beside.py:made" in called(watch, "a")
+
+
+@pytest.mark.behaviour("GATE-113")
 @pytest.mark.parametrize("event", [("call", None), ("c_call", sys.setprofile)], ids=["call", "c"])
 def test_what_is_cached_and_starts_a_process_hides_what_all_tests_call(watch, tmp_path, event):
     outer = Frame(load(watch, str(tmp_path / BESIDE)).table.__wrapped__.__code__)

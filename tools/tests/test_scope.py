@@ -368,6 +368,18 @@ def test_what_runs_one_package_and_calls_another_looks_at_docstrings_of_what_it_
     assert chosen(repository, both)["both/reel"].endswith("was imported by it")
 
 
+@pytest.mark.behaviour("GATE-119")
+@pytest.mark.parametrize(("speaks", "goes"), [("MORE", Depth.IMPORTS), ("work", Depth.ADDED)])
+def test_what_is_new_and_the_tools_speak_of_is_not_only_added(repository, speaks, goes):
+    path = "packages/disk/src/emel_disk/__init__.py"
+    repository.write(path, "def work():\n    return 1\n")
+    repository.write("tools/src/emel_tools/calls.py", f"from emel_disk import {speaks}\n")
+    repository.commit()
+    repository.branch()
+    repository.write(path, "MORE = 1\n\n\ndef work():\n    return 1\n")
+    assert depth(repository.root, changes(repository.root), path) == goes
+
+
 OPTIONAL = """
 def work():
     try:

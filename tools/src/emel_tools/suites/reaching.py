@@ -105,6 +105,7 @@ class Watch:
     def end(self) -> None:
         """Watch no more."""
         self._behalf = Calls()  # on whose behalf the profile function changes here
+        self._inside.clear()
         sys.setprofile(None)
         threading.setprofile(None)
 

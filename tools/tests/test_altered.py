@@ -1,7 +1,5 @@
 """What is bound otherwise as it is imported concerns those that speak of it, and nobody else."""
 
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -461,22 +459,6 @@ def test_a_method_that_comes_or_goes_concerns_those_that_speak_of_it(old, new, a
 )
 def test_what_may_do_anything_as_it_is_imported_alters_everything(old, new):
     assert change((old, new), loaded=(FRONT, WORK, USE)) is None
-
-
-@pytest.mark.behaviour("GATE-98", "GATE-114")
-def test_sources_that_are_read_to_be_compared_are_opened_by_nobody(tmp_path):
-    for path in (WORK, TESTS, "tools/src/emel_tools/a.py"):
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).write_text("LIMIT = 1\n")
-    script = (
-        "import sys; from pathlib import Path; from emel_tools.scope import observed\n"
-        "from emel_tools.scope.altered import sources\n"
-        "root = Path(sys.argv[1]); notes = observed.Notes(root); sys.addaudithook(notes.see)\n"
-        "print(*sources(root), *sources(root, 'tools/src/**/*.py'), *notes.seen().files)"
-    )
-    words = [sys.executable, "-c", script, str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [WORK, "tools/src/emel_tools/a.py"]
 
 
 @pytest.mark.behaviour("GATE-114")

@@ -368,6 +368,23 @@ def test_what_runs_one_package_and_calls_another_looks_at_docstrings_of_what_it_
     assert chosen(repository, both)["both/reel"].endswith("was imported by it")
 
 
+@pytest.mark.behaviour("GATE-98", "GATE-114")
+def test_sources_that_are_read_to_be_compared_are_opened_by_nobody(tmp_path):
+    source = "packages/a/src/emel_a/work.py"
+    for path in (source, "packages/a/tests/test_a.py", "tools/src/emel_tools/a.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("LIMIT = 1\n")
+    script = (
+        "import sys; from pathlib import Path; from emel_tools.scope import observed\n"
+        "from emel_tools.scope.altered import sources\n"
+        "root = Path(sys.argv[1]); notes = observed.Notes(root); sys.addaudithook(notes.see)\n"
+        "print(*sources(root), *sources(root, 'tools/src/**/*.py'), *notes.seen().files)"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [source, "tools/src/emel_tools/a.py"]
+
+
 @pytest.mark.behaviour("GATE-119")
 @pytest.mark.parametrize(("speaks", "goes"), [("MORE", Depth.IMPORTS), ("work", Depth.ADDED)])
 def test_what_is_new_and_the_tools_speak_of_is_not_only_added(repository, speaks, goes):

@@ -79,6 +79,14 @@ def library():
     np.fromfile(path, np.uint8, 16)
     np.memmap(path, np.uint8, "r")
 
+def populate():
+    descriptor = os.open(path, 0)
+    shared = mmap.MAP_SHARED
+    mmap.mmap(descriptor, 4096, shared | mmap.MAP_POPULATE, mmap.PROT_READ).close()
+    mmap.mmap(descriptor, 4096, flags=shared | mmap.MAP_POPULATE, prot=mmap.PROT_READ).close()
+    mmap.mmap(descriptor, 4096, shared, mmap.PROT_READ).close()
+    os.close(descriptor)
+
 def thread():
     aside = threading.Thread(target=around)
     aside.start()
@@ -106,7 +114,7 @@ def nothing():
 
 folder = os.path.realpath(".")
 actions = (port, around, builtin, library, thread, leave_open, leave_mapped, hold_mapped,
-           leave_thread, nothing)
+           leave_thread, nothing, populate)
 for action in actions[:5]:
     action()  # imports and caches
 told = {a.__name__: {k: v for k, v in watch.counted(a, folder)[0].items() if v} for a in actions}
@@ -159,6 +167,11 @@ def test_what_builtins_and_libraries_do_is_counted(told):
     assert library["opens"] >= 2
     assert library["maps"] == 1
     assert library["read-bytes"] >= 16
+
+
+@pytest.mark.behaviour("GATE-35")
+def test_pages_that_are_populated_as_they_are_mapped_are_an_advice(told):
+    assert told["populate"] == {"opens": 1, "maps": 3, "advices": 2, "unmaps": 3, "closes": 1}
 
 
 @pytest.mark.behaviour("GATE-36")

@@ -303,6 +303,7 @@ def test_the_environment_keeps_what_installs_and_measures_need():
     assert made.items() >= given.items()
     assert not noise.keys() & made.keys()
     assert (made["PYTHONHASHSEED"], made[MARK]) == ("0", "outer inner")
+    assert made["OPENBLAS_NUM_THREADS"] == "1", "a process that multiplies nothing starts threads"
 
 
 @pytest.mark.behaviour("GATE-05")

@@ -19,7 +19,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 _COMPARED_WITH: Final = shutil.rmtree
 """shutil looks, when it is imported, at which functions `os` has: it has to see the real ones."""
@@ -41,6 +41,7 @@ GROUPS: Final[Mapping[str, str]] = {
 }
 """Functions of `posix`, and the figure that each counts for. The kernel counts what reads."""
 _EVENTS: Final[Mapping[str, str]] = {"open": "opens", "mmap.__new__": "maps"}
+_POPULATE: Final = getattr(mmap, "MAP_POPULATE", 0)
 _STARTS: Final = ("start_new_thread", "start_new", "start_joinable_thread")
 FIGURES: Final = (
     "opens",
@@ -99,6 +100,21 @@ class CountingMap(mmap.mmap):
     close = _TALLY.counting("unmaps", mmap.mmap.close)
     size = _TALLY.counting("looks", mmap.mmap.size)
     madvise = _TALLY.counting("advices", mmap.mmap.madvise)
+
+    def __new__(
+        cls,
+        fileno: int,
+        length: int,
+        flags: int = mmap.MAP_SHARED,
+        prot: int = mmap.PROT_READ | mmap.PROT_WRITE,
+        access: int = mmap.ACCESS_DEFAULT,
+        offset: int = 0,
+    ) -> Self:
+        """Map, and count it as an advice too if the kernel is to read all pages at once."""
+        made = super().__new__(cls, fileno, length, flags, prot, access, offset)
+        if _TALLY.on and flags & _POPULATE:
+            _TALLY.seen.append("advices")
+        return made
 
 
 def install() -> None:

@@ -3,6 +3,8 @@
 What a person has set for other purposes (colours, widths, options of pytest) doesn't reach it, and
 neither does what GitHub sets, so that what a test prints is no annotation. Strings are hashed
 by the run's seed: another run finds other orders of sets, and the same seed the same again.
+Nothing here multiplies matrices, so that numpy needn't start threads for it: a process that imports
+it has a third less to do.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ def environment(given: Mapping[str, str], seed: int, token: str) -> dict[str, st
     return {
         **kept,
         "LC_ALL": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
         "PYTHONHASHSEED": str(seed % 2**32),
         "PYTHONUTF8": "1",
         "TERM": "dumb",

@@ -137,9 +137,18 @@ def test_digest_prints_one_line_a_tensor(run, model_file):
     assert re.fullmatch(r"[0-9a-f]{32}  \(model\)", lines[-1])
 
 
+SAID = {
+    "missing": "x.gguf: No such file or directory",
+    "empty": "the file is empty",
+    "folder": "no GGUF or safetensors file",
+    "truncated": "but the file has",
+    "pointer": "Git LFS pointer",
+}
+
+
 @pytest.mark.behaviour("CLI-04")
 @pytest.mark.parametrize("command", ["inspect", "load", "digest"])
-@pytest.mark.parametrize("what", ["missing", "empty", "folder", "truncated", "pointer"])
+@pytest.mark.parametrize("what", SAID)
 def test_an_error_is_one_line_and_exit_code_1(run, tmp_path, gguf_file, command, what):
     path = tmp_path / "x.gguf"
     if what == "empty":
@@ -156,6 +165,7 @@ def test_an_error_is_one_line_and_exit_code_1(run, tmp_path, gguf_file, command,
     assert err.startswith("emel: ")
     assert err.count("\n") == 1
     assert str(path) in err
+    assert SAID[what] in err
     assert "Traceback" not in err
 
 

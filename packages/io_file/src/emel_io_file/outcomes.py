@@ -39,7 +39,7 @@ REACTIONS: Final[Mapping[FileOutcome, Reaction]] = {
 
 MESSAGES: Final[Mapping[FileOutcome, str]] = {
     FileOutcome.OPEN_FAILED: "{path}: can't be opened: {error}",
-    FileOutcome.STAT_FAILED: "{path}: can't be looked at: {error}",
+    FileOutcome.STAT_FAILED: "{path}: {error}",
     FileOutcome.NOT_REGULAR: "{path}: not a regular file",
     FileOutcome.SPAN_BEYOND_END: (
         "{path}: the {wanted} bytes at offset {offset} end past the end of the file "

@@ -10,7 +10,7 @@ from emel_io_mmap.outcomes import MmapOutcome
 
 MESSAGES: Final = {
     MmapOutcome.OPEN_FAILED: "{path}: can't be opened: {error}",
-    MmapOutcome.STAT_FAILED: "{path}: can't be looked at: {error}",
+    MmapOutcome.STAT_FAILED: "{path}: {error}",
     MmapOutcome.NOT_REGULAR: "{path}: not a regular file",
     MmapOutcome.FILE_SHRANK: (
         "{path}: the {wanted} bytes at offset {offset} end past the end of the file, which was "

@@ -20,7 +20,7 @@ class Held(NamedTuple):
     """What this process holds: by number, or by name."""
 
     descriptors: frozenset[str]
-    mappings: tuple[str, ...]
+    mappings: tuple[bytes, ...]
     """Those of files in the folder that was asked about."""
     threads: frozenset[str]
 
@@ -72,7 +72,7 @@ class Folder:
         """Look at what this process holds."""
         return Held(
             frozenset(_listed("fd")),
-            tuple(line for line in _maps() if self.path in line),
+            _mappings(os.fsencode(self.path)),
             frozenset(_listed("task")),
         )
 
@@ -114,9 +114,11 @@ def _listed(what: str) -> list[str]:
         return []
 
 
-def _maps() -> list[str]:
+def _mappings(below: bytes) -> tuple[bytes, ...]:
     try:
-        with open(f"{_PROCESS}/maps", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read().splitlines()
+        with open(f"{_PROCESS}/maps", "rb") as file:  # noqa: PTH123
+            every = file.read()
     except OSError:
-        return []
+        return ()
+    # It has hundreds of lines, and mostly none of them is asked for.
+    return tuple(line for line in every.splitlines() if below in line) if below in every else ()

@@ -8,6 +8,7 @@ from emel_io_loader.spans import Spans
 from emel_io_loader.testing.conformance.trial import NBYTES, StrategyCase, content, one_file, said
 
 _LARGE_NBYTES = (1 << 24) + 4097
+_MANY = 1000
 
 
 class ContentRules(StrategyCase):
@@ -40,9 +41,9 @@ class ContentRules(StrategyCase):
     def test_a_thousand_small_spans_have_their_bytes(self, tmp_path: object) -> None:
         """A batch may have many spans."""
         with self.trial(tmp_path) as trial:
-            file = np.zeros(1000, np.int64)
-            spans = Spans([trial.write()], file, np.arange(1000) * 96, file + 32)
-            trial.check(spans, [content()], "1,000 small spans")
+            file = np.zeros(_MANY, np.int64)
+            spans = Spans([trial.write()], file, np.arange(_MANY) * 96, file + 32)
+            trial.check(spans, [content()], f"{_MANY} small spans")
 
     def test_spans_of_several_files_have_their_bytes(self, tmp_path: object) -> None:
         """A batch may name several files, in any order."""

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from emel_tools.findings import Finding, in_order, report
+from emel_tools.findings import Finding, in_order
+from emel_tools.reports import report
 
 OPEN = Finding(
     "packages/a/src/a.py",

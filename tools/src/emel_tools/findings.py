@@ -7,11 +7,8 @@ writes them for people, scripts, code scanning and pull requests.
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias
-
-from emel_tools import reports
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -60,32 +57,3 @@ def in_order(gate: str, findings: Iterable[Finding]) -> list[Finding]:
     """Put findings in order, each once: errors first, then by file, line, column and rule."""
     named = {finding._replace(gate=finding.gate or gate) for finding in findings}
     return sorted(named, key=lambda finding: (finding.severity != "error", finding))
-
-
-def report(gate: str, findings: Sequence[Finding], checked: str, form: str = "console") -> int:
-    """Print what a gate found.
-
-    Parameters
-    ----------
-    gate
-        Its name, as `nox -s` knows it.
-    findings
-        What is wrong; empty if the gate is green.
-    checked
-        What was looked at, with its count, so that a gate that looked at nothing shows.
-    form
-        `console` (findings on stderr, the verdict on stdout), `json`, `sarif` or `github`.
-
-    Returns
-    -------
-    int
-        The exit code: 1 if there is an error among the findings.
-    """
-    ordered = in_order(gate, findings)
-    if form == "console":
-        for finding in ordered:
-            print(finding, file=sys.stderr)
-        print(reports.verdict(gate, ordered, checked), flush=True)
-    else:
-        print(reports.FORMS[form](gate, ordered, checked), flush=True)
-    return int(any(finding.severity == "error" for finding in ordered))

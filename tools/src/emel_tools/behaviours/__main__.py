@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from emel_tools.behaviours import check
-from emel_tools.findings import report
+from emel_tools.reports import report
 
 if __name__ == "__main__":
     found, looked_at = check(Path.cwd())

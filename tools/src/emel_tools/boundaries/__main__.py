@@ -12,8 +12,8 @@ from emel_tools.boundaries.kept import settled
 from emel_tools.boundaries.rules import RULES
 from emel_tools.boundaries.syntax import staying
 from emel_tools.boundaries.table import read
-from emel_tools.findings import Finding, report
-from emel_tools.reports import FORMS
+from emel_tools.findings import Finding
+from emel_tools.reports import FORMS, report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

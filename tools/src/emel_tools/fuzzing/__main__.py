@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emel_tools.findings import report
 from emel_tools.fuzzing.run import SHARDS, check
+from emel_tools.reports import report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

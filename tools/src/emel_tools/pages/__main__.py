@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from emel_tools.findings import report
 from emel_tools.pages import samples, table
+from emel_tools.reports import report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,6 @@ whole run: `gate.json`, `junit.xml`, `gate.sarif`, `summary.md` and `index.html`
 All of them are the same for the same run, and for the same history in git.
 """
 
-from emel_tools.reports.forms import FORMS, as_github, as_json, as_sarif, verdict
+from emel_tools.reports.forms import FORMS, as_github, as_json, as_sarif, report, verdict
 
-__all__ = ["FORMS", "as_github", "as_json", "as_sarif", "verdict"]
+__all__ = ["FORMS", "as_github", "as_json", "as_sarif", "report", "verdict"]

@@ -1,14 +1,14 @@
-"""The findings of one gate, written for scripts, code scanning and pull requests."""
+"""The findings of one gate, written for people, scripts, code scanning and pull requests."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from emel_tools.findings import Finding
+from emel_tools.findings import Finding, in_order
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -97,3 +97,32 @@ FORMS: Final[Mapping[str, Callable[[str, Sequence[Finding], str], str]]] = {
     "github": as_github,
 }
 """What `--json`, `--sarif` and `--github` print."""
+
+
+def report(gate: str, findings: Sequence[Finding], checked: str, form: str = "console") -> int:
+    """Print what a gate found.
+
+    Parameters
+    ----------
+    gate
+        Its name, as `nox -s` knows it.
+    findings
+        What is wrong; empty if the gate is green.
+    checked
+        What was looked at, with its count, so that a gate that looked at nothing shows.
+    form
+        `console` (findings on stderr, the verdict on stdout), `json`, `sarif` or `github`.
+
+    Returns
+    -------
+    int
+        The exit code: 1 if there is an error among the findings.
+    """
+    ordered = in_order(gate, findings)
+    if form == "console":
+        for finding in ordered:
+            print(finding, file=sys.stderr)
+        print(verdict(gate, ordered, checked), flush=True)
+    else:
+        print(FORMS[form](gate, ordered, checked), flush=True)
+    return int(any(finding.severity == "error" for finding in ordered))

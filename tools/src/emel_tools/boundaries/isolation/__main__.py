@@ -22,7 +22,8 @@ from typing import NamedTuple
 from emel_tools.boundaries.isolation import probe
 from emel_tools.boundaries.isolation.declared import GROUP, Declared, declared
 from emel_tools.boundaries.isolation.environments import InstallError, ensure, find_uv
-from emel_tools.findings import Finding, report
+from emel_tools.findings import Finding
+from emel_tools.reports import report
 
 
 class Answer(NamedTuple):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from emel_tools.boundaries.witness import verdict
 from emel_tools.boundaries.witness.judged import judge
-from emel_tools.findings import report
 from emel_tools.gates.boundaries import LANE, WITNESS
+from emel_tools.reports import report
 from emel_tools.snapshots import Kind, comparison, lines
 from emel_tools.workspace import shards
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import mmap
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -79,14 +81,6 @@ def library():
     np.fromfile(path, np.uint8, 16)
     np.memmap(path, np.uint8, "r")
 
-def populate():
-    descriptor = os.open(path, 0)
-    shared = mmap.MAP_SHARED
-    mmap.mmap(descriptor, 4096, shared | mmap.MAP_POPULATE, mmap.PROT_READ).close()
-    mmap.mmap(descriptor, 4096, flags=shared | mmap.MAP_POPULATE, prot=mmap.PROT_READ).close()
-    mmap.mmap(descriptor, 4096, shared, mmap.PROT_READ).close()
-    os.close(descriptor)
-
 def thread():
     aside = threading.Thread(target=around)
     aside.start()
@@ -114,7 +108,7 @@ def nothing():
 
 folder = os.path.realpath(".")
 actions = (port, around, builtin, library, thread, leave_open, leave_mapped, hold_mapped,
-           leave_thread, nothing, populate)
+           leave_thread, nothing)
 for action in actions[:5]:
     action()  # imports and caches
 told = {a.__name__: {k: v for k, v in watch.counted(a, folder)[0].items() if v} for a in actions}
@@ -170,8 +164,24 @@ def test_what_builtins_and_libraries_do_is_counted(told):
 
 
 @pytest.mark.behaviour("GATE-35")
-def test_pages_that_are_populated_as_they_are_mapped_are_an_advice(told):
-    assert told["populate"] == {"opens": 1, "maps": 3, "advices": 2, "unmaps": 3, "closes": 1}
+@pytest.mark.parametrize("on", [True, False])
+def test_pages_that_are_populated_as_they_are_mapped_are_an_advice(tmp_path, monkeypatch, on):
+    (tmp_path / "bytes").write_bytes(bytes(4096))
+    monkeypatch.setattr(watch._TALLY, "seen", deque())
+    monkeypatch.setattr(watch._TALLY, "on", on)
+    populated = mmap.MAP_SHARED | mmap.MAP_POPULATE
+    with (tmp_path / "bytes").open("rb") as file:
+        number = file.fileno()
+        made = (
+            watch.CountingMap(number, 4096, populated, mmap.PROT_READ),
+            watch.CountingMap(number, 4096, flags=populated, prot=mmap.PROT_READ),
+            watch.CountingMap(number, 4096, access=mmap.ACCESS_READ),
+        )
+    assert [mapping.size() for mapping in made] == [4096] * 3
+    for mapping in made:
+        mapping.close()
+    calls = ["advices"] * 2 + ["looks"] * 3 + ["unmaps"] * 3
+    assert list(watch._TALLY.seen) == (calls if on else [])
 
 
 @pytest.mark.behaviour("GATE-36")

@@ -191,7 +191,7 @@ def test_what_a_command_prints_is_compared_but_for_times_and_memory(tmp_path, fi
 @pytest.mark.behaviour("GATE-72")
 def test_a_command_that_fails_says_so_in_the_difference(tmp_path, files):
     (fence,) = page(tmp_path, "```console\n$ emel inspect missing.gguf\n```\n").fences
-    assert "emel: missing.gguf: can't be looked at" in console.printed(fence, files)
+    assert "emel: missing.gguf: No such file" in console.printed(fence, files)
 
 
 @pytest.mark.behaviour("GATE-72")

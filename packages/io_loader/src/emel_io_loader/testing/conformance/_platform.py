@@ -72,7 +72,7 @@ class Folder:
         """Look at what this process holds."""
         return Held(
             frozenset(_listed("fd")),
-            _mappings(os.fsencode(self.path)),
+            _maps(os.fsencode(self.path)),
             frozenset(_listed("task")),
         )
 
@@ -114,7 +114,7 @@ def _listed(what: str) -> list[str]:
         return []
 
 
-def _mappings(below: bytes) -> tuple[bytes, ...]:
+def _maps(below: bytes) -> tuple[bytes, ...]:
     try:
         with open(f"{_PROCESS}/maps", "rb") as file:  # noqa: PTH123
             every = file.read()

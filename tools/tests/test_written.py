@@ -8,10 +8,10 @@ import pytest
 from emel_tools.gates import tests
 from emel_tools.running import Job
 from emel_tools.scope.affected import matches
-from emel_tools.suites import swallowed, written
+from emel_tools.suites import vacuous, written
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import counted
-from emel_tools.suites.syntax import dead, truth
+from emel_tools.suites.truth import dead, truth
 
 FACE = "packages/disk/tests/test_face.py"
 
@@ -311,7 +311,7 @@ def test_a_check_may_lie_in_a_conftest_or_a_testing_module(read):
 )
 def test_a_case_that_is_tried_twice_is_found(cases, lines):
     source = Source(FACE, ast.parse(f"@mark.parametrize('a', {cases})\ndef test_a(a): ..."))
-    assert [line for line, _, _ in swallowed.repeated(source)] == lines
+    assert [line for line, _, _ in vacuous.repeated(source)] == lines
 
 
 @pytest.mark.behaviour("GATE-27")
@@ -327,7 +327,7 @@ def test_a_case_that_is_tried_twice_is_found(cases, lines):
 )
 def test_a_property_that_is_hardly_tried_is_found(settings, found):
     source = Source(FACE, ast.parse(f"@settings({settings})\ndef test_a(): ..."))
-    assert len(list(swallowed.weak_settings(source, 20))) == found
+    assert len(list(vacuous.weak_settings(source, 20))) == found
 
 
 CHECKED = "    assert f()\n"

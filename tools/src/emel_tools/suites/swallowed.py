@@ -1,4 +1,4 @@
-"""Tests that catch their own assertions, and assertions that can't fail."""
+"""Tests that catch their own assertions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,18 @@ from emel_tools.suites.syntax import (
     Function,
     assigned,
     caught,
-    dead,
     last,
     resolved,
-    truth,
     walk,
     within,
     within_functions,
 )
+from emel_tools.suites.truth import truth
 
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
 _EXITS: Final = frozenset({"__exit__", "__aexit__"})
 _STACKS: Final = frozenset({"ExitStack", "AsyncExitStack"})
 _CONTEXTS: Final = frozenset({"contextmanager", "asynccontextmanager"})
-_METHODS: Final = frozenset(
-    name for kind in (list, dict, set, str, bytes) for name in dir(kind) if not name.startswith("_")
-)
-"""A member of such a name is taken for a method, whatever it is a member of."""
 Told = tuple[int, str, str]
 """Line, rule, and what is wrong."""
 
@@ -188,57 +183,3 @@ def _with(
         for inner in asserts:
             what = "an assertion of the test itself is expected to fail, so it can't"
             yield inner.lineno, "swallowed", what
-
-
-def always_true(source: Source) -> Iterator[Told]:
-    """Find assertions that can't fail, or never run."""
-    defined = {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    for node in walk(source.tree):
-        if isinstance(node, ast.Assert):
-            named = isinstance(node.test, ast.Name) and node.test.id in defined
-            if truth(node.test) or named or _is_method(node.test):
-                yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
-        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(last(target) == "AssertionError" for target in targets):
-                yield node.lineno, "swallowed", "AssertionError is made something else"
-    for statement in dead(source.tree):
-        yield statement.lineno, "never runs", "this line can't be reached"
-
-
-def _is_method(node: ast.expr) -> bool:
-    """Whether this names a method of what Python builds in, and doesn't call it."""
-    return isinstance(node, ast.Attribute) and node.attr in _METHODS
-
-
-def repeated(source: Source) -> Iterator[Told]:
-    """Find cases of one test that are written alike: the second proves nothing more."""
-    for node in walk(source.tree):
-        match node:
-            case ast.Call(func=function, args=[_, cases, *_]) if last(function) == "parametrize":
-                yield from _alike(cases)
-            case _:
-                pass
-
-
-def _alike(cases: ast.expr) -> Iterator[Told]:
-    if isinstance(cases, ast.BinOp) and isinstance(cases.op, ast.Mult):
-        yield cases.lineno, "repeated", f"`{ast.unparse(cases)[:60]}` tries the same cases again"
-    seen: set[str] = set()
-    for case in cases.elts if isinstance(cases, (ast.List, ast.Tuple)) else ():
-        if (spelt := ast.dump(case)) in seen:
-            yield case.lineno, "repeated", f"`{ast.unparse(case)[:60]}` is a case already"
-        seen.add(spelt)
-
-
-def weak_settings(source: Source, least: int) -> Iterator[Told]:
-    """Find properties that are tried on next to nothing."""
-    for node in walk(source.tree):
-        if isinstance(node, ast.Call) and last(node.func) in ("settings", "register_profile"):
-            for keyword in node.keywords:
-                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
-                if keyword.arg == "max_examples" and isinstance(value, int) and value < least:
-                    what = f"a property that is tried on {value} examples proves little"
-                    yield node.lineno, "weak", what
-                if keyword.arg == "phases" and "generate" not in ast.dump(keyword.value):
-                    yield node.lineno, "weak", "a property that generates nothing proves nothing"

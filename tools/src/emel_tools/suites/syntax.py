@@ -1,11 +1,10 @@
-"""What the syntax of a test says: whether an expression is always true, what a handler catches."""
+"""What the syntax of a test says: what stands in what, what names stand for, what is caught."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import pairwise
 from typing import Final, TypeAlias
 
 from emel_tools.boundaries.syntax import children
@@ -15,7 +14,6 @@ Block: TypeAlias = list[ast.stmt]
 
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES: Final = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
-_JUMPS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 WIDE: Final = frozenset({"AssertionError", "Exception", "BaseException"})
 """Exceptions that an assertion which fails is one of."""
 
@@ -120,65 +118,6 @@ def caught(kind: ast.expr | None, names: Mapping[str, ast.expr]) -> frozenset[st
     return WIDE & {name}
 
 
-def truth(node: ast.expr) -> bool | None:
-    """Say whether an expression is always true, or always false; None if it depends."""
-    match node:
-        case ast.Constant(value=value):
-            return bool(value)
-        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
-            return bool(elements) if not any(isinstance(e, ast.Starred) for e in elements) else None
-        case ast.Dict(keys=keys):
-            return bool(keys) if None not in keys else None
-        case ast.Lambda() | ast.GeneratorExp():
-            return True
-        case ast.JoinedStr(values=values):
-            return True if any(isinstance(v, ast.Constant) and v.value for v in values) else None
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            found = truth(operand)
-            return None if found is None else not found
-        case ast.NamedExpr(value=value):
-            return truth(value)
-        case ast.BoolOp(op=op, values=values):
-            return _of_several([truth(value) for value in values], isinstance(op, ast.Or))
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            chosen = truth(test)
-            both = {truth(body), truth(orelse)}
-            if chosen is not None:
-                return truth(body if chosen else orelse)
-            return both.pop() if len(both) == 1 else None
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _of_comparison(left, op, right)
-        case ast.Call(func=ast.Name(id="bool"), args=[value], keywords=[]):
-            return truth(value)
-        case ast.Call(
-            func=ast.Name(id="all"),
-            args=[ast.GeneratorExp(generators=each) | ast.ListComp(generators=each)],
-        ) if truth(each[0].iter) is False:
-            return True
-        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
-            return True
-        case _:
-            return None
-
-
-def _of_several(found: list[bool | None], either: bool) -> bool | None:  # noqa: FBT001
-    if either in found:
-        return either
-    return None if None in found else not either
-
-
-def _of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | None:
-    if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
-        same = left.value == right.value
-        return same if isinstance(op, ast.Eq) else not same if isinstance(op, ast.NotEq) else None
-    if ast.dump(left) == ast.dump(right) and dotted(left):
-        return True if isinstance(op, (ast.Eq, ast.Is, ast.LtE, ast.GtE)) else None
-    if isinstance(left, ast.Call) and last(left.func) == "len":
-        zero = isinstance(right, ast.Constant) and right.value == 0
-        return True if zero and isinstance(op, ast.GtE) else None
-    return None
-
-
 def blocks(node: ast.AST) -> Iterator[Block]:
     """List the blocks of statements in something, inner ones too."""
     for inner in walk(node):
@@ -186,22 +125,3 @@ def blocks(node: ast.AST) -> Iterator[Block]:
             found = getattr(inner, name, None)
             if isinstance(found, list) and found:
                 yield found
-
-
-def dead(node: ast.AST) -> Iterator[ast.stmt]:
-    """Find statements that never run: behind a jump, or under what is always false."""
-    for block in blocks(node):
-        for before, after in pairwise(block):
-            if isinstance(before, _JUMPS):
-                yield after
-    for inner in walk(node):
-        match inner:
-            case ast.If(test=test, body=body, orelse=orelse):
-                known = truth(test)
-                yield from body[:1] if known is False else orelse[:1] if known else ()
-            case ast.While(test=test, body=body) if truth(test) is False:
-                yield body[0]
-            case ast.For(iter=iterated, body=body) if truth(iterated) is False:
-                yield body[0]
-            case _:
-                pass

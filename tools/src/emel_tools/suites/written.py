@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
-from emel_tools.suites import swallowed
+from emel_tools.suites import swallowed, vacuous
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
 from emel_tools.suites.parts import Part, number_of
@@ -23,6 +23,7 @@ _FIXES: Final = {
     "swallowed": "let the assertion reach pytest; a check that has to fail is called under"
     " pytest.raises(AssertionError)",
     "always true": "assert what would be false if the promise were broken",
+    "overwritten": "compare with what was remembered, or don't remember it",
     "never runs": "remove it, or let it be reached",
     "weak": f"let it draw {LEAST} examples or more",
     "repeated": "give each case values of its own",
@@ -89,9 +90,10 @@ def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
 def _findings(source: Source, checks: Checks) -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Told]], ...] = (
         lambda: swallowed.swallowing(source, checks),
-        lambda: swallowed.always_true(source),
-        lambda: swallowed.weak_settings(source, LEAST),
-        lambda: swallowed.repeated(source),
+        lambda: vacuous.always_true(source),
+        lambda: vacuous.overwritten(source),
+        lambda: vacuous.weak_settings(source, LEAST),
+        lambda: vacuous.repeated(source),
         lambda: _unchecking(source, checks),
         lambda: _hidden(source),
         lambda: _shadowed(source.tree),

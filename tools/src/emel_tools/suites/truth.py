@@ -1,0 +1,173 @@
+"""Which expressions of a test are always true, or never, and which lines never run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from emel_tools.suites.syntax import blocks, dotted, walk
+
+_JUMPS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+_SEARCHES: Final = frozenset({"re.search", "re.match", "re.fullmatch"})
+_KINDS: Final = (bool, bytes, dict, float, frozenset, int, list, set, str, tuple, type)
+_MAKERS: Final = frozenset(made.__name__ for made in (*_KINDS, len, repr, sorted, sum))
+"""Functions of Python that never answer None."""
+
+
+def truth(node: ast.expr) -> bool | None:
+    """Say whether an expression is always true, or always false; None if it depends."""
+    match node:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            return bool(elements) if not any(isinstance(e, ast.Starred) for e in elements) else None
+        case ast.Dict(keys=keys):
+            return bool(keys) if None not in keys else None
+        case ast.Lambda() | ast.GeneratorExp():
+            return True
+        case ast.JoinedStr(values=values):
+            return True if any(isinstance(v, ast.Constant) and v.value for v in values) else None
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            found = truth(operand)
+            return None if found is None else not found
+        case ast.NamedExpr(value=value):
+            return truth(value)
+        case ast.BoolOp(op=op, values=values):
+            return _of_several([truth(value) for value in values], either=isinstance(op, ast.Or))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            chosen = truth(test)
+            both = {truth(body), truth(orelse)}
+            if chosen is not None:
+                return truth(body if chosen else orelse)
+            return both.pop() if len(both) == 1 else None
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _of_comparison(left, op, right)
+        case ast.Call():
+            return _of_call(node)
+        case ast.Subscript() if _is_empty(node):
+            return False
+        case _:
+            return None
+
+
+def _of_call(node: ast.Call) -> bool | None:
+    match node:
+        case ast.Call(func=ast.Name(id="bool"), args=[value], keywords=[]):
+            return truth(value)
+        case ast.Call(
+            func=ast.Name(id="all"),
+            args=[ast.GeneratorExp(generators=each) | ast.ListComp(generators=each)],
+        ) if truth(each[0].iter) is False:
+            return True
+        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
+            return True
+        case ast.Call(
+            func=ast.Attribute(attr="startswith" | "endswith"), args=[ast.Constant(value="" | b"")]
+        ):
+            return True
+        case ast.Call(func=function, args=[ast.Constant(value=str(pattern)), _]):
+            return (dotted(function) in _SEARCHES and is_found_anywhere(pattern)) or None
+        case _:
+            return None
+
+
+def _of_several(found: list[bool | None], *, either: bool) -> bool | None:
+    if either in found:
+        return either
+    return None if None in found else not either
+
+
+def _of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | None:
+    match left, op, right:
+        case (ast.Constant(value=one), ast.Eq() | ast.NotEq(), ast.Constant(value=other)):
+            return (one == other) is isinstance(op, ast.Eq)
+        case (_, ast.Is() | ast.IsNot(), ast.Constant(value=None)) if _is_something(left):
+            return isinstance(op, ast.IsNot)
+        case (ast.Call(func=ast.Name(id="len")), ast.GtE(), ast.Constant(value=0)):
+            return True
+        case (_, ast.In(), _) if _is_empty(left) or _is_among(left, right):
+            return True
+        case (_, ast.Eq() | ast.LtE() | ast.GtE(), _) if _is_empty(left) and _is_empty(right):
+            return True
+        case (_, ast.Eq() | ast.Is() | ast.LtE() | ast.GtE(), _) if is_same(left, right):
+            return True
+        case _:
+            return None
+
+
+def is_same(left: ast.expr, right: ast.expr) -> bool:
+    """Whether both name the same; what is called may answer otherwise the second time."""
+    return bool(dotted(left)) and ast.dump(left) == ast.dump(right)
+
+
+def _is_something(node: ast.expr) -> bool:
+    """Whether this can't be None, whatever it is."""
+    match node:
+        case ast.Constant(value=value):
+            return value is not None
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _MAKERS
+        case ast.Compare() | ast.UnaryOp() | ast.JoinedStr() | ast.Lambda():
+            return True
+        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
+            return True
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return True
+        case _:
+            return False
+
+
+def _is_empty(node: ast.expr) -> bool:
+    """Whether this takes nothing of something: `text[:0]`."""
+    match node:
+        case ast.Subscript(
+            slice=ast.Slice(lower=None | ast.Constant(value=0), upper=ast.Constant(value=0))
+        ):
+            return True
+        case _:
+            return False
+
+
+def _is_among(node: ast.expr, others: ast.expr) -> bool:
+    """Whether something is looked for where it has been put: `x in (1, x)`, `x in f"{x}"`."""
+    spelt = ast.dump(node)
+    match others:
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            return any(ast.dump(element) == spelt for element in elements)
+        case ast.JoinedStr(values=values):
+            plain = [
+                v.value for v in values if isinstance(v, ast.FormattedValue) and not v.format_spec
+            ]
+            return any(ast.dump(value) == spelt for value in plain)
+        case _:
+            return is_same(node, others)
+
+
+def is_found_anywhere(pattern: str) -> bool:
+    """Whether a pattern is found in any text: it asks for nothing."""
+    try:
+        return all(re.search(pattern, text) for text in ("", "\0", "~ 7\n\u20ac"))
+    except re.error:
+        return False
+
+
+def dead(node: ast.AST) -> Iterator[ast.stmt]:
+    """Find statements that never run: behind a jump, or under what is always false."""
+    for block in blocks(node):
+        for before, after in pairwise(block):
+            if isinstance(before, _JUMPS):
+                yield after
+    for inner in walk(node):
+        match inner:
+            case ast.If(test=test, body=body, orelse=orelse):
+                known = truth(test)
+                yield from body[:1] if known is False else orelse[:1] if known else ()
+            case ast.While(test=test, body=body) if truth(test) is False:
+                yield body[0]
+            case ast.For(iter=iterated, body=body) if truth(iterated) is False:
+                yield body[0]
+            case _:
+                pass

@@ -1,0 +1,136 @@
+"""Assertions that can't fail, or never run, and cases that prove nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from emel_tools.suites.checks import Source
+from emel_tools.suites.swallowed import Told
+from emel_tools.suites.syntax import FUNCTIONS, Block, Function, blocks, last, walk
+from emel_tools.suites.truth import dead, is_found_anywhere, is_same, truth
+
+_SEQUENCES: Final = (ast.Tuple, ast.List)
+_METHODS: Final = frozenset(
+    name for kind in (list, dict, set, str, bytes) for name in dir(kind) if not name.startswith("_")
+)
+"""A member of such a name is taken for a method, whatever it is a member of."""
+
+
+def always_true(source: Source) -> Iterator[Told]:
+    """Find assertions that can't fail, or never run."""
+    defined = {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    for node in walk(source.tree):
+        if isinstance(node, ast.Assert):
+            named = isinstance(node.test, ast.Name) and node.test.id in defined
+            if truth(node.test) or named or _is_method(node.test):
+                yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
+            for same in _compared_with_itself(node.test):
+                yield node.lineno, "always true", f"`{ast.unparse(same)}` is compared with itself"
+        elif isinstance(node, ast.keyword) and node.arg == "match":
+            pattern = node.value.value if isinstance(node.value, ast.Constant) else None
+            if isinstance(pattern, str) and is_found_anywhere(pattern):
+                yield node.value.lineno, "always true", f"{pattern!r} is found in whatever is said"
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(last(target) == "AssertionError" for target in targets):
+                yield node.lineno, "swallowed", "AssertionError is made something else"
+    for statement in dead(source.tree):
+        yield statement.lineno, "never runs", "this line can't be reached"
+
+
+def _compared_with_itself(test: ast.expr) -> Iterator[ast.expr]:
+    """Find what stands at the same place of both sides of a comparison: `(n, x.y) == (2, x.y)`."""
+    for node in walk(test):
+        match node:
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+                todo = [(left, right)]
+            case _:
+                continue
+        while todo:
+            one, other = todo.pop()
+            if isinstance(one, _SEQUENCES) and isinstance(other, _SEQUENCES):
+                has_more = any(isinstance(e, ast.Starred) for e in (*one.elts, *other.elts))
+                pairs = [] if has_more else list(zip(one.elts, other.elts, strict=False))
+                yield from (each for each, its in pairs if is_same(each, its))
+                todo += pairs
+
+
+def overwritten(source: Source) -> Iterator[Told]:
+    """Find values that a test remembers and never looks at, because the name gets another one.
+
+    `before = state()` right above `assert state() == before` compares what is with what is, and
+    what was remembered earlier is gone.
+    """
+    for function in walk(source.tree):
+        if isinstance(function, FUNCTIONS):
+            later = _read_later(function)
+            for block in blocks(function):
+                yield from _overwritten(block, later)
+
+
+def _read_later(function: Function) -> set[str]:
+    """Name what functions inside a function read: whenever they are called."""
+    return {
+        node.id
+        for inner in walk(function)
+        if inner is not function and isinstance(inner, (*FUNCTIONS, ast.Lambda, ast.ClassDef))
+        for node in walk(inner)
+        if isinstance(node, ast.Name)
+    }
+
+
+def _overwritten(block: Block, later: set[str]) -> Iterator[Told]:
+    waiting: dict[str, int] = {}
+    for statement in block:
+        named = {node.id for node in walk(statement) if isinstance(node, ast.Name)}
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in later:
+                used = {node.id for node in walk(value) if isinstance(node, ast.Name)}
+                lets_go = isinstance(value, ast.Constant)  # `array = None`: nobody holds it now
+                if name in waiting and name not in used and not lets_go:
+                    what = f"`{name}` of line {waiting[name]} was never looked at, and is gone here"
+                    yield statement.lineno, "overwritten", what
+                waiting = {key: at for key, at in waiting.items() if key not in used}
+                waiting[name] = statement.lineno
+            case _:
+                waiting = {key: at for key, at in waiting.items() if key not in named}
+
+
+def _is_method(node: ast.expr) -> bool:
+    """Whether this names a method of what Python builds in, and doesn't call it."""
+    return isinstance(node, ast.Attribute) and node.attr in _METHODS
+
+
+def repeated(source: Source) -> Iterator[Told]:
+    """Find cases of one test that are written alike: the second proves nothing more."""
+    for node in walk(source.tree):
+        match node:
+            case ast.Call(func=function, args=[_, cases, *_]) if last(function) == "parametrize":
+                yield from _alike(cases)
+            case _:
+                pass
+
+
+def _alike(cases: ast.expr) -> Iterator[Told]:
+    if isinstance(cases, ast.BinOp) and isinstance(cases.op, ast.Mult):
+        yield cases.lineno, "repeated", f"`{ast.unparse(cases)[:60]}` tries the same cases again"
+    seen: set[str] = set()
+    for case in cases.elts if isinstance(cases, (ast.List, ast.Tuple)) else ():
+        if (spelt := ast.dump(case)) in seen:
+            yield case.lineno, "repeated", f"`{ast.unparse(case)[:60]}` is a case already"
+        seen.add(spelt)
+
+
+def weak_settings(source: Source, least: int) -> Iterator[Told]:
+    """Find properties that are tried on next to nothing."""
+    for node in walk(source.tree):
+        if isinstance(node, ast.Call) and last(node.func) in ("settings", "register_profile"):
+            for keyword in node.keywords:
+                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+                if keyword.arg == "max_examples" and isinstance(value, int) and value < least:
+                    what = f"a property that is tried on {value} examples proves little"
+                    yield node.lineno, "weak", what
+                if keyword.arg == "phases" and "generate" not in ast.dump(keyword.value):
+                    yield node.lineno, "weak", "a property that generates nothing proves nothing"

@@ -1,0 +1,144 @@
+"""Assertions that compare something with itself, or look for nothing, are found as written."""
+
+import ast
+import textwrap
+
+import pytest
+
+from emel_tools.suites import vacuous
+from emel_tools.suites.checks import Source
+from emel_tools.suites.truth import is_found_anywhere, truth
+
+
+def source(body):
+    code = f"def test_a(f, g, x, y):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
+    return Source("packages/disk/tests/test_face.py", ast.parse(code))
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(x == y) is not None",
+        "len(x) is not None",
+        "f'{x}' is not None",
+        "[a for a in x] is not None",
+        "(1, x) is not None",
+        "x in (y, x)",
+        "f() in {2, f()}",
+        "x in f'{x}: {y}'",
+        "x in f'{y} {x!r}'",
+        "x.y in x.y",
+        "x[:0] in y",
+        "x[0:0] == y[:0]",
+        "not x[:0]",
+        "x.startswith('')",
+        "x.endswith(b'')",
+        "re.search('(slots)?', x)",
+        "re.match(r'a*', x)",
+    ],
+)
+def test_what_takes_nothing_or_finds_itself_is_always_true(expression):
+    assert truth(ast.parse(expression, mode="eval").body) is True
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x is not None",
+        "f(x) is not None",
+        "x.get(1) is not None",
+        "(x and y) is not None",
+        "x in (y, x.y)",
+        "f() in {2, f(1)}",
+        "x in f'{y}'",
+        "x in f'{x:>9}'",
+        "f() == f()",
+        "x.y() in x.y()",
+        "x[:1] in y",
+        "x[1:0] == y",
+        "x[:0] == y",
+        "x.startswith('a')",
+        "re.search('slots', x)",
+        "re.match(y, x)",
+        "find('', x)",
+        "f('(slots)?', x)",
+    ],
+)
+def test_what_may_be_otherwise_is_not(expression):
+    assert truth(ast.parse(expression, mode="eval").body) is None
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        *((pattern, True) for pattern in ("", "(slots)?", ".*", "a|", "$")),
+        *((pattern, False) for pattern in ("^$", "slots", ".", "(", "^~")),
+    ],
+)
+def test_a_pattern_that_asks_for_nothing_is_found_in_any_text(pattern, expected):
+    assert is_found_anywhere(pattern) is expected
+
+
+ALWAYS = {
+    "a place": "assert (x.index, x.offset) == (2, x.offset)",
+    "a place inside": "assert [f(), (1, y)] == [3, (x, y)]",
+    "a place among others": "assert g() and (x, f()) == (x, 3)",
+    "a pattern": "with pytest.raises(ValueError, match='(slots)?'):\n    f()",
+    "no pattern": "with pytest.warns(UserWarning, match=''):\n    f()",
+}
+INNOCENT = {
+    "other places": "assert (x.index, x.offset) == (x.offset, 2)",
+    "calls": "assert (f(), 1) == (f(), 2)",
+    "a constant": "assert (x, 1) == (y, 1)",
+    "another order": "assert (x, y) != (x, f())",
+    "what is spread": "assert (*f(), x) == (y, *g(), x)",
+    "another length": "assert len((x, y)) == 2",
+    "a pattern that asks": "with pytest.raises(ValueError, match='slots'):\n    f()",
+    "a pattern elsewhere": "with pytest.raises(ValueError, match=x):\n    f()",
+}
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("body", ALWAYS.values(), ids=ALWAYS)
+def test_a_part_that_cannot_be_false_is_found(body):
+    assert [rule for _, rule, _ in vacuous.always_true(source(body))] == ["always true"]
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("body", INNOCENT.values(), ids=INNOCENT)
+def test_a_part_that_may_be_false_is_not(body):
+    assert list(vacuous.always_true(source(body))) == []
+
+
+OVERWRITTEN = {
+    "at once": "before = f()\nbefore = f()\nassert f() == before",
+    "later": "before = f()\ng()\nx.go()\nbefore = f()\nassert f() == before",
+    "deeper": "for a in x:\n    before = f()\n    g()\n    before = f()\n    assert f() == before",
+}
+REMEMBERED = {
+    "used": "before = f()\nassert before\nbefore = f()\nassert f() == before",
+    "used in between": "before = f()\nif x:\n    g(before)\nbefore = f()\nassert before",
+    "used for the next": "before = f()\nbefore = g(before)\nassert before",
+    "let go": "array = f()\narray = None\nassert g()",
+    "read by a function": "seen = f()\ndef look():\n    return seen\nlook()\nseen = g()\nlook()",
+    "given elsewhere": "a = f()\nif x:\n    a = g()\nassert a",
+    "given in two ways": "if x:\n    a = f()\nelse:\n    a = g()\nassert a",
+    "unpacked": "a = f()\na, b = g()\nassert a == b",
+}
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("body", OVERWRITTEN.values(), ids=OVERWRITTEN)
+def test_a_value_that_was_remembered_for_nothing_is_found(body):
+    (told,) = vacuous.overwritten(source(body))
+    assert told[1] == "overwritten"
+    assert "`before` of line " in told[2]
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("body", REMEMBERED.values(), ids=REMEMBERED)
+def test_a_value_that_is_looked_at_or_let_go_is_not(body):
+    assert list(vacuous.overwritten(source(body))) == []

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 import emel
 from emel.budget import Budget
 from emel.cli._platform import resident_nbytes
+from emel.cli.options import parse_nbytes
 
 MIB = 1 << 20
 STRATEGIES = ("mmap", "read", "staged", "auto")
@@ -94,6 +95,20 @@ def test_limits_are_read_as_people_write_them(run, safetensors_file, text, nbyte
     code, out, err = run("load", "--memory-limit", text, "--json", safetensors_file)
     assert (code, err) == (0, "")
     assert f"{nbytes} bytes" in json.loads(out)["strategy"]["reason"]
+
+
+@pytest.mark.behaviour("CLI-05")
+@pytest.mark.parametrize(
+    ("unit", "nbytes"),
+    [
+        *(("", 1), ("B", 1), ("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12)),
+        *(("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)),
+    ],
+)
+def test_a_unit_is_worth_the_same_in_large_and_small_letters(unit, nbytes):
+    for spelled in (unit, unit.lower(), unit.upper(), f" {unit}"):
+        assert parse_nbytes(f"70000{spelled}") == 70_000 * nbytes
+        assert parse_nbytes(f"65536.5{spelled}") == 65536 * nbytes + nbytes // 2
 
 
 @pytest.mark.behaviour("CLI-04", "CLI-05")
@@ -293,6 +308,26 @@ def test_no_tensors_are_the_same_as_none(run, tmp_path, record):
     for second in (recorded, tmp_path / "none.safetensors"):
         assert run("verify", tmp_path / "none.safetensors", second)[0] == 0
     assert run("load", tmp_path / "none.safetensors")[0] == 0
+
+
+@pytest.mark.behaviour("CLI-07")
+@pytest.mark.parametrize("words", [["verify"], ["verify", "--json"]], ids=" ".join)
+def test_files_without_a_common_tensor_are_not_the_same(run, tmp_path, record, words):
+    files = {name: tmp_path / f"{name}.safetensors" for name in ("a", "b", "none")}
+    for name, path in files.items():
+        save_file({} if name == "none" else {name: np.zeros(3, np.float32)}, path)
+    recorded = record(files["a"])
+    for first, second, n in (("a", "b", 2), ("a", "none", 1), ("none", "a", 1)):
+        code, out, err = run(*words, files[first], files[second])
+        assert (code, err) == (1, "")
+        if "--json" in words:
+            document = json.loads(out)
+            assert (document["same"], document["tensors"]) == (False, 0)
+            assert len(document["differences"]) == n
+        else:
+            assert out.endswith(f"\n{n} differ; 0 tensors are in both\n")
+    for other in ("b", "none"):
+        assert run(*words, files[other], recorded)[0] == 1
 
 
 @pytest.mark.behaviour("CLI-07")

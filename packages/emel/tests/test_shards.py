@@ -150,6 +150,18 @@ def test_what_is_refused_leaves_nothing_open_or_mapped(tmp_path, index, code):
     assert counting.holds_nothing
 
 
+@pytest.mark.behaviour("LOADER-10")
+def test_an_index_of_a_byte_too_many_is_looked_at_and_not_opened(tmp_path):
+    with (tmp_path / INDEX).open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    counting = CountingPort()
+
+    failure = open_mapped(tmp_path, counting.port)
+
+    assert (failure.code, failure.path) == ("index-over-limit", str(tmp_path / INDEX))
+    assert counting.calls == ["stat"]
+
+
 @pytest.mark.behaviour("LOAD-02")
 def test_a_name_that_leads_outside_is_neither_looked_at_nor_opened(tmp_path):
     folder = tmp_path / "model"

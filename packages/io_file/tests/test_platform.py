@@ -57,6 +57,22 @@ def test_a_descriptor_isnt_inherited_and_never_closed_twice(make):
     assert port.close(descriptor) is None  # Linux has let the number go: no second try, no error
 
 
+@pytest.mark.behaviour("FILE-03")
+@pytest.mark.parametrize("call", ["open", "open_direct"])
+@pytest.mark.parametrize("name", ["O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY"])
+def test_whatever_stands_at_a_path_opening_it_changes_nothing(monkeypatch, call, name):
+    asked = []
+    monkeypatch.setattr(os, "open", lambda path, flags: asked.append((path, flags)) or 7)
+
+    assert getattr(ReadPort(), call)("it") == 7
+
+    ((path, flags),) = asked
+    assert path == "it"
+    assert flags & getattr(os, name)
+    assert flags & os.O_ACCMODE == os.O_RDONLY
+    assert bool(flags & os.O_DIRECT) == (call == "open_direct")
+
+
 @pytest.mark.behaviour("FILE-06")
 def test_direct_reading_is_what_the_flag_says_and_refused_in_shared_memory(make, tmp_path):
     path, port = make(nbytes=8192), ReadPort()

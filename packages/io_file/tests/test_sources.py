@@ -263,6 +263,33 @@ def test_a_descriptor_that_cant_be_closed_is_asked_once_more(make, sources_of):
 
 
 @pytest.mark.behaviour("FILE-04")
+@pytest.mark.parametrize("failing", [(0, 1), (0, 2), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("times", [1, 99])
+def test_however_many_cant_be_closed_the_others_are(make, sources_of, failing, times):
+    refusals = {}
+
+    def close(descriptor):
+        if refusals.get(descriptor):
+            refusals[descriptor] -= 1
+            raise named(errno.EIO)
+        ReadPort().close(descriptor)
+
+    counting = CountingReads(close=close)
+    sources = sources_of(counting, *((make(f"{name}.bin"), 0, 9) for name in "abc"))
+    assert sources.open() is None
+    refusals |= {sources[i].descriptor: times for i in failing}
+
+    problem = sources.close()
+
+    assert (problem.outcome, problem.index) == (FileOutcome.CLOSE_FAILED, failing[0])
+    assert counting.calls.count("close") == 3 + len(failing)
+    assert counting.opened == (set() if times == 1 else set(refusals))
+    refusals.clear()
+    assert sources.close() is None
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("FILE-04")
 @pytest.mark.parametrize("kind", ["open", "fstat", "open_direct", "close"])
 def test_an_interrupt_can_be_cleaned_up_after(make, sources_of, kind):
     counting = CountingReads(Fault(KeyboardInterrupt(), kind=kind))

@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -82,12 +83,26 @@ def test_a_platform_without_the_call_says_so(make, spans):
 
 
 @pytest.mark.behaviour("MAP-11")
-@pytest.mark.parametrize(("errno", "code"), [(22, "advice-unsupported"), (5, "advice-failed")])
-def test_what_the_kernel_answers_is_told_apart(make, spans, errno, code):
-    counting = CountingPort(Fault(OSError(errno, "no"), kind="advise"))
+@pytest.mark.parametrize(
+    ("name", "code", "reaction"),
+    [
+        *(
+            (name, "advice-unsupported", Reaction.UNSUPPORTED)
+            for name in ("EINVAL", "ENOSYS", "EOPNOTSUPP")
+        ),
+        *(
+            (name, "advice-failed", Reaction.SOURCE)
+            for name in ("EIO", "EPERM", "EACCES", "EBADF", "EBUSY", "EAGAIN", "EINTR", "ENOMEM")
+        ),
+    ],
+)
+def test_what_the_kernel_answers_is_told_apart(make, spans, name, code, reaction):
+    number = getattr(errno, name)
+    counting = CountingPort(Fault(OSError(number, "no"), kind="advise"))
     with MmapStrategy(port=counting.port) as strategy:
         leases = strategy.load(spans(make(), (0, 9))).leases
-        assert strategy.advise(*leases[0], Advice.POPULATE).code == code
+        answer = strategy.advise(*leases[0], Advice.POPULATE)
+        assert (answer.code, answer.reaction, answer.errno) == (code, reaction, number)
         assert strategy.view(*leases[0]).shape == (9,)
 
 

@@ -173,9 +173,10 @@ def test_a_lease_has_one_view_at_a_time(strategy, make):
 
 @pytest.mark.behaviour("MAP-13")
 @pytest.mark.parametrize("left", [0, 1, 4999, 5000, 5001])
-def test_a_view_needs_the_file_up_to_its_last_byte(strategy, make, left):
+@pytest.mark.parametrize("n", [1, 5000])
+def test_a_view_needs_the_file_up_to_its_last_byte(strategy, make, left, n):
     path = make(nbytes=20_000)
-    lease = strategy.load(Spans([path], [0], [1000], [4000])).leases[0]
+    lease = strategy.load(Spans([path], [0] * n, [1000] * n, [4000] * n)).leases[-1]
     os.truncate(path, left)
     if left >= 5000:
         assert strategy.view(*lease).tobytes() == Path(path).read_bytes()[1000:5000]
@@ -241,3 +242,29 @@ def test_identify_answers_in_order_or_blames_the_first_bad_file(strategy, counti
     refused = strategy.identify([*files, "a\0b"])
     assert (refused.result.code, refused.result.index) == ("path-has-nul", 2)
     assert counting.calls == []
+
+
+class Compared(str):
+    """A path that counts how often it is compared with another."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+    times = 0
+
+    def __eq__(self, other):
+        Compared.times += 1
+        return str.__eq__(self, other)
+
+
+@pytest.mark.behaviour("MAP-02")
+def test_finding_paths_that_are_named_twice_compares_no_more_than_there_are(
+    strategy, make, monkeypatch
+):
+    monkeypatch.setattr(Compared, "times", 0)
+    paths = [make(), *(f"/nowhere/{i}" for i in range(998))]
+    files = [Compared(path) for path in [*paths, paths[0]]]
+
+    answer = strategy.load(Spans(files, [0, 999], [0, 10], [5, 5]))
+
+    assert answer.leases.slot.tolist() == [0, 0]
+    assert Compared.times < 2 * len(files)  # looking through the list would be 500,000

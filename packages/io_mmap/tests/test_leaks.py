@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emel_io_mmap import MmapStrategy
+from emel_io_mmap import MmapStrategy, Port
 from emel_io_mmap.testing import CountingPort, Fault
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -90,6 +90,28 @@ def test_a_strategy_abandoned_with_half_a_slot_leaks_nothing(make, spans_of, kin
     del strategy
     gc.collect()
     assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("MAP-10")
+def test_an_abandoned_strategy_closes_descriptor_0_too(make, spans_of):
+    real, given = Port(), []  # what is called 0 here has a higher number in this process
+
+    def opened(path):
+        given.append(real.open(path))
+        return 0
+
+    counting = CountingPort(
+        open=opened,
+        fstat=lambda _: real.fstat(given[0]),
+        map=lambda _, nbytes, offset: real.map(given[0], nbytes, offset),
+        close=lambda _: real.close(given.pop()),
+    )
+    strategy = MmapStrategy(port=counting.port)
+    assert strategy.load(spans_of((make(), 5, 50))).ok
+    assert counting.opened == {0}
+    del strategy
+    gc.collect()
+    assert (counting.holds_nothing, given) == (True, [])
 
 
 @linux

@@ -1,5 +1,6 @@
 """The index of safetensors shards: what it says, and what is wrong with it."""
 
+import gzip
 import json
 
 import pytest
@@ -63,6 +64,10 @@ def test_what_is_no_index_is_refused(data):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git-lfs-pointer"),
         (b"", "empty-file"),
         (b"<!DOCTYPE html>", "html-page"),
+        (b"<html><body>Not Found</body></html>", "html-page"),
+        (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "xml-file"),
+        (gzip.compress(index_bytes({"a": A})), "gzip-file"),
+        (b"PK\x03\x04\x14\x00\x00\x00\x08\x00" + bytes(50), "zip-archive"),
         (b'{"weight_map": {}}', "index-empty"),
     ],
 )

@@ -447,6 +447,25 @@ def test_an_index_over_the_limit_is_not_read(monkeypatch, mode):
 
 
 @pytest.mark.behaviour("LOADER-10")
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_the_limit_of_an_index_is_256_mib(beyond):
+    class Grown(FakeStrategy):
+        def identify(self, files):
+            found = super().identify(files)
+            grown = found.identities[0]._replace(nbytes=(256 << 20) + beyond)
+            return Identified(found.result, (grown,))
+
+    strategy, entries = world(three(), strategy=Grown)
+    router = Router({"fake": strategy.offer()})
+
+    failure = open_checkpoint("d", router, "fake", entries=entries)
+
+    assert (failure.code == "index-over-limit") == bool(beyond)
+    assert [spans.nbytes.tolist() for spans in strategy.loads] == [[256 << 20]] * (1 - beyond)
+    assert_nothing_is_held(strategy)
+
+
+@pytest.mark.behaviour("LOADER-10")
 @BOTH
 def test_an_index_is_read_in_one_load_and_each_header_in_its_own(mode):
     files = three()

@@ -31,6 +31,7 @@ SETS = {
     "six digits": shards("model", 12, digits=6),
     "one of one": shards("model", 1),
     "a prefix that is numbered itself": shards("m-00001-of-00002", 2),
+    "a prefix of several lines": shards("a\nb\n", 2, "gguf"),
 }
 
 

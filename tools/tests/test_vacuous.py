@@ -21,6 +21,7 @@ def source(body):
     [
         "(x == y) is not None",
         "len(x) is not None",
+        "'x' is not None",
         "f'{x}' is not None",
         "[a for a in x] is not None",
         "(1, x) is not None",
@@ -105,6 +106,14 @@ INNOCENT = {
 @pytest.mark.parametrize("body", ALWAYS.values(), ids=ALWAYS)
 def test_a_part_that_cannot_be_false_is_found(body):
     assert [rule for _, rule, _ in vacuous.always_true(source(body))] == ["always true"]
+
+
+@pytest.mark.behaviour("GATE-26")
+@pytest.mark.parametrize(
+    "body", ["AssertionError = ValueError", "builtins.AssertionError: type = g()"]
+)
+def test_an_assertion_error_that_is_made_something_else_is_found(body):
+    assert [rule for _, rule, _ in vacuous.always_true(source(body))] == ["swallowed"]
 
 
 @pytest.mark.behaviour("GATE-27")

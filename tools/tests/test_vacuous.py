@@ -108,6 +108,12 @@ def test_a_part_that_cannot_be_false_is_found(body):
     assert [rule for _, rule, _ in vacuous.always_true(source(body))] == ["always true"]
 
 
+@pytest.mark.behaviour("GATE-27")
+def test_an_assertion_behind_a_return_is_found():
+    (told,) = vacuous.always_true(source("return\nassert f()"))
+    assert told[:2] == (3, "never runs")
+
+
 @pytest.mark.behaviour("GATE-26")
 @pytest.mark.parametrize(
     "body", ["AssertionError = ValueError", "builtins.AssertionError: type = g()"]

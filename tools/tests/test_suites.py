@@ -459,6 +459,36 @@ def test_what_a_failure_came_of_is_told(cause, told, length):
 
 
 @pytest.mark.behaviour("GATE-21")
+def test_a_failure_that_quotes_what_is_no_unicode_is_told_as_any_other(repo):
+    write(repo, PATH, "def test_red():\n    raise ValueError('caf\\udce9')\n")
+    assert told(outcome(repo, "disk")) == [
+        ("failed", f"{PATH}:2", f"{PATH}::test_red: ValueError: caf\\udce9")
+    ]
+
+
+@pytest.mark.behaviour("GATE-21")
+def test_an_exception_that_ends_the_process_is_quoted(repo):
+    hook = "def pytest_sessionfinish():\n    raise RuntimeError('caf\\udce9 is closed')\n"
+    write(repo, "packages/disk/tests/conftest.py", hook)
+    write(repo, PATH, "def test_a():\n    assert int('1') == 1\n")
+    (found,) = outcome(repo, "disk").findings
+    how = "the process ended with exit code 1 before all tests had run"
+    first, *quoted = found.what.splitlines()
+    assert (found.rule, first) == ("crash", f"{how}, in {PATH}::test_a")
+    assert len(quoted) == 6
+    assert quoted[-1] == "     | RuntimeError: caf\\udce9 is closed"
+
+
+@pytest.mark.behaviour("GATE-21")
+def test_what_ends_the_process_is_written_down_and_said_as_ever(tmp_path):
+    heard = []
+    error = ValueError("once")
+    plugin.ends(tmp_path / "a.json", lambda *what: heard.append(what), ValueError, error, None)
+    assert heard == [(ValueError, error, None)]
+    assert (tmp_path / "a.ended").read_text() == "ValueError: once"
+
+
+@pytest.mark.behaviour("GATE-21")
 def test_a_test_that_ends_the_process_is_named(repo):
     write(repo, PATH, "import os\n\n\ndef test_leave():\n    assert not os._exit(0)\n")
     how = "ended with exit code 0 before all tests had run"

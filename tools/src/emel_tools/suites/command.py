@@ -43,6 +43,8 @@ class Ran(NamedTuple):
     too_long: bool
     running: str
     """The test that ran last, if it didn't come to its end."""
+    said: str = ""
+    """What the process said last, if an exception ended it."""
 
 
 def words(root: Path, part: Part, seed: int, folder: Path, how: How) -> list[str]:
@@ -75,8 +77,8 @@ def _kept(part: Part, folder: Path) -> Path:
 def run(root: Path, part: Part, seed: int, folder: Path, seconds: float, how: How) -> Ran:
     """Run it, for no longer than some seconds; pytest prints where this process does."""
     path = part.record(folder)
-    running = path.with_suffix(".running")
-    for stale in (path, running, part.coverage(folder)):
+    running, ended = path.with_suffix(".running"), path.with_suffix(record.ENDED)
+    for stale in (path, running, ended, part.coverage(folder)):
         stale.unlink(missing_ok=True)
     part.coverage(folder).parent.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,8 @@ def run(root: Path, part: Part, seed: int, folder: Path, seconds: float, how: Ho
             process.wait()
     begun = running.read_text("utf-8").splitlines() if running.exists() else []
     found = None if too_long else record.read(path)
-    return Ran(found, process.returncode, too_long, begun[-1] if begun else "")
+    said = ended.read_text("utf-8") if ended.exists() else ""
+    return Ran(found, process.returncode, too_long, begun[-1] if begun else "", said)
 
 
 def environment(seed: int, *, full: bool) -> dict[str, str]:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
-from collections.abc import Generator, Sequence
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
+from emel_tools.running.results import writable
 from emel_tools.scope import observed
 from emel_tools.suites import asserted, record, tracing
 from emel_tools.suites.parts import is_collected, number_of
-from emel_tools.suites.record import LEAST, Case, Record, Trouble
+from emel_tools.suites.record import ENDED, LEAST, Case, Record, Trouble
 
 _LINES: Final = 6
 """How many lines of what pytest says of a failure are kept."""
@@ -55,7 +60,7 @@ class Observer:
     ) -> None:
         """Remember a test that didn't simply pass, by the first lines of all that is said of it."""
         told = [line for each in (what, *more) for line in each.strip().splitlines()[:_LINES]]
-        self.troubles.append(Trouble(kind, node_id, file, line, "\n".join(told)))
+        self.troubles.append(Trouble(kind, node_id, file, line, writable("\n".join(told))))
 
     def relative(self, path: Path) -> str:
         """Spell a path from the root."""
@@ -83,7 +88,22 @@ def pytest_configure(config: pytest.Config) -> None:
     tracing.begin()
     path = str(config.getoption("emel_record") or "")
     config.stash[_KEY] = Observer(config, Path(path).resolve() if path else None)
+    if path:
+        sys.excepthook = partial(ends, Path(path).resolve(), sys.excepthook)
     asserted.watch()
+
+
+def ends(
+    record: Path,
+    before: Callable[[type[BaseException], BaseException, TracebackType | None], object],
+    kind: type[BaseException],
+    error: BaseException,
+    where: TracebackType | None,
+) -> None:
+    """Write down what ends the process, beside the record that there won't be."""
+    said = "".join(traceback.format_exception(kind, error, where)).splitlines()[-_LINES:]
+    record.with_suffix(ENDED).write_text(writable("\n".join(said)), "utf-8")
+    before(kind, error, where)
 
 
 def pytest_unconfigure() -> None:

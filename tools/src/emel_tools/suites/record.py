@@ -11,6 +11,8 @@ Kind: TypeAlias = Literal[
     "failed", "error", "skipped", "xfailed", "uncollectable", "swallowed", "weak"
 ]
 
+ENDED: Final = ".ended"
+"""The suffix of where the last lines stand of what ended a run before it was written down."""
 LEAST: Final = 20
 """Examples that a property is tried on, at least."""
 

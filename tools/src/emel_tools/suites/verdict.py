@@ -48,7 +48,8 @@ def _broken_off(root: Path, part: Part, ran: Ran, seed: int) -> Finding:
     path = ran.running.partition("::")[0]
     if not path:
         path = (part.package.folder / "tests").relative_to(root).as_posix()
-    what = f"the process {how}, in {ran.running or 'no test yet'}"
+    said = "".join(f"\n     | {line}" for line in ran.said.splitlines())
+    what = f"the process {how}, in {ran.running or 'no test yet'}{said}"
     rule = "budget" if ran.too_long else "crash"
     return Finding(path, 0, 0, rule, what, again(ran.running or path, seed))
 

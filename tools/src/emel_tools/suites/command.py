@@ -18,7 +18,7 @@ _PLUGIN: Final = "emel_tools.suites.plugin"
 _REACHING: Final = "emel_tools.suites.reaching"
 _GRACE: Final = 10.0
 """Seconds that a process has to say where it is before it is ended."""
-_CYCLES: Final = 2_500
+_CYCLES: Final = 1_500
 """So often a model is opened and closed in a changed scope, to see that memory stays flat."""
 
 

@@ -1,6 +1,7 @@
 """One suite is run as the gate runs it: in a small repository, in a process of its own."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -480,12 +481,27 @@ def test_an_exception_that_ends_the_process_is_quoted(repo):
 
 
 @pytest.mark.behaviour("GATE-21")
-def test_what_ends_the_process_is_written_down_and_said_as_ever(tmp_path):
-    heard = []
-    error = ValueError("once")
-    plugin.ends(tmp_path / "a.json", lambda *what: heard.append(what), ValueError, error, None)
-    assert heard == [(ValueError, error, None)]
-    assert (tmp_path / "a.ended").read_text() == "ValueError: once"
+def test_what_breaks_the_end_of_a_run_is_written_down_and_raised(tmp_path):
+    config = SimpleNamespace(rootpath=tmp_path)
+    observer = plugin.Observer(config, tmp_path / "a.json")
+    plugin._observers.append(observer)
+    ending = plugin.pytest_sessionfinish(SimpleNamespace(config=config))
+    next(ending)
+    with pytest.raises(BrokenPipeError):
+        ending.throw(BrokenPipeError("nobody listens"))
+    os.close(observer.running)
+    said = (tmp_path / "a.ended").read_text().splitlines()
+    assert said[-1] == "BrokenPipeError: nobody listens"
+    assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.behaviour("GATE-21")
+def test_a_process_that_breaks_after_its_tests_is_found(repo):
+    hook = "def pytest_unconfigure():\n    raise RuntimeError('too late')\n"
+    write(repo, "packages/disk/tests/conftest.py", hook)
+    write(repo, PATH, "def test_a():\n    assert int('1') == 1\n")
+    what = "pytest ended with exit code 0, and its process with 1"
+    assert told(outcome(repo, "disk")) == [("ended", "packages/disk", what)]
 
 
 @pytest.mark.behaviour("GATE-21")

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
-from functools import partial
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import pytest
@@ -88,22 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     tracing.begin()
     path = str(config.getoption("emel_record") or "")
     config.stash[_KEY] = Observer(config, Path(path).resolve() if path else None)
-    if path:
-        sys.excepthook = partial(ends, Path(path).resolve(), sys.excepthook)
     asserted.watch()
-
-
-def ends(
-    record: Path,
-    before: Callable[[type[BaseException], BaseException, TracebackType | None], object],
-    kind: type[BaseException],
-    error: BaseException,
-    where: TracebackType | None,
-) -> None:
-    """Write down what ends the process, beside the record that there won't be."""
-    said = "".join(traceback.format_exception(kind, error, where)).splitlines()[-_LINES:]
-    record.with_suffix(ENDED).write_text(writable("\n".join(said)), "utf-8")
-    before(kind, error, where)
 
 
 def pytest_unconfigure() -> None:
@@ -262,10 +244,26 @@ def _came_of(call: pytest.CallInfo[None]) -> str:
     return "" if cause is None else f"because of {type(cause).__name__}: {cause}"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write down what was seen."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Write down what was seen, after whatever else ends; or else what has broken that."""
     observer = _observers.pop()
+    try:
+        yield
+        _write(session, observer)
+    except BaseException as error:  # of a broken pipe, pytest itself would say nothing
+        if observer.path is not None:
+            ended(observer.path, error)
+        raise
+
+
+def ended(record: Path, error: BaseException) -> None:
+    """Write down what ends the process, beside the record of it."""
+    said = "".join(traceback.format_exception(error)).splitlines()[-_LINES:]
+    record.with_suffix(ENDED).write_text(writable("\n".join(said)), "utf-8")
+
+
+def _write(session: pytest.Session, observer: Observer) -> None:
     if observer.path is None or observer.running is None:
         return
     os.close(observer.running)

@@ -32,9 +32,11 @@ def findings(root: Path, part: Part, ran: Ran, seed: int) -> Iterator[Finding]:
         return
     yield from _troubles(ran.record, seed)
     yield from _left_out(root, part, ran.record)
-    if ran.record.exit_code not in (0, 1):
+    if ran.record.exit_code not in (0, 1) or ran.exit_code != ran.record.exit_code:
         name = part.package.folder.relative_to(root).as_posix()
         what = f"pytest ended with exit code {ran.record.exit_code}"
+        if ran.exit_code != ran.record.exit_code:
+            what += f", and its process with {ran.exit_code}"
         yield Finding(name, 0, 0, "ended", what, "see the log of this shard")
 
 

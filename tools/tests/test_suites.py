@@ -496,6 +496,19 @@ def test_what_breaks_the_end_of_a_run_is_written_down_and_raised(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-21")
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_run_by_hand_writes_nothing_down(tmp_path, monkeypatch, breaks):
+    monkeypatch.chdir(tmp_path)
+    config = SimpleNamespace(rootpath=tmp_path)
+    plugin._observers.append(plugin.Observer(config, None))
+    ending = plugin.pytest_sessionfinish(SimpleNamespace(config=config))
+    next(ending)
+    with pytest.raises(BrokenPipeError if breaks else StopIteration):
+        ending.throw(BrokenPipeError()) if breaks else next(ending)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.behaviour("GATE-21")
 def test_a_process_that_breaks_after_its_tests_is_found(repo):
     hook = "def pytest_unconfigure():\n    raise RuntimeError('too late')\n"
     write(repo, "packages/disk/tests/conftest.py", hook)

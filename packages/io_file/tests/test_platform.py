@@ -104,5 +104,7 @@ def test_a_platform_that_says_less_is_used_all_the_same(make, monkeypatch):
         ReadPort().open_direct(make())
     monkeypatch.delattr(os, "sysconf")
     assert _platform._iov_max() == 16
+    monkeypatch.setattr(os, "sysconf", lambda _: -1, raising=False)  # it sets no limit
+    assert _platform._iov_max() == 16
     monkeypatch.setattr(_platform, "_MOUNTS", make() + ".absent")
     assert _platform.mounts() == ""

@@ -166,12 +166,13 @@ def test_a_folder_and_a_fifo_are_refused_at_once(counting, sources_of, tmp_path,
 
 @pytest.mark.behaviour("FILE-03")
 def test_a_span_past_the_end_is_told_with_its_numbers(counting, make, sources_of):
-    sources = sources_of(counting, (make(nbytes=100), 0, 9), (make(nbytes=100), 95, 6))
+    path = make(nbytes=100)
+    sources = sources_of(counting, (path, 0, 9), (path, 500, 0), (path, 95, 6))
 
     answer = sources.open().answer()
 
     assert (answer.code, answer.reaction) == ("span-beyond-end", Reaction.INVALID)
-    assert (answer.index, answer.offset, answer.errno) == (1, 95, 0)
+    assert (answer.index, answer.offset, answer.errno) == (2, 95, 0)  # an empty one ends nowhere
     assert "6 bytes at offset 95" in answer.message
     assert "(100 bytes)" in answer.message
     sources.close()
@@ -300,6 +301,44 @@ def test_an_interrupt_can_be_cleaned_up_after(make, sources_of, kind):
         sources.close()
     sources.rescue()
 
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("FILE-04")
+def test_an_interrupt_between_two_tries_to_close_leaves_no_direct_descriptor(make, sources_of):
+    refusals = {}
+
+    def close(descriptor):
+        if refusals.get(descriptor):
+            raise refusals[descriptor].pop()
+        ReadPort().close(descriptor)
+
+    counting = CountingReads(close=close, open_direct=ReadPort().open)
+    sources = sources_of(counting, (make(), 0, 9), direct=True)
+    assert sources.open() is None
+    refusals[sources[0].direct] = [KeyboardInterrupt(), named(errno.EIO)]
+
+    with pytest.raises(KeyboardInterrupt):
+        sources.close()
+    sources.rescue()
+
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("FILE-04")
+def test_of_two_descriptors_that_cant_be_closed_the_first_is_told_of(make, sources_of):
+    errors = [named(errno.ENOSPC), named(errno.EIO)]
+
+    def close(descriptor):
+        if errors:
+            raise errors.pop()
+        ReadPort().close(descriptor)
+
+    counting = CountingReads(close=close, open_direct=ReadPort().open)
+    sources = sources_of(counting, (make(), 0, 9), direct=True)
+    assert sources.open() is None
+
+    assert sources.close().errno == errno.EIO
     assert counting.holds_nothing
 
 

@@ -104,3 +104,13 @@ def test_the_names_in_a_folder_are_sorted_and_what_is_no_folder_has_none(tmp_pat
     assert entries(str(tmp_path / "none")) is None
     os.mkdir(tmp_path / "empty")  # noqa: PTH102
     assert entries(str(tmp_path / "empty")) == ()
+
+
+@pytest.mark.behaviour("FILE-07")
+def test_a_folder_that_cant_be_listed_isnt_taken_for_none(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(PermissionError, match=str(tmp_path)):
+        entries(str(tmp_path))

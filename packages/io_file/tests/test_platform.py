@@ -106,5 +106,16 @@ def test_a_platform_that_says_less_is_used_all_the_same(make, monkeypatch):
     assert _platform._iov_max() == 16
     monkeypatch.setattr(os, "sysconf", lambda _: -1, raising=False)  # it sets no limit
     assert _platform._iov_max() == 16
+    monkeypatch.delattr(os, "posix_fadvise")
+    assert ReadPort().advise_sequential(0) is None
     monkeypatch.setattr(_platform, "_MOUNTS", make() + ".absent")
     assert _platform.mounts() == ""
+
+
+@pytest.mark.behaviour("FILE-07")
+def test_the_table_of_mounts_is_taken_as_it_is(make, monkeypatch):
+    path = make()
+    Path(path).write_bytes(b"a\rb\r\n\xff\n")
+    monkeypatch.setattr(_platform, "_MOUNTS", path)
+
+    assert _platform.mounts() == "a\rb\r\n\udcff\n"

@@ -179,6 +179,20 @@ def test_a_span_past_the_end_is_told_with_its_numbers(counting, make, sources_of
 
 
 @pytest.mark.behaviour("FILE-03")
+def test_one_byte_past_the_end_of_the_largest_file_is_refused(make, sources_of):
+    def fstat(descriptor):
+        facts = ReadPort().fstat(descriptor)
+        return facts._replace(identity=facts.identity._replace(nbytes=2**62))
+
+    counting = CountingReads(fstat=fstat)
+    for more, outcome in ((0, None), (1, FileOutcome.SPAN_BEYOND_END)):
+        sources = sources_of(counting, (make(), 2**62 - 9, 9 + more))
+        problem = sources.open()
+        assert (None if problem is None else problem.outcome) is outcome
+        sources.close()
+
+
+@pytest.mark.behaviour("FILE-03")
 @pytest.mark.parametrize(
     ("change", "span", "outcome", "words"),
     [
@@ -372,6 +386,24 @@ def test_a_file_that_cant_be_is_read_through_the_page_cache(make, sources_of, fa
     assert sources.open() is None
     assert fault.met
     assert (sources[0].direct, len(counting.opened)) == (-1, 1)
+    assert sources.close() is None
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("FILE-06")
+def test_a_refused_direct_descriptor_that_cant_be_closed_is_asked_again(make, sources_of):
+    faults = [named(errno.EIO)]
+
+    def close(descriptor):
+        if faults:
+            raise faults.pop()
+        ReadPort().close(descriptor)
+
+    other = make("other.bin")
+    counting = CountingReads(close=close, open_direct=lambda _: ReadPort().open(other))
+    sources = sources_of(counting, (make(), 0, 9), direct=True)
+
+    assert sources.open() is None
     assert sources.close() is None
     assert counting.holds_nothing
 

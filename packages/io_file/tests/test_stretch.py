@@ -98,6 +98,14 @@ def test_a_call_that_fails_ends_it_and_keeps_the_reason(descriptor, number, nth)
 
 
 @pytest.mark.behaviour("FILE-05")
+def test_an_offset_that_python_refuses_is_a_call_that_fails(descriptor):
+    stretch, _ = stretch_of(ReadPort(), descriptor, 2**63, 9)
+
+    assert read_fully(stretch) is StretchOutcome.READ_FAILED
+    assert isinstance(stretch.error, OverflowError)
+
+
+@pytest.mark.behaviour("FILE-05")
 def test_the_end_of_the_file_tells_what_came(descriptor):
     stretch, buffers = stretch_of(ReadPort(), descriptor, 9_990, 4, 100)
 

@@ -202,8 +202,9 @@ def test_any_gap_joins_the_ends_of_the_address_space():
 
 @pytest.mark.behaviour("PLAN-06")
 @pytest.mark.parametrize(("share", "runs"), [(0, 3), (0.24, 2), (0.25, 1)])
-def test_a_run_reads_no_more_in_vain_than_the_share(share, runs):
-    batch = [(0, 0, 10), (0, 12, 10), (0, 27, 8)]
+@pytest.mark.parametrize("far", [0, 2**62])
+def test_a_run_reads_no_more_in_vain_than_the_share(share, runs, far):
+    batch = [(0, far, 10), (0, far + 12, 10), (0, far + 27, 8)]
 
     assert len(plan(spans_of(batch), gap_nbytes=10, over_read=share, run_nbytes=99)) == runs
 

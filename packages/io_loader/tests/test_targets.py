@@ -82,6 +82,13 @@ def test_each_rule_has_its_outcome_and_its_first_span(
 
 
 @pytest.mark.behaviour("TARGET-01")
+def test_a_result_as_large_as_a_number_can_be_doesnt_wrap_around():
+    targets = Targets([GOOD], [0], [1])
+
+    assert refused(targets, 2**63 - 1).outcome is TargetOutcome.TARGET_TOO_SMALL
+
+
+@pytest.mark.behaviour("TARGET-01")
 def test_no_targets_are_missing_ones():
     assert refused(None, 4)[:2] == (-1, TargetOutcome.TARGETS_MISSING)
 
@@ -173,6 +180,7 @@ def test_one_after_another_leaves_no_gap():
 
     assert whole == b"aaacccccdd"
     assert refused(Targets.one_after_another(whole, [3, 8]), 3, 8).span == 1
+    assert Targets.one_after_another(whole, [2**40, 1, 2]).offset.tolist() == [0, 2**40, 2**40 + 1]
 
 
 @pytest.mark.behaviour("TARGET-03")

@@ -11,6 +11,8 @@ import pytest
 from emel_io_file import file_system
 from emel_io_loader import Spans, Targets
 from emel_io_read import ReadStrategy, congruent_empty
+from emel_io_read._reading import Room
+from emel_io_read.memory import address_of
 from emel_io_read.testing import CountingPort, Fault
 
 PAGE = 4096
@@ -144,6 +146,53 @@ def test_a_file_that_refuses_when_it_is_read_is_not_asked_again(path, small, wan
 
 
 @pytest.mark.behaviour("READ-07")
+def test_the_second_file_that_refuses_is_not_asked_again_either(make, batch, small):
+    descriptors, port = [], CountingPort().port
+
+    def open_direct(path):
+        descriptors.append(port.open(path))
+        return descriptors[-1]
+
+    asked = []
+
+    def preadv(descriptor, buffers, offset):
+        if descriptor in descriptors:
+            asked.append(descriptors.index(descriptor))
+            if asked[-1] == 1:
+                raise OSError(errno.EINVAL, "refused")
+        return port.preadv(descriptor, buffers, offset)
+
+    counting = CountingPort(open_direct=open_direct, preadv=preadv)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    rows = (make("a.bin"), 0, 20_000), (make("b.bin"), 0, 80_000)
+    assert strategy.load(*batch(*rows), threads=1).ok
+    assert asked.count(1) == 1
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("away", [0, 1, 512, 2048])
+def test_a_direct_read_lands_at_whole_pages_of_memory(make, small, wanted, away):
+    descriptors, addresses, port = [], [], CountingPort().port
+
+    def open_direct(path):
+        descriptors.append(port.open(path))
+        return descriptors[-1]
+
+    def preadv(descriptor, buffers, offset):
+        if descriptor in descriptors:
+            addresses.extend(address_of(np.frombuffer(buffer, np.uint8)) for buffer in buffers)
+        return port.preadv(descriptor, buffers, offset)
+
+    counting = CountingPort(open_direct=open_direct, preadv=preadv)
+    spans, target = Spans([make()], [0], [100], [60_000]), congruent_empty(60_000, 100 + away)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    assert strategy.load(spans, Targets.each([target])).ok
+    assert target.tobytes() == wanted(spans)[0]
+    assert addresses
+    assert {address % PAGE for address in addresses} == {0}
+
+
+@pytest.mark.behaviour("READ-07")
 @pytest.mark.parametrize("away", [0, 1])
 def test_a_direct_read_that_fails_is_a_failure(path, small, away):
     error = OSError(errno.EIO, "EIO")
@@ -221,3 +270,13 @@ def test_memory_for_direct_reads_is_kept_until_it_is_closed(path, small, batch):
         assert {len(bounce) for bounce in kept} == {small.call + 2 * PAGE}
     strategy.close()
     assert kept == []
+
+
+@pytest.mark.behaviour("READ-07")
+def test_the_memory_of_every_thread_is_kept():
+    kept = []
+    rooms = [Room(0, kept) for _ in range(3)]
+    lent = [room.bounce(PAGE) for room in rooms]
+    for room in rooms:
+        room.hand_back()
+    assert list(map(id, kept)) == list(map(id, lent))

@@ -194,6 +194,31 @@ def test_damage_in_bytes_that_nobody_wants_is_no_failure(make, batch, small, arr
     assert counting.sizes[0] == 1020, "they share a call at first"
 
 
+@pytest.mark.behaviour("READ-04", "READ-06")
+def test_damage_right_behind_a_span_isnt_held_against_the_next_one(
+    make, batch, small, arrived, wanted
+):
+    path = make()
+    counting = CountingPort(preadv=bad([1000], CountingPort().port.preadv))
+    spans, targets = batch((path, 0, 1000), (path, 1050, 1000))
+    assert ReadStrategy(port=counting.port, _limits=small).load(spans, targets).ok
+    assert arrived(spans, targets) == wanted(spans)
+
+
+@pytest.mark.behaviour("READ-04")
+def test_of_spans_past_the_end_the_first_of_the_request_is_named(make, batch, small):
+    path, real = make(), CountingPort().port.preadv
+
+    def cut_off(descriptor, buffers, offset):
+        os.truncate(path, 150)
+        return real(descriptor, buffers, offset)
+
+    counting = CountingPort(preadv=cut_off)
+    rows = [(path, 300, 100), (path, 200, 100), (path, 0, 100)]
+    outcome = ReadStrategy(port=counting.port, _limits=small).load(*batch(*rows))
+    assert (outcome.code, outcome.index, outcome.offset) == ("end-of-file", 0, 300)
+
+
 @pytest.mark.behaviour("READ-03", "READ-04")
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("threads", [1, 4])

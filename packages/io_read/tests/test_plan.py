@@ -36,6 +36,16 @@ def test_buffers_of_their_own_are_filled_by_as_few_calls_as_the_platform_allows(
 
 
 @pytest.mark.behaviour("READ-06")
+def test_buffers_are_counted_from_the_beginning_of_their_own_run():
+    offset = [0, 10, 20, 1000, 1010, 1020, 1030]
+    spans = Spans(["x"], [0] * 7, offset, [10] * 7)
+    targets = Targets.each([bytearray(10) for _ in offset])
+    limits = Limits(gap=100)
+    calls = arrange(spans, validate_targets(targets, spans.nbytes), limits, 4)
+    assert calls.first == [0, 3, 7]
+
+
+@pytest.mark.behaviour("READ-06")
 @settings(deadline=None)
 @given(
     rows=st.lists(

@@ -45,6 +45,8 @@ def test_dont_need_narrows_to_pages_of_its_own(advised):
     assert given == [(2 * PAGE, PAGE)]
     assert strategy.advise(*leases[1], Advice.DONT_NEED, 0, 100).ok
     assert len(given) == 1
+    assert strategy.advise(*leases[2], Advice.DONT_NEED).ok  # the last page has no other owner
+    assert given[-1] == (4 * PAGE, 20_000 - 4 * PAGE)
 
 
 @pytest.mark.behaviour("MAP-11")
@@ -92,7 +94,17 @@ def test_a_platform_without_the_call_says_so(make, spans):
         ),
         *(
             (name, "advice-failed", Reaction.SOURCE)
-            for name in ("EIO", "EPERM", "EACCES", "EBADF", "EBUSY", "EAGAIN", "EINTR", "ENOMEM")
+            for name in (
+                "EIO",
+                "EPERM",
+                "EFAULT",
+                "EACCES",
+                "EBADF",
+                "EBUSY",
+                "EAGAIN",
+                "EINTR",
+                "ENOMEM",
+            )
         ),
     ],
 )
@@ -100,7 +112,7 @@ def test_what_the_kernel_answers_is_told_apart(make, spans, name, code, reaction
     number = getattr(errno, name)
     counting = CountingPort(Fault(OSError(number, "no"), kind="advise"))
     with MmapStrategy(port=counting.port) as strategy:
-        leases = strategy.load(spans(make(), (0, 9))).leases
+        leases = strategy.load(spans(make(nbytes=9), (0, 9))).leases
         answer = strategy.advise(*leases[0], Advice.POPULATE)
         assert (answer.code, answer.reaction, answer.errno) == (code, reaction, number)
         assert strategy.view(*leases[0]).shape == (9,)

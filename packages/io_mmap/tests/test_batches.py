@@ -10,6 +10,7 @@ import pytest
 
 from emel_io_loader import FileIdentity, Leases, Spans, StrategyError
 from emel_io_mmap import MmapStrategy
+from emel_io_mmap._pool import Pool
 from emel_io_mmap.testing import CountingPort, Fault
 
 PAGE = 4096
@@ -34,6 +35,41 @@ def test_a_file_larger_than_a_mapping_may_be_is_mapped_in_parts(make):
         assert full.code == "pool-full"
         assert strategy.release(leases.take(np.array([0, 3]))).ok
         assert strategy.view(*more[0]).tobytes() == content[31 * PAGE : 31 * PAGE + 50]
+
+
+@pytest.mark.behaviour("MAP-02")
+def test_a_part_of_a_file_begins_where_the_platform_lets_a_mapping_begin(make):
+    starts, real = [], CountingPort().port.map
+
+    def begin(descriptor, nbytes, offset):
+        starts.append(offset)
+        return real(descriptor, nbytes, offset)
+
+    counting = CountingPort(window_nbytes=4 * PAGE, granularity=16 * PAGE, map=begin)
+    with MmapStrategy(port=counting.port) as strategy:
+        assert strategy.load(Spans([make(nbytes=40 * PAGE)], [0], [35 * PAGE], [9])).ok
+    assert starts == [32 * PAGE]
+
+
+@pytest.mark.behaviour("MAP-14")
+def test_the_same_inode_of_another_device_is_another_file(make, spans):
+    stat = CountingPort().port.stat
+
+    def elsewhere(path):
+        facts = stat(path)
+        return facts._replace(identity=facts.identity._replace(device=facts.identity.device + 1))
+
+    counting, path = CountingPort(stat=elsewhere), make()
+    with MmapStrategy(port=counting.port) as strategy:
+        slots = [strategy.load(spans(path, (0, 9))).leases.slot.item() for _ in range(2)]
+    assert len(set(slots)) == 2
+
+
+@pytest.mark.behaviour("MAP-06")
+def test_no_two_strategies_ever_give_the_same_lease():
+    first, second = (Pool(CountingPort().port, 1).next_generation for _ in range(2))
+    assert second - first == 2**36
+    assert 2**27 * (second - first) <= 2**63
 
 
 @pytest.mark.behaviour("MAP-02", "MAP-05")

@@ -90,3 +90,15 @@ class LeasesMachine(RuleBasedStateMachine):
 TestLeases = LeasesMachine.TestCase
 TestLeases.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestLeases.pytestmark = [pytest.mark.behaviour("MAP-06")]
+
+
+@pytest.mark.behaviour("MAP-09")
+def test_leases_that_go_one_by_one_leave_no_room_behind():
+    columns = LeaseColumns()
+    one = np.array([0], np.int64)
+    for generation in range(2000):
+        columns.give(generation, one, one + 9)
+        if generation:
+            columns.drop(np.array([columns.find(generation)]), 4096)
+    assert (columns.nalive, columns.find(0)) == (1, 0)
+    assert len(columns.starts) < 300

@@ -185,11 +185,20 @@ def test_a_direct_read_lands_at_whole_pages_of_memory(make, small, wanted, away)
 
     counting = CountingPort(open_direct=open_direct, preadv=preadv)
     spans, target = Spans([make()], [0], [100], [60_000]), congruent_empty(60_000, 100 + away)
-    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    large = small._replace(call=32_768)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=large)
     assert strategy.load(spans, Targets.each([target])).ok
     assert target.tobytes() == wanted(spans)[0]
     assert addresses
     assert {address % PAGE for address in addresses} == {0}
+
+
+@pytest.mark.behaviour("READ-07")
+def test_reading_ahead_is_not_asked_for_where_the_cache_is_gone_around(make, batch, small):
+    counting = CountingPort(open_direct=CountingPort().port.open)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    assert strategy.load(*batch((make(), 0, 80_000))).ok
+    assert counting.calls.count("advise_sequential") == 0
 
 
 @pytest.mark.behaviour("READ-07")

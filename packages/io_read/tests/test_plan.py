@@ -55,6 +55,7 @@ def test_buffers_are_counted_from_the_beginning_of_their_own_run():
     call=st.sampled_from([512, 2048]),
 )
 @example(rows=[(0, 0, 90), (0, 99, 90), (0, 198, 90)], iov_max=2, call=512)
+@example(rows=[(0, 0, 90), (0, 90, 90)], iov_max=1, call=512)
 def test_calls_hold_each_span_whole_within_their_limits(rows, iov_max, call):
     file, offset, nbytes = zip(*rows, strict=True) if rows else ((), (), ())
     spans = Spans(list("abcd"), file, offset, nbytes)

@@ -1,6 +1,7 @@
 """Threads: how many there are, what they share, and that none outlives a call."""
 
 import contextlib
+import errno
 import itertools
 import threading
 from collections import deque
@@ -91,6 +92,25 @@ def test_progress_rises_to_the_total_in_the_caller_s_thread(make, batch, small, 
     assert where == {threading.current_thread()}
     if threads == 1:
         assert len(told) > 10
+
+
+@pytest.mark.behaviour("READ-05")
+def test_progress_counts_no_bytes_of_a_call_that_failed(make, batch, small):
+    told = []
+    fault = Fault(OSError(errno.EIO, "EIO"), 3, "preadv")
+    strategy = ReadStrategy(port=CountingPort(fault).port, _limits=small)
+    rows = [(make(), 8192 * i, 8192) for i in range(5)]
+    outcome = strategy.load(*batch(*rows), threads=1, progress=told.append)
+    assert (outcome.index, told) == (2, [8192, 16_384])
+
+
+@pytest.mark.behaviour("READ-05")
+def test_a_thread_that_breaks_leaves_no_call_to_the_others():
+    reading = SimpleNamespace(calls=SimpleNamespace(nbytes=np.ones(9, np.int64)))
+    workers = Workers(None, reading, count=3, bounces=[], progress=None)
+    workers._work_aside(1)  # there are no limits, which is as good as any other bug
+    assert isinstance(workers._errors[0], AttributeError)
+    assert workers._next(0) is None
 
 
 @pytest.mark.behaviour("READ-05")

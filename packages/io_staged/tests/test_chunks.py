@@ -65,6 +65,19 @@ def test_the_failing_span_is_the_first_requested_one_that_is_unfinished(rows, ch
         assert chunk.failing_span(spans, got) == min(unfinished)
 
 
+@pytest.mark.behaviour("STG-04")
+def test_a_span_that_came_whole_before_the_file_ended_isnt_blamed():
+    spans, _, (chunk,) = planned([(0, 0, 5, 1), (0, 5, 5, 1)], 10)
+    assert chunk.failing_span(spans, 5) == 1
+
+
+@pytest.mark.behaviour("STG-09")
+def test_small_spans_that_touch_beneath_a_large_one_share_a_read():
+    spans = Spans(["a"], [0] * 3, [0, 50, 60], [100, 10, 10])
+    chunks = list(chunks_of(spans, np.ones(3, np.int64), 50))
+    assert (chunks[-1].start, chunks[-1].nbytes) == (50, 20)
+
+
 @pytest.mark.behaviour("STG-09")
 def test_fifty_thousand_small_spans_are_few_chunks():
     n = 50_000

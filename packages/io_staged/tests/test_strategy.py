@@ -343,6 +343,29 @@ def test_a_call_from_within_is_refused_and_the_batch_goes_on(strategy, make, spa
 
 
 @pytest.mark.behaviour("STG-02")
+def test_buffers_that_happen_to_be_neighbours_in_memory_are_filled_each(strategy, make):
+    path, content = make()
+    out = np.zeros(30, np.uint8)
+    targets = Targets.each([out[:10], out[10:]])
+    assert strategy.load(Spans([path], [0, 0], [0, 10], [10, 20]), targets).ok
+    assert out.tolist() == content[:30].tolist()
+
+
+@pytest.mark.behaviour("STG-04")
+def test_a_transform_whose_result_lies_before_its_target_writes_nothing_there(strategy, make):
+    class Backwards(Identity):
+        def result_nbytes(self, nbytes):
+            return -10 if nbytes == 2000 else nbytes
+
+    path, _ = make()
+    out = np.zeros(4000, np.uint8)
+    targets = Targets([out], [0], [1000])
+    answer = strategy.load_through(Spans([path], [0], [0], [2500]), targets, [Backwards()])
+    assert answer.code == "transform-failed"
+    assert not out[:1000].any()
+
+
+@pytest.mark.behaviour("STG-02")
 def test_what_lies_between_targets_stays_as_it_is(strategy, make):
     path, content = make()
     at = np.array([0, 10, 30, 41])

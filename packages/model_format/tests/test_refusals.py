@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from emel_model_format import Header, Refusal, parse
+from emel_model_format import Header, NeedMore, Refusal, parse
 from emel_model_format.testing import (
     ARRAY,
     STRING,
@@ -93,6 +93,7 @@ GGUF_UNSUPPORTED = [
     ("wrong-endian-version", 4, gguf_bytes(version=4, byteorder="big")),
     ("unknown-tensor-type", 58, tensor(type=4)),
     ("unknown-tensor-type", 58, tensor(type=255)),
+    ("unknown-tensor-type", 58, tensor(type=256)),
     ("unknown-tensor-type", 58, tensor(type=2**32 - 1)),
     ("unknown-value-type", 33, gguf_bytes([("k", 13, Encoded(b"\0"))])),
     ("unknown-value-type", 37, gguf_bytes([("k", ARRAY, (13, []))])),
@@ -215,9 +216,17 @@ LOOKALIKES = [
     ),
     ("zip-archive", b"PK\x03\x04" + bytes(60), "PyTorch"),
     ("pickle", b"\x80\x02}q\x00" + bytes(60), "PyTorch"),
+    ("pickle", b"\x80\x04}q\x00" + bytes(60), "pickle"),
+    ("pickle", b"\x80\x05}q\x00" + bytes(60), "pickle"),
     ("html-page", b"\n<!DOCTYPE html><html><body>404 Not found</body></html>", "HTML"),
+    ("html-page", b"\xef\xbb\xbf<html><body>404 Not found</body></html>", "HTML"),
+    ("xml-file", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "download"),
     ("json-file", b'{"metadata": {"total_size": 1}, "weight_map": {}}', "JSON"),
     ("npy-file", b"\x93NUMPY\x01\x00" + bytes(60), "npy"),
+    ("hdf5-file", b"\x89HDF\r\n\x1a\n" + bytes(60), "Keras"),
+    ("gzip-file", b"\x1f\x8b\x08" + bytes(60), "unpack"),
+    ("old-ggml-file", b"lmgg" + bytes(60), "convert"),
+    ("old-ggml-file", b"fmgg" + bytes(60), "convert"),
     ("old-ggml-file", b"tjgg" + bytes(60), "convert"),
 ]
 
@@ -292,6 +301,17 @@ def test_the_first_bad_tensor_is_heard_and_of_it_the_first_rule():
 
 
 @pytest.mark.behaviour("FMT-04")
+def test_the_first_tensor_is_heard_of_several_that_lie_within_another():
+    tensors = [
+        GGUFTensor(name="first", dims=(1,), offset=64, data=b""),
+        GGUFTensor(name="second", dims=(1,), offset=32, data=b""),
+        GGUFTensor(name="around", dims=(32,), offset=0, data=bytes(128)),
+    ]
+    answer = refusal(gguf_bytes(tensors=tensors))
+    assert (answer.rule, answer.tensor) == ("overlapping-data", "first")
+
+
+@pytest.mark.behaviour("FMT-04")
 def test_hostile_names_are_cut_and_escaped_in_messages():
     answer = refusal(tensor(name="\n\x1b[31m" + "x" * 5000, type=4))
     assert "\\n\\x1b[31mxxx" in answer.message
@@ -302,6 +322,17 @@ def test_a_header_at_the_limit_is_not_refused_for_its_size():
     size = 100_000_000
     assert refusal(U64(size + 1) + b"{" + bytes(30), 2 * size).rule == "header-over-limit"
     assert not isinstance(parse(U64(size) + b"{" + bytes(30), 2 * size), Refusal)
+
+
+@pytest.mark.behaviour("FMT-04")
+def test_a_gguf_header_is_read_up_to_the_limit_and_no_further():
+    limit = 256 << 20
+    # The string's length stands at byte 37.
+    for over, outcome in ((0, NeedMore), (1, Refusal)):
+        data = gguf_bytes([("k", STRING, Encoded(U64(limit + over - 45)))])
+        answer = parse(data, 2 * limit)
+        assert isinstance(answer, outcome), answer
+    assert (answer.rule, answer.offset) == ("header-over-limit", 37)
 
 
 @pytest.mark.behaviour("FMT-04")

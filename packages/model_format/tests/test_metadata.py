@@ -32,6 +32,7 @@ def test_one_entry_a_slice_and_all(words):
     assert words[-1] == WORDS[-1]
     assert words[4090:4100] == WORDS[4090:4100]
     assert words[::-777] == WORDS[::-777]
+    assert words[4100:4090:-1] == WORDS[4100:4090:-1]
     assert words[10:5] == []
     assert list(words) == WORDS
     assert list(reversed(words)) == WORDS[::-1]

@@ -137,6 +137,9 @@ def test_misuse_raises():
 @pytest.mark.behaviour("FMT-03")
 def test_bytes_behind_the_file_are_ignored():
     assert isinstance(parse(SAFETENSORS + b"more", len(SAFETENSORS)), Header)
+    bare = gguf_bytes([("name", STRING, "value")])
+    for n in range(bare.index(b"value") + len("value")):
+        assert isinstance(parse(bare, n), Refusal), n
 
 
 @pytest.mark.behaviour("FMT-03")

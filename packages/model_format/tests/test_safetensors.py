@@ -85,6 +85,7 @@ def test_types_of_less_than_a_byte_are_raw_bytes(name, shape, nbytes):
     assert DTYPES[header.tensors.dtype[0]].raw
     assert DTYPES[header.tensors.dtype[0]].numpy() == np.uint8
     assert header.tensors.array_shape(0) == (nbytes,)
+    assert header.tensors.array_shapes() == [(nbytes,)]
 
 
 @pytest.mark.behaviour("FMT-02")

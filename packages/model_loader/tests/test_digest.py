@@ -96,6 +96,18 @@ def test_the_definition_stays_what_it_was(opened):
 
 
 @pytest.mark.behaviour("LOADER-06")
+def test_names_are_sorted_as_utf_8_has_them_and_not_utf_16(opened):
+    names = ["\uff5e", "\U0001f600"]
+    tensors = {n: SafetensorsTensor(dtype="U8", shape=(), data=b"1") for n in reversed(names)}
+
+    answer = digest(opened(safetensors_bytes(tensors)).checkpoint)
+
+    each = xxhash.xxh3_128_hexdigest(b"1")
+    lines = "".join(f"{n}\0U8\0\0{each}\n" for n in names)
+    assert answer.model == xxhash.xxh3_128_hexdigest(lines.encode())
+
+
+@pytest.mark.behaviour("LOADER-06")
 @pytest.mark.parametrize("step", [8, 16, 24])
 def test_the_steps_play_no_part(any_way, monkeypatch, step):
     monkeypatch.setattr("emel_model_loader.windows.STEP_NBYTES", step)

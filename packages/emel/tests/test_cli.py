@@ -59,6 +59,23 @@ def test_inspect_speaks_json(run, model_file):
         assert document["tensor_count"] == len(model)
         assert document["nbytes"] == sum(model.info(name).nbytes for name in model)
         assert [t["name"] for t in document["tensors"]] == list(model)
+        for told in document["tensors"]:
+            facts = model.info(told["name"])._asdict()
+            del facts["residency"]
+            assert told | {"shape": tuple(told["shape"])} == facts
+        head = (model.format, model.version or None, model.byteorder, list(model.files))
+        assert (*(document[key] for key in ("format", "version", "byteorder", "files")),) == head
+        most_first = [count["nbytes"] for count in document["dtypes"].values()]
+        assert most_first == sorted(most_first, reverse=True)
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_inspect_names_every_file_that_tensors_lie_in(run, checkpoints):
+    path, contents = checkpoints["index"]
+    document = json.loads(run("inspect", "--json", path)[1])
+    assert document["files"] == sorted({tensor["file"] for tensor in document["tensors"]})
+    assert len(document["files"]) == 3
+    assert len(document["tensors"]) == len(contents)
 
 
 @pytest.mark.behaviour("CLI-02")

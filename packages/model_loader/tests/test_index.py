@@ -149,8 +149,9 @@ def test_shards_that_an_index_names_and_the_folder_lacks_are_all_named():
 
 @pytest.mark.behaviour("LOAD-02")
 @pytest.mark.parametrize("asked", [None, B])
-def test_shards_of_the_set_that_the_index_passes_over_are_looked_at_too(asked):
-    found = follow_index(Index({"a": A}, {}), located(A, B, "other.safetensors", asked=asked))
+@pytest.mark.parametrize("named", [A, B])
+def test_shards_of_the_set_that_the_index_passes_over_are_looked_at_too(asked, named):
+    found = follow_index(Index({"a": named}, {}), located(A, B, "other.safetensors", asked=asked))
 
     assert found.names == (A, B)
 

@@ -94,6 +94,24 @@ def test_numbers_that_count_nothing_are_refused(name):
 
 
 @pytest.mark.behaviour("LOAD-02")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "m-\u0660\u0660\u0660\u0660\u0661-of-00001.gguf",
+        "m-00001-of-\u0660\u0660\u0660\u0660\u0661.gguf",
+        "m-0001-of-0001.gguf",
+        "m-0000001-of-0000001.gguf",
+        "m-00001-of-00001.gguf.part",
+        "m-00001-of-00001.GGUF",
+    ],
+)
+def test_names_that_only_look_like_a_shards_are_those_of_single_files(name):
+    located = locate_in([name, "m-00001-of-00001.gguf"], f"d/{name}")
+
+    assert (located.kind, located.files) == (Kind.SINGLE, (f"d/{name}",))
+
+
+@pytest.mark.behaviour("LOAD-02")
 def test_the_index_of_a_shards_name_comes_before_its_number():
     names = shards("model", 3)
 

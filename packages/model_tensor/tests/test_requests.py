@@ -70,6 +70,10 @@ REFUSALS = {
         lambda w: w.tensors.bind(ONE, [0.5]),
         (S.BINDING_INVALID, T.OK), [0], R.INVALID, "binding-invalid",
     ),
+    "bind: dtypes that are true or false": (
+        lambda w: w.tensors.bind(ONE, [True]),
+        (S.BINDING_INVALID, T.OK), [0], R.INVALID, "binding-invalid",
+    ),
     "bind: still mapped": (
         lambda w: w.tensors.bind(ONE, [0]),
         (S.STILL_MAPPED, T.OK), [2, 6, 7], R.BUSY, "still-mapped",
@@ -367,6 +371,11 @@ def test_pins_are_counted_and_never_below_nothing(world):
     world.tensors.pin([1, 1])
     world.tensors.unpin([1])
     assert world.tensors.evict([1]).tensor is T.PINNED
+    with pytest.raises(ValueError, match="without a pin"):
+        world.tensors.unpin([1, 1])
+    world.tensors.pin([1])
+    world.tensors.unpin([1, 1])
+    assert world.tensors.evict([1]).ok
 
 
 @pytest.mark.behaviour("RES-07")

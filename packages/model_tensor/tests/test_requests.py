@@ -396,6 +396,15 @@ def test_a_borrowed_tensor_stays_mapped_with_its_lease_and_can_be_released_later
 
 
 @pytest.mark.behaviour("RES-07")
+def test_a_release_of_nothing_that_failed_is_told_as_failed(world):
+    world.maps.fail_release(replace(FAILED, index=-1, done=np.zeros(0, np.bool_)))
+
+    report = world.tensors.release([], world.maps)
+
+    assert (report.outcome, report.tensors.tolist()) == (S.STRATEGY_FAILED, [])
+
+
+@pytest.mark.behaviour("RES-07")
 @pytest.mark.parametrize("done", [None, [False, True, False]])
 def test_a_failed_release_keeps_what_is_not_gone(world, done):
     done = None if done is None else np.array(done)

@@ -182,6 +182,20 @@ def test_a_release_that_is_refused_withholds_nothing(gguf, opened):
 
 
 @pytest.mark.behaviour("LOADER-03")
+def test_a_tensor_that_was_borrowed_when_it_was_to_go_is_not_withheld(gguf, opened):
+    world = opened(gguf(40))
+    array = world.checkpoint.array(3)
+    assert world.checkpoint.release(index(3)).code == "still-borrowed"
+    del array
+    assert world.checkpoint.release(index(3), withhold=False) is None
+
+    for i in range(20, 25):
+        world.checkpoint.array(i)
+
+    assert loaded(world.checkpoint) == list(range(40))
+
+
+@pytest.mark.behaviour("LOADER-03")
 def test_releasing_everything_starts_the_count_anew(gguf, opened):
     world = opened(gguf(40))
     world.checkpoint.array(3)

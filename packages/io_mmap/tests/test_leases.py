@@ -94,11 +94,20 @@ TestLeases.pytestmark = [pytest.mark.behaviour("MAP-06")]
 
 @pytest.mark.behaviour("MAP-09")
 def test_leases_that_go_one_by_one_leave_no_room_behind():
-    columns = LeaseColumns()
-    one = np.array([0], np.int64)
+    columns, one = LeaseColumns(), column([0])
     for generation in range(2000):
         columns.give(generation, one, one + 9)
         if generation:
-            columns.drop(np.array([columns.find(generation)]), 4096)
+            columns.drop(column([columns.find(generation)]), 4096)
     assert (columns.nalive, columns.find(0)) == (1, 0)
     assert len(columns.starts) < 300
+
+
+@pytest.mark.behaviour("MAP-01")
+def test_columns_that_grow_lease_by_lease_are_seldom_copied():
+    columns, seen, one = LeaseColumns(), [], column([0])
+    for generation in range(1000):
+        columns.give(generation, one, one + 9)
+        if not seen or seen[-1] is not columns.starts:
+            seen.append(columns.starts)
+    assert len(seen) < 12

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emel_io_loader import Advice
+from emel_io_loader import Advice, Leases
 from emel_io_mmap import MmapStrategy, Port
+from emel_io_mmap._pool import Pool
 from emel_io_mmap.testing import CountingPort, Fault
 
 PAGE = Port().page_nbytes
@@ -105,6 +106,35 @@ def test_an_interrupted_release_can_be_finished_and_is_shared_with_nobody(make, 
     assert strategy.release(leases).ok
     assert (counting.holds_nothing, strategy.usage().slots) == (True, 0)
     assert strategy.close().ok
+
+
+@pytest.mark.behaviour("MAP-05", "MAP-08")
+def test_a_descriptor_that_a_failed_load_left_is_tried_at_each_release(tmp_path, spans):
+    errors = [OSError(errno.EIO, "EIO") for _ in range(3)]
+
+    def close(descriptor):
+        if errors:
+            raise errors.pop()
+        CountingPort().port.close(descriptor)
+
+    counting = CountingPort(close=close)
+    strategy = MmapStrategy(slots=1, port=counting.port)
+    assert strategy.load(spans(str(tmp_path), (0, 9))).code == "not-regular"
+    held = []
+    for _ in range(3):
+        assert strategy.release(Leases.vacant()).ok
+        held.append(strategy.usage().slots)
+    assert (held, counting.holds_nothing) == ([1, 1, 0], True)
+    assert strategy.close().ok
+
+
+@pytest.mark.behaviour("MAP-05")
+def test_a_slot_that_was_taken_and_never_used_goes_back():
+    pool = Pool(CountingPort().port, 1)
+    slot = pool.take()
+    pool.rescue([slot])
+    pool.rescue([slot])
+    assert (pool.take(), pool.take()) == (slot, None)
 
 
 @pytest.mark.behaviour("MAP-02", "MAP-05")

@@ -40,6 +40,13 @@ def test_there_are_no_more_threads_than_calls(counting, make, batch, small):
 
 
 @pytest.mark.behaviour("READ-05")
+def test_nobody_gets_more_threads_than_there_may_be(counting, make, batch, small):
+    strategy = ReadStrategy(most_threads=2, port=counting.port, _limits=small)
+    assert strategy.load(*batch((make(), 0, 90_000)), threads=8).ok
+    assert counting.calls.count("start_thread") == 1
+
+
+@pytest.mark.behaviour("READ-05")
 @pytest.mark.parametrize(
     ("nbytes", "cpus", "kind", "expected"),
     [
@@ -151,6 +158,52 @@ def test_a_call_that_another_thread_was_faster_to_take_is_looked_for_no_more():
     workers._shares = [deque(), Raced([1, 2]), deque([7])]
     assert workers._next(0) == 7
     assert workers._next(0) is None
+
+
+@pytest.mark.behaviour("READ-05")
+def test_an_interrupt_right_after_a_thread_has_started_waits_for_it(make, batch, small, workers):
+    port, begun, main = CountingPort().port, threading.Event(), threading.current_thread()
+
+    def preadv(descriptor, buffers, offset):
+        assert threading.current_thread() is not main
+        begun.set()
+        threading.Event().wait(0.02)
+        return port.preadv(descriptor, buffers, offset)
+
+    def start_thread(thread):
+        port.start_thread(thread)
+        assert begun.wait(30)
+        raise Interrupted
+
+    counting = CountingPort(preadv=preadv, start_thread=start_thread)
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    with pytest.raises(Interrupted):
+        strategy.load(*batch((make(), 0, 90_000)), threads=2)
+    assert workers() == []
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-05")
+def test_an_interrupt_while_others_are_awaited_lets_them_begin_nothing():
+    class Awaited:
+        joins, left = 0, None
+
+        def is_alive(self):
+            return self.joins < 2
+
+        def join(self):
+            self.joins += 1
+            if self.joins == 1:
+                raise Interrupted
+            self.left = workers._next(1)
+
+    reading = SimpleNamespace(calls=SimpleNamespace(nbytes=np.ones(99, np.int64)))
+    workers = Workers(None, reading, count=2, bounces=[], progress=None)
+    awaited = Awaited()
+    workers._threads.append(awaited)
+    with pytest.raises(Interrupted):
+        workers._join()
+    assert (awaited.joins, awaited.left) == (2, None)
 
 
 @pytest.mark.behaviour("READ-05")

@@ -377,3 +377,28 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path, monkeypatch):
 )
 def test_sizes_are_told_in_the_largest_unit_that_leaves_one(nbytes, spelled):
     assert render.size(nbytes) == spelled
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_long_values_are_cut_and_those_at_the_limit_are_whole():
+    assert render.summary("x" * 72) == "x" * 72
+    assert render.summary("x" * 73) == "x" * 71 + "… (73 characters)"
+    assert render.summary([1, 2, 3]) == "[1, 2, 3] (3)"
+    assert render.summary([1, 2, 3, 4]) == "[1, 2, 3, …] (4)"
+    assert render.plain([1] * 72) == [1] * 72
+    assert render.plain([1] * 73) == {"length": 73, "first": [1, 1, 1]}
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_a_path_of_several_lines_is_one_line(run, tmp_path):
+    code, out, err = run("inspect", tmp_path / "a\nb.gguf")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.behaviour("CLI-07")
+def test_a_record_is_read_up_to_the_limit_and_no_further(tmp_path):
+    path = tmp_path / "record"
+    path.write_bytes(b"{" * 20)
+    assert _platform.small_file(str(path), 20, lambda _: True) == b"{" * 20
+    assert _platform.small_file(str(path), 19, lambda _: True) == b""

@@ -93,6 +93,15 @@ def test_whatever_holds_the_bytes_is_filled(small, strategy, make):
         assert model["a"].tolist() == arrays["a"].tolist()
 
 
+@pytest.mark.behaviour("FACE-06")
+def test_an_array_of_nothing_shares_no_memory_wherever_it_is(tmp_path):
+    save_file({"a": np.arange(6.0), "none": np.empty((0, 4))}, tmp_path / "m.safetensors")
+    with emel.open(tmp_path / "m.safetensors") as model:
+        one = np.empty(6)
+        model.load(into={"a": one, "none": memoryview(one.view(np.uint8))[9:9]})
+        assert one.tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def read_only(array):
     array.flags.writeable = False
     return array

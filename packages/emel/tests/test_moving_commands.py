@@ -108,7 +108,7 @@ def test_limits_are_read_as_people_write_them(run, safetensors_file, text, nbyte
 def test_a_unit_is_worth_the_same_in_large_and_small_letters(unit, nbytes):
     for spelled in (unit, unit.lower(), unit.upper(), f" {unit}"):
         assert parse_nbytes(f"70000{spelled}") == 70_000 * nbytes
-        assert parse_nbytes(f"65536.5{spelled}") == 65536 * nbytes + nbytes // 2
+        assert parse_nbytes(f"65537.5{spelled}") == 65537 * nbytes + nbytes // 2
 
 
 @pytest.mark.behaviour("CLI-04", "CLI-05")
@@ -216,6 +216,20 @@ def test_verify_says_which_tensors_differ_and_where(run, pair, strategy):
     assert {d["tensor"]: d["what"] for d in document["differences"]} == what
     (differing,) = [d for d in document["differences"] if d["what"] == "bytes"]
     assert (differing["element"], differing["offset"]) == ([1, 2], 13)
+
+
+@pytest.mark.behaviour("CLI-07")
+def test_verify_tells_where_a_scalar_differs(run, tmp_path):
+    for name, value in (("a", 1), ("b", 2)):
+        save_file({"s": np.array(value, np.uint8)}, tmp_path / name)
+    words = ("verify", tmp_path / "a", tmp_path / "b")
+    code, out, _ = run(*words)
+    assert code == 1
+    assert re.search(r"^s +bytes +01 +02 +\[\], byte 0 of the tensor", out, re.MULTILINE)
+    (told,) = json.loads(run(*words, "--json")[1])["differences"]
+    assert told == {
+        "tensor": "s", "what": "bytes", "first": "01", "second": "02", "element": [], "offset": 0
+    }  # fmt: skip
 
 
 @pytest.fixture(params=["text", "json"])

@@ -289,6 +289,7 @@ def test_many_tensors_are_listed_in_the_same_columns(run, tmp_path):
     listed = [line for line in out.splitlines() if line.startswith("layer.")]
     assert len(listed) == 700
     assert len({line.index(" F32 ") for line in listed}) == 1
+    assert len({line.index(" B ") for line in listed}) == 1  # of 8 bytes as of 56
 
 
 @pytest.mark.behaviour("CLI-04")

@@ -94,6 +94,18 @@ def test_whatever_holds_the_bytes_is_filled(small, strategy, make):
 
 
 @pytest.mark.behaviour("FACE-06")
+@STRATEGIES
+def test_one_buffer_takes_tensors_in_the_models_order_however_they_are_named(small, strategy):
+    path, arrays = small
+    with emel.open(path, strategy) as model:
+        first, second = model
+        buffer = np.zeros(model.buffer_nbytes([second, first]), np.uint8)
+        model.load([second, first], into=buffer)
+        assert buffer[: arrays[first].nbytes].tobytes() == arrays[first].tobytes()
+        assert buffer[64:].tobytes() == arrays[second].tobytes()
+
+
+@pytest.mark.behaviour("FACE-06")
 def test_an_array_of_nothing_shares_no_memory_wherever_it_is(tmp_path):
     save_file({"a": np.arange(6.0), "none": np.empty((0, 4))}, tmp_path / "m.safetensors")
     with emel.open(tmp_path / "m.safetensors") as model:

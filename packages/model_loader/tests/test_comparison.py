@@ -286,6 +286,17 @@ def test_a_digest_is_held_to_a_recorded_one():
 
 
 @pytest.mark.behaviour("LOADER-18")
+@pytest.mark.parametrize("at", [0, 15, 16, 31])
+def test_digests_are_the_same_only_to_the_last_digit(at):
+    value = "0" * 32
+    other = f"{value[:at]}1{value[at + 1 :]}"
+
+    result = compare_digests(Digest("ff", {"a": value}), {"a": other})
+
+    assert result.differences == (Difference("a", "digest", value, other),)
+
+
+@pytest.mark.behaviour("LOADER-18")
 def test_a_digest_is_the_same_as_the_one_that_was_recorded_from_another_layout(opened):
     recorded = digest(opened(safetensors_of(MODEL)).checkpoint).tensors
 

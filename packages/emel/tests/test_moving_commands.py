@@ -228,8 +228,13 @@ def test_verify_tells_where_a_scalar_differs(run, tmp_path):
     assert re.search(r"^s +bytes +01 +02 +\[\], byte 0 of the tensor", out, re.MULTILINE)
     (told,) = json.loads(run(*words, "--json")[1])["differences"]
     assert told == {
-        "tensor": "s", "what": "bytes", "first": "01", "second": "02", "element": [], "offset": 0
-    }  # fmt: skip
+        "tensor": "s",
+        "what": "bytes",
+        "first": "01",
+        "second": "02",
+        "element": [],
+        "offset": 0,
+    }
 
 
 @pytest.fixture(params=["text", "json"])

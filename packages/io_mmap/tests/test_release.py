@@ -81,16 +81,18 @@ def test_whatever_is_made_of_a_view_keeps_the_lease(strategy, make, spans, make_
 
 
 @pytest.mark.behaviour("MAP-07")
-def test_of_a_batch_the_borrowed_stay_and_the_others_go(strategy, make, spans):
-    leases = strategy.load(spans(make(), *((i * 10, 10) for i in range(6)))).leases
-    arrays = {i: strategy.view(*leases[i]) for i in (1, 4)}
+@pytest.mark.parametrize("n", [6, 5000])
+def test_of_a_batch_the_borrowed_stay_and_the_others_go(strategy, make, spans, n):
+    path, borrowed = make(), [1, n - 2]
+    leases = strategy.load(spans(path, *((i % 600 * 10, 10) for i in range(n)))).leases
+    arrays = {i: strategy.view(*leases[i]) for i in borrowed}
     answer = strategy.release(leases)
-    assert answer.done.tolist() == [True, False, True, True, False, True]
-    assert (answer.index, answer.nspans) == (1, 4)
+    assert np.flatnonzero(~answer.done).tolist() == borrowed
+    assert (answer.index, answer.nspans) == (1, n - 2)
     assert strategy.usage()[::2] == (1, 2)
-    assert arrays[4][0] == 40
+    assert arrays[n - 2][0] == Path(path).read_bytes()[(n - 2) % 600 * 10]
     arrays.clear()
-    assert strategy.release(leases.take(np.array([1, 4]))).ok
+    assert strategy.release(leases.take(np.array(borrowed))).ok
     assert strategy.usage().slots == 0
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
 from emel_tools.suites.syntax import blocks, dotted, walk
 
 _JUMPS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
-_SEARCHES: Final = frozenset({"re.search", "re.match", "re.fullmatch"})
+_SEARCHES: Final = {"re.search": re.search, "re.match": re.match, "re.fullmatch": re.fullmatch}
 _KINDS: Final = (bool, bytes, dict, float, frozenset, int, list, set, str, tuple, type)
 _MAKERS: Final = frozenset(made.__name__ for made in (*_KINDS, len, repr, sorted, sum))
 """Functions of Python that never answer None."""
@@ -69,7 +69,8 @@ def _of_call(node: ast.Call) -> bool | None:
         ):
             return True
         case ast.Call(func=function, args=[ast.Constant(value=str(pattern)), _]):
-            return (dotted(function) in _SEARCHES and is_found_anywhere(pattern)) or None
+            search = _SEARCHES.get(dotted(function))
+            return True if search and is_found_anywhere(pattern, search) else None
         case _:
             return None
 
@@ -138,18 +139,17 @@ def _is_among(node: ast.expr, others: ast.expr) -> bool:
         case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
             return any(ast.dump(element) == spelt for element in elements)
         case ast.JoinedStr(values=values):
-            plain = [
-                v.value for v in values if isinstance(v, ast.FormattedValue) and not v.format_spec
-            ]
+            shown = [each for each in values if isinstance(each, ast.FormattedValue)]
+            plain = [v.value for v in shown if v.conversion == -1 and not v.format_spec]
             return any(ast.dump(value) == spelt for value in plain)
         case _:
             return is_same(node, others)
 
 
-def is_found_anywhere(pattern: str) -> bool:
+def is_found_anywhere(pattern: str, search: Callable[[str, str], object] = re.search) -> bool:
     """Whether a pattern is found in any text: it asks for nothing."""
     try:
-        return all(re.search(pattern, text) for text in ("", "\0", "~ 7\n\u20ac"))
+        return all(search(pattern, text) for text in ("", "\0", "~ 7\n\u20ac"))
     except re.error:
         return False
 

@@ -239,10 +239,20 @@ def test_an_assertion_of_a_function_that_isnt_called_is_found(read):
         "if True:\n    pass\nelse:\n    assert f()",
         "while 0:\n    assert f()",
         "for x in ():\n    assert f()",
+        "if False:\n    f()\n    assert f()",
+        "if True:\n    pass\nelse:\n    f()\n    assert f()",
     ],
 )
 def test_an_assertion_that_is_never_reached_is_found(body):
     assert len(list(dead(ast.parse(f"def g():\n{textwrap.indent(body, '    ')}")))) == 1
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    "body", ["if f():\n    assert g()\nelse:\n    assert f()", "if f():\n    return\nassert f()"]
+)
+def test_an_assertion_that_may_be_reached_is_not(body):
+    assert list(dead(ast.parse(f"def g():\n{textwrap.indent(body, '    ')}"))) == []
 
 
 @pytest.mark.behaviour("GATE-27")
@@ -307,11 +317,13 @@ def test_a_check_may_lie_in_a_conftest_or_a_testing_module(read):
         ("((1, 2), (1, 2), (1, 2))", [1, 1]),
         ("[(1, 2), (2, 1)]", []),
         ("CASES", []),
+        ("[1] + [1]", []),
     ],
 )
 def test_a_case_that_is_tried_twice_is_found(cases, lines):
     source = Source(FACE, ast.parse(f"@mark.parametrize('a', {cases})\ndef test_a(a): ..."))
-    assert [line for line, _, _ in vacuous.repeated(source)] == lines
+    found = [(line, rule) for line, rule, _ in vacuous.repeated(source)]
+    assert found == [(line, "repeated") for line in lines]
 
 
 @pytest.mark.behaviour("GATE-27")
@@ -319,7 +331,9 @@ def test_a_case_that_is_tried_twice_is_found(cases, lines):
     ("settings", "found"),
     [
         ("max_examples=1", 1),
-        ("max_examples=50", 0),
+        ("max_examples=19", 1),
+        ("max_examples=20", 0),
+        ("max_examples=COUNT", 0),
         ("phases=[Phase.explicit]", 1),
         ("phases=[Phase.generate]", 0),
         ("deadline=None", 0),
@@ -327,7 +341,7 @@ def test_a_case_that_is_tried_twice_is_found(cases, lines):
 )
 def test_a_property_that_is_hardly_tried_is_found(settings, found):
     source = Source(FACE, ast.parse(f"@settings({settings})\ndef test_a(): ..."))
-    assert len(list(vacuous.weak_settings(source, 20))) == found
+    assert [rule for _, rule, _ in vacuous.weak_settings(source, 20)] == ["weak"] * found
 
 
 CHECKED = "    assert f()\n"

@@ -19,7 +19,7 @@ from emel_tools.ratios.judged import Judged
 from emel_tools.ratios.judging import Judge
 from emel_tools.ratios.line import on_grid
 from emel_tools.ratios.reference import Reference
-from emel_tools.ratios.sampling import Order, Samples
+from emel_tools.ratios.sampling import Order, Samples, Seen
 from emel_tools.ratios.worlds import World, again
 from emel_tools.snapshots import comparison, lines
 from emel_tools.workspace import packages
@@ -36,13 +36,14 @@ class Blocks:
         self.orders, self.watched, self.runs = [], 0, runs
 
     def __call__(self, order):
+        functions = dict.fromkeys(order.cases, self.runs) if order.watch or order.noting else {}
         if order.watch:
             self.watched += 1
-            return msgspec.json.encode(dict.fromkeys(order.cases, self.runs))
+            return msgspec.json.encode(Seen(functions=functions))
         self.orders.append(order)
         if order.profile:
             grown = (profiling.Growth("emel_a.room.work", 0.3),)
-            return msgspec.json.encode(dict.fromkeys(order.cases, grown))
+            return msgspec.json.encode(Seen(grown=dict.fromkeys(order.cases, grown)))
         now = 1_000_000
         refers = self.by_reference and not self.problem
         seen = Samples(
@@ -51,7 +52,8 @@ class Blocks:
             reference=(round(now / self.by_reference),) * 2 if refers else (),
             problem=self.problem,
         )
-        return msgspec.json.encode(dict.fromkeys(order.cases, [seen] * order.passes))
+        samples = dict.fromkeys(order.cases, [seen] * order.passes)
+        return msgspec.json.encode(Seen(samples, functions=functions))
 
 
 def judge(run, recorded, was=None, *, same=False, seconds=1e9, judged=None):
@@ -82,9 +84,9 @@ def test_a_loss_against_the_recorded_code_is_worse_and_says_by_how_much_and_wher
     assert "1.17 (1.17 to 1.17, seen 12 times)" in cause
     assert "emel_a.room.work (+0.30 ms)" in cause
     assert run.orders[0].reference == str(ROOT)
-    # Two blocks, 2 and 6 estimates, and two to make sure.
-    assert [order.passes for order in run.orders[:-1]] == [1, 3, 3, 3]
-    assert len({order.seed for order in run.orders[:-1]}) == 4
+    # One block of 8 estimates, and two of 6 to make sure.
+    assert [order.passes for order in run.orders[:-1]] == [4, 3, 3]
+    assert len({order.seed for order in run.orders[:-1]}) == 3
 
 
 @pytest.mark.behaviour("GATE-46")
@@ -136,7 +138,7 @@ def test_a_case_that_runs_no_code_that_differs_is_not_timed():
 
 @pytest.mark.behaviour("GATE-107")
 def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
+    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: executed)
     path, code = tmp_path / "judged" / "a.json", tmp_path / WORK
     code.parent.mkdir(parents=True)
     code.write_text("def work(): return 1\ndef rest(): return 1\n")
@@ -147,7 +149,7 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
         order, judged = Order(str(tmp_path), "", "a", (), 7), Judged(path, anew=anew)
         outcome = Judge("a", [CASE], recorded, known, order, run, judged=judged).outcome()
         assert set(outcome.measured) == {machine.KEY, "work"}
-        assert bool(run.orders) == bool(run.watched)
+        assert run.orders or not run.watched
         return bool(run.orders)
 
     assert timed(ratio=1.3)  # news is kept by nobody
@@ -160,7 +162,7 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
     monkeypatch.setattr(judging.machine, "kind", lambda: "another")
     assert timed()
     monkeypatch.undo()
-    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
+    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: executed)
     assert timed()
     monkeypatch.setattr(kept, "_OWN", tmp_path / "ratios")  # what a case is stands elsewhere now
     assert timed()
@@ -180,7 +182,7 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
 
 @pytest.mark.behaviour("GATE-107")
 def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: {*executed})
+    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: executed)
     known = Reference("c0ffee0ff", RECORDED, ROOT, same=False)
     order = Order(str(tmp_path), "", "a", (), 7)
 
@@ -217,13 +219,14 @@ def test_what_is_bound_beside_what_a_case_runs_is_no_reason_to_time_it(tmp_path)
 
     path = tmp_path / "a.json"
     assert timed("def work(): return LIMIT\n") == (True, True)
-    assert timed("LIMIT = 1\ndef work(): return LIMIT\n") == (True, True)
+    # What is altered since it was judged, and isn't what was recorded, needn't be seen to run.
+    assert timed("LIMIT = 1\ndef work(): return LIMIT\n") == (True, False)
     assert timed("MORE = 2\nLIMIT = 1\ndef work(): return LIMIT\n") == (False, False)
     assert timed("MORE = 2\nLIMIT = 1\ndef work(): return LIMIT\ndef rest(): return MORE\n") == (
         False,
         False,
     )
-    assert timed("MORE = 2\nLIMIT = 2\ndef work(): return LIMIT\n") == (True, True)
+    assert timed("MORE = 2\nLIMIT = 2\ndef work(): return LIMIT\n") == (True, False)
     kept.Judged(path, anew=False).write("another", {}, {})
     assert timed("MORE = 3\nLIMIT = 2\ndef work(): return LIMIT\n") == (True, True)
 
@@ -232,10 +235,12 @@ class BlocksOfTheirOwn(Blocks):
     """Each case runs the function that is called as it is."""
 
     def __call__(self, order):
-        if order.watch:
-            names = (f"{WORK}:<module>", f"{WORK}:{{}}")
-            return msgspec.json.encode({n: [name.format(n) for name in names] for n in order.cases})
-        return super().__call__(order)
+        names = (f"{WORK}:<module>", f"{WORK}:{{}}")
+        functions = {each: tuple(name.format(each) for name in names) for each in order.cases}
+        answer = msgspec.json.decode(super().__call__(order), type=Seen)
+        if answer.functions:
+            answer = msgspec.structs.replace(answer, functions=functions)
+        return msgspec.json.encode(answer)
 
 
 @pytest.mark.behaviour("GATE-107", "GATE-114")
@@ -338,7 +343,9 @@ def test_what_cant_be_told_is_a_warning_never_red_and_never_silent():
     assert outcome.measured == RECORDED
     (warning,) = outcome.findings
     assert (warning.severity, warning.rule) == ("warning", "noise")
-    assert f"too noisy to tell; 0.70 (0.70 to 1.50, seen {MOST} times)" in warning.what
+    # The first block looks like news; then it is six estimates a block.
+    assert "too noisy to tell; 1.50 (0.70 to 1.50, seen 30 times)" in warning.what
+    assert MOST <= 30 < MOST + 6
     assert warning.fix.startswith("nox -s quality_gates -- --only bench/a")
 
 
@@ -587,8 +594,8 @@ def test_the_lane_has_a_shard_a_package_and_runs_alone():
 @pytest.mark.behaviour("GATE-50")
 def test_a_block_runs_in_a_process_of_its_own():
     order = Order(str(ROOT), "", "machine", ("rows: 800 events",), 3)
-    seen = msgspec.json.decode(judging.in_process(order), type=dict[str, list[Samples]])
-    assert list(seen) == ["rows: 800 events"]
+    seen = msgspec.json.decode(judging.in_process(order), type=Seen)
+    assert list(seen.samples) == ["rows: 800 events"]
 
 
 @pytest.fixture
@@ -619,18 +626,44 @@ def test_a_block_samples_each_case_as_often_as_it_is_asked_for_and_has_time_for(
     order, case = states
     asked = msgspec.structs.replace(order, passes=passes, slower=0.5)
     seen = sampling.block(asked, [case, case._replace(name="rest")])
-    assert set(seen) == {"work", "rest"}
-    for samples in seen.values():
+    assert set(seen.samples) == {"work", "rest"}
+    for samples in seen.samples.values():
         assert len(samples) == passes
         for each in samples:
             assert len(each.now) == len(each.control) == len(each.reference) == rounds
             assert not each.problem
 
 
-@pytest.mark.behaviour("GATE-105")
-def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(states):
+@pytest.mark.behaviour("GATE-46")
+@pytest.mark.parametrize(
+    ("ratio", "expected", "passes"), [(1.0, 1.0, 1), (1.2, 1.2, 1), (1.06, 1.0, 2), (1.2, 1.0, 4)]
+)
+def test_a_case_is_sampled_no_more_than_it_takes_to_see_that_it_is_as_recorded(
+    states, monkeypatch, ratio, expected, passes
+):
+    def sample(roles, problem, shuffled):
+        return Samples((round(1e6 * ratio),) * 2, (10**6,) * 2, (10**6,) * 2)
+
+    monkeypatch.setattr(sampling, "_sample", sample)
     order, case = states
-    seen = sampling.block(msgspec.structs.replace(order, watch=True), [case])
+    asked = msgspec.structs.replace(order, passes=4, expected={"work": math.log(expected)})
+    seen = sampling.block(asked, [case, case._replace(name="rest")])
+    assert {name: len(samples) for name, samples in seen.samples.items()} == {
+        "work": passes,
+        "rest": 4,
+    }
+
+
+@pytest.mark.behaviour("GATE-105")
+@pytest.mark.parametrize("beside", ["watch", "noting"])
+def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(states, beside):
+    order, case = states
+    asked = msgspec.structs.replace(order, **{beside: True})
+    seen = sampling.block(asked, [case, case._replace(name="rest")])
     path = "packages/x/src/emel_x_sampled/__init__.py"
-    assert set(seen) == {"work"}
-    assert {f"{path}:<module>", f"{path}:work"} == set(seen["work"])
+    both = {f"{path}:<module>", f"{path}:work"}
+    assert {name: set(names) for name, names in seen.functions.items()} == {
+        "work": both,
+        "rest": both,
+    }
+    assert set(seen.samples) == ({"work", "rest"} if beside == "noting" else set())

@@ -6,8 +6,7 @@ import random
 import pytest
 
 from emel_tools.ratios import decision
-from emel_tools.ratios.decision import MOST, decide, estimate
-from emel_tools.ratios.line import log_ratio
+from emel_tools.ratios.decision import MOST, decide, estimate, log_ratio
 
 
 def decided(draw):

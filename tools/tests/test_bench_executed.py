@@ -1,6 +1,7 @@
 """Which cases of the bench run code that differs from the recorded code."""
 
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from emel_machine import mermaid
 from emel_tools.ratios.cases import cases_of
 from emel_tools.ratios.executed import Watch, altered_of, digest, sources
 from emel_tools.ratios.judging import in_process
-from emel_tools.ratios.sampling import Order
+from emel_tools.ratios.sampling import Order, Seen
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "packages/a/src/emel_a/work.py"
@@ -125,7 +126,7 @@ def test_a_case_of_which_nothing_was_seen_is_timed(tmp_path):
 def test_functions_of_a_case_are_seen_in_every_thread():
     case = next(case for case in cases_of("io_staged"))
     order = Order(str(ROOT), "", "io_staged", (case.name,), 0, watch=True)
-    seen = msgspec.json.decode(in_process(order))[case.name]
+    seen = msgspec.json.decode(in_process(order), type=Seen).functions[case.name]
     names = {name.rpartition("/")[2] for name in seen}
     assert {"strategy.py:<module>", "_ring.py:Ring.move", "_ring.py:Reader._work"} <= names
 
@@ -137,6 +138,24 @@ def test_whoever_watched_before_the_case_is_gone_afterwards():
         mermaid(TABLES[0])
     assert sys.getprofile() is None
     assert any(name.endswith(":mermaid") for name in called)
+
+
+@pytest.mark.behaviour("GATE-105")
+def test_a_thread_that_lives_on_is_no_longer_watched():
+    watch, over, profiles = Watch(ROOT), threading.Event(), []
+
+    def live_on():
+        over.wait(10)
+        mermaid(TABLES[0])
+        profiles.append(sys.getprofile())
+
+    with watch.watching() as called:
+        thread = threading.Thread(target=live_on)
+        thread.start()
+    over.set()
+    thread.join()
+    assert profiles == [None]
+    assert not any(name.endswith(":mermaid") for name in called)
 
 
 @pytest.mark.behaviour("GATE-105")
@@ -165,9 +184,9 @@ def test_what_is_imported_or_cached_by_the_first_case_is_run_by_all(tmp_path, mo
 def test_cases_of_one_shard_are_watched_one_by_one():
     cases = tuple(case.name for case in cases_of("io_staged"))
     order = Order(str(ROOT), "", "io_staged", cases, 0, watch=True)
-    seen = msgspec.json.decode(in_process(order), type=dict[str, set[str]])
+    seen = msgspec.json.decode(in_process(order), type=Seen).functions
     assert set(seen) == set(cases)
-    everywhere = set.intersection(*seen.values())
+    everywhere = set.intersection(*map(set, seen.values()))
     assert any(name.endswith("strategy.py:<module>") for name in everywhere)
     assert len({frozenset(names) for names in seen.values()}) > 1
 
@@ -189,11 +208,10 @@ def test_what_runs_inside_an_import_counts_for_all_until_that_ends(tmp_path):
         *(Frame(path, "inside"), Frame(path, "after")),
     )
     with watch.watching() as called:
-        pass
-    for frame, event in (
-        *((outside, "call"), (body, "call"), (inside, "call"), (inside, "return")),
-        *((body, "return"), (after, "c_call"), (after, "call"), (after, "return")),
-    ):
-        watch._note(frame, event, None)
+        for frame, event in (
+            *((outside, "call"), (body, "call"), (inside, "call"), (inside, "return")),
+            *((body, "return"), (after, "c_call"), (after, "call"), (after, "return")),
+        ):
+            watch._note(frame, event, None)
     named = [{name.partition(":")[2] for name in names} for names in (watch.shared, called)]
     assert named == [{"<module>", "inside"}, {"after"}]

@@ -279,6 +279,7 @@ def test_a_hole_in_the_types_is_counted_in_its_scope_however_it_is_made(tree):
     told = tree.told(TYPES, outcome=outcome)
     (line,) = (i for i, text in enumerate(HOLES.splitlines(), 0) if text.startswith("def wrong"))
     assert told[f"{CODE}:{line}:38", "reportReturnType"].startswith("reportReturnType Type ")
+    assert tree.disk(TYPES).measured == measured  # now of what was kept
 
 
 @pytest.mark.behaviour("GATE-18")

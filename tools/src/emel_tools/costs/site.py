@@ -12,8 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_io_loader import Spans
-
 GAP: Final = 56 << 20
 """Bytes from one tensor to the next in files that are as large as models are: 300 make 16 GiB."""
 _ITEM_NBYTES: Final = {"F32": 4, "BF16": 2, "F8_E4M3": 1}
@@ -38,14 +36,6 @@ class Site:
     def text(self, path: str, text: str) -> str:
         """Write a file of text; its path."""
         return self._write(path, text.encode(), len(text.encode()))
-
-    def spans(self, count: int, nbytes: int, *, files: int = 1, gap: int = 0) -> Spans:
-        """Make spans of so many bytes each, dealt out to files in turn, `gap` bytes apart."""
-        step = nbytes + gap
-        size = -(-count // files) * step
-        paths = [self.file(size, f"part{i}") for i in range(files)]
-        number = np.arange(count)
-        return Spans(paths, number % files, number // files * step, np.full(count, nbytes))
 
     def cut(self, path: str, nbytes: int) -> None:
         """Take so many bytes from the end of a file."""

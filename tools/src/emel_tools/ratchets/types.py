@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from emel_tools import workspace
 from emel_tools.findings import Finding
-from emel_tools.ratchets import kept
+from emel_tools.ratchets import kept, pyright
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.holes import holes
+from emel_tools.ratchets.pyright import Checked
 from emel_tools.ratchets.scopes import Source
 from emel_tools.ratchets.settings import scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files
@@ -27,7 +28,7 @@ def outcomes(job: Job) -> Iterator[Outcome]:
     }
     owners = {path: shard for shard, paths in files.items() for path in paths}
     try:
-        checked = kept.check(root, job.folder / "types", list(owners), anew=job.full)
+        checked = kept.check(root, job.folder / "types", list(owners), anew=job.full, look=_look)
         places = divided(checked.places, owners.__getitem__)
     except BrokenToolError as error:
         yield from (Outcome(shard, "nothing", [error.finding()]) for shard in job.shards)
@@ -37,14 +38,18 @@ def outcomes(job: Job) -> Iterator[Outcome]:
         yield _outcome(root, shard, paths, places.get(shard, []), missed)
 
 
+def _look(root: Path, folder: Path, files: Sequence[Path]) -> Checked:
+    """Check files, and look for the holes in them: both are kept for as long as either holds."""
+    checked = pyright.check(root, folder, files)
+    found = [hole for path in files for hole in holes(Source(path))]
+    return checked._replace(places=[*checked.places, *found])
+
+
 def _outcome(
     root: Path, shard: str, files: list[Path], places: list[Place], missed: list[Finding]
 ) -> Outcome:
-    read = cache(Source)  # a file is read once, and not kept
-    for path in files:
-        places += holes(read(path))
     places += _untyped(root, shard)
-    found = tally(root, home(root, shard), places, read)
+    found = tally(root, home(root, shard), places, cache(Source))
     elsewhere = scattered(
         root, shard, ("basedpyright", "pyright"), ("pyrightconfig.json", "baseline.json")
     )

@@ -61,6 +61,18 @@ def estimate(logs: Sequence[float]) -> Estimate:
     return Estimate(statistics.median(ordered), ordered[out], ordered[-1 - out], len(ordered))
 
 
+def halves(ours: Sequence[int], theirs: Sequence[int]) -> list[float]:
+    """Estimate a ratio twice from one block, by its earlier and its later rounds."""
+    half = len(ours) // 2
+    pairs = ((ours[:half], theirs[:half]), (ours[half:], theirs[half:]))
+    return [log_ratio(*pair) for pair in pairs if all(pair)]
+
+
+def log_ratio(ours: Sequence[int], theirs: Sequence[int]) -> float:
+    """Estimate one ratio by what was disturbed least, for nothing makes code quicker."""
+    return math.log(min(ours) / min(theirs))
+
+
 def decide(logs: Sequence[float], expected: float = 0.0) -> Verdict:
     """Say what the estimates so far amount to.
 

@@ -38,6 +38,7 @@ class Watch:
         self._once: set[FrameType] = set()
         """Frames that run for all."""
         self._own: set[str] = set()
+        self._is_over = False
         self.shared: set[str] = set()
         """What runs for all: `packages/a/src/emel_a/b.py:C.d`; a module's own code is `<module>`.
         """
@@ -46,15 +47,20 @@ class Watch:
     def watching(self) -> Generator[set[str]]:
         """Note what runs inside, and hand out the names of what doesn't run for all."""
         self._own = set()
+        self._is_over = False
         threading.setprofile(self._note)
         sys.setprofile(self._note)
         try:
             yield self._own
         finally:
+            self._is_over = True
             sys.setprofile(None)
             threading.setprofile(None)
 
     def _note(self, frame: FrameType, event: str, _: object) -> None:
+        if self._is_over:  # a thread that lives on may be timed next
+            sys.setprofile(None)
+            return
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(self._prefix):
             if code.co_name == "<module>" or code in self._cached:
@@ -71,8 +77,8 @@ def altered_of(
     now: Mapping[str, bytes],
     before: Mapping[str, bytes],
     root: Path,
-) -> frozenset[str]:
-    """Name the cases that run what isn't, instruction by instruction, what it was.
+) -> dict[str, frozenset[str]]:
+    """Name what cases run that isn't, instruction by instruction, what it was; by case.
 
     Parameters
     ----------
@@ -92,9 +98,8 @@ def altered_of(
     def is_altered(name: str) -> bool:
         return found is None or not {paths[name]} <= now.keys() & before.keys() or found.has(name)
 
-    return frozenset(
-        case for case, names in executed.items() if not names or any(map(is_altered, names))
-    )
+    every = {case: frozenset(filter(is_altered, names)) for case, names in executed.items()}
+    return {case: names for case, names in every.items() if names or not executed[case]}
 
 
 def digest(executed: Collection[str], sources: Mapping[str, bytes]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,33 @@ class Ran(msgspec.Struct, frozen=True):
     """Of their code."""
 
 
+class Since(NamedTuple):
+    """What has become of cases since they were judged."""
+
+    unchanged: Mapping[str, Ran]
+    """What those run of which that is known: what ran then, if its code is what it was."""
+    altered: Mapping[str, frozenset[str]]
+    """Which functions of the others are other than they were."""
+    functions: Mapping[str, tuple[str, ...]]
+    """All that those ran."""
+
+    def differing(
+        self, now: Mapping[str, bytes], before: Mapping[str, bytes], root: Path
+    ) -> frozenset[str]:
+        """Name cases that run for certain what isn't the recorded code.
+
+        Whatever a case did before it came to the first altered function it does now, and calls that
+        one: if none of those that are altered is as recorded, it needn't be run to be seen to.
+        """
+        ran = {name: self.functions[name] for name in self.altered}
+        against = altered_of(ran, now, before, root) if ran else {}
+        return frozenset(
+            name
+            for name, altered in self.altered.items()
+            if altered and altered <= against.get(name, frozenset())
+        )
+
+
 class Kept(msgspec.Struct):
     """What is known of all cases of a shard."""
 
@@ -40,10 +67,8 @@ class Kept(msgspec.Struct):
     sources: dict[str, str] = {}
     """The code as it was when it was judged last, by path from the root."""
 
-    def unchanged(
-        self, names: Iterable[str], now: Mapping[str, bytes], root: Path
-    ) -> dict[str, Ran]:
-        """Say what cases run of which that is known: what ran then, if its code is what it was.
+    def since(self, names: Iterable[str], now: Mapping[str, bytes], root: Path) -> Since:
+        """Say what has become of cases since they were judged.
 
         Parameters
         ----------
@@ -64,11 +89,13 @@ class Kept(msgspec.Struct):
                 found[name] = same[0]
             elif states and digest(states[0].functions, before) == states[0].digest:
                 last[name] = states[0]
-        if last:  # else there is nothing to be compared
-            functions = {name: ran.functions for name, ran in last.items()}
-            for name in functions.keys() - altered_of(functions, now, before, root):
-                found[name] = Ran(functions[name], digest(functions[name], now))
-        return found
+        if not last:  # there is nothing to be compared
+            return Since(found, {}, {})
+        functions = {name: ran.functions for name, ran in last.items()}
+        altered = altered_of(functions, now, before, root)
+        for name in functions.keys() - altered:
+            found[name] = Ran(functions[name], digest(functions[name], now))
+        return Since(found, altered, functions)
 
 
 class Judged:

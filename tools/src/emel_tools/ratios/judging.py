@@ -22,16 +22,17 @@ from emel_tools.ratios.judged import Judged, Kept, Ran
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.profiling import Growth
 from emel_tools.ratios.reference import Reference
-from emel_tools.ratios.sampling import Order, Samples
+from emel_tools.ratios.sampling import Order, Seen
 from emel_tools.running import Outcome
 
 _SECONDS: Final = 20.0
 """When no further block is begun; a shard without news needs a few seconds."""
 _PATIENCE: Final = 3
 """How many times as long it may take to make sure of what looks like news."""
+_PASSES: Final = 4
+"""How often the first block samples a case at most: what can be said of it at all, is said then."""
 _AGAIN: Final = 3
-"""How often a block samples what the first one hasn't decided: most of what it takes is to begin,
-and then there is enough to say anything."""
+"""How often each further block samples what isn't decided: most of what it takes is to begin."""
 
 Run: TypeAlias = Callable[[Order], bytes]
 """Runs one block, and answers with its JSON."""
@@ -83,6 +84,8 @@ class Judge:
         self._run, self._seconds = run, seconds
         self._judged = judged
         self._ran: dict[str, Ran] = {}
+        self._unwatched: set[str] = set()
+        """Cases that are timed anyway, and watched only then."""
         self._unchanged = reference is not None and reference.same
         compared = reference is not None and not reference.same
         self._order = msgspec.structs.replace(
@@ -117,23 +120,28 @@ class Judge:
         """Leave out what runs no code that differs from what was recorded."""
         if self._reference is None or self._reference.itself or self._unchanged:
             return
-        now = sources(self._root)
+        now, before = sources(self._root), sources(self._reference.root)
         known = [line for line in self.lines if line.comparable and line.recorded == line.before]
-        self._ran |= self._kept.unchanged([line.case.name for line in known], now, self._root)
-        lines = {line.case.name: line for line in known if line.case.name not in self._ran}
+        since = self._kept.since([line.case.name for line in known], now, self._root)
+        self._ran |= since.unchanged
+        self._unwatched |= since.differing(now, before, self._root)
         for line in known:
             line.verdict = "same" if line.case.name in self._ran else line.verdict
+        passed = {*self._ran, *self._unwatched}
+        lines = {line.case.name: line for line in known if line.case.name not in passed}
         if not lines:
             return
         order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
-        seen = msgspec.json.decode(self._run(order), type=dict[str, tuple[str, ...]])
-        before = sources(self._reference.root)
+        seen = self._seen(order).functions
         altered = altered_of({name: seen[name] for name in lines}, now, before, self._root)
         for name, line in lines.items():
-            if seen[name]:
-                self._ran[name] = Ran(seen[name], digest(seen[name], now))
+            self._note(name, seen[name], now)
             if name not in altered:
                 line.verdict = "same"
+
+    def _note(self, name: str, functions: tuple[str, ...], now: Mapping[str, bytes]) -> None:
+        if functions:
+            self._ran[name] = Ran(functions, digest(functions, now))
 
     def _keep(self) -> None:
         """Remember what was as quick as the recorded code, or is that code."""
@@ -166,19 +174,27 @@ class Judge:
         )
 
     def _block(self, left: Sequence[Line], number: int) -> None:
+        first = not number
         order = msgspec.structs.replace(
             self._order,
             cases=tuple(line.case.name for line in left),
             seed=self._order.seed + number,
-            passes=_AGAIN if number else 1,
+            passes=1 if self._unchanged else _PASSES if first else _AGAIN,
+            expected={line.case.name: line.accepted for line in left if first and line.comparable},
+            noting=first and bool(self._unwatched),
         )
-        seen = msgspec.json.decode(self._run(order), type=dict[str, list[Samples]])
+        seen = self._seen(order)
+        for name in self._unwatched & seen.functions.keys():
+            self._note(name, seen.functions[name], sources(self._root))
         for line in left:
-            for samples in seen[line.case.name]:
+            for samples in seen.samples[line.case.name]:
                 line.take(samples)
             line.verdict = self._verdict(line)
             if line.is_news and not line.earlier:
                 line.start_over()
+
+    def _seen(self, order: Order) -> Seen:
+        return msgspec.json.decode(self._run(order), type=Seen)
 
     def _verdict(self, line: Line) -> Verdict:
         if line.comparable and self._unchanged:
@@ -226,7 +242,7 @@ class Judge:
             return {}
         names = tuple(line.case.name for line in lines)
         order = msgspec.structs.replace(self._order, cases=names, profile=True)
-        return msgspec.json.decode(self._run(order), type=dict[str, tuple[Growth, ...]])
+        return self._seen(order).grown
 
     def _noisy(self) -> list[Finding]:
         """Warn of what couldn't be told."""

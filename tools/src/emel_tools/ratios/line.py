@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from emel_tools.ratios.case import Case
-from emel_tools.ratios.decision import NEWS, Estimate, Verdict, estimate
+from emel_tools.ratios.decision import NEWS, Estimate, Verdict, estimate, halves
 from emel_tools.ratios.sampling import Samples
 
 STEP: Final = math.log(1.05)
@@ -68,8 +67,13 @@ class Line:
     def expected(self) -> float:
         """What the records say of it, as logarithm."""
         if self.compared:
-            return math.log(self.recorded / self.before)  # what was accepted since
+            return self.accepted
         return math.log(self.recorded / 1000) if self.recorded else 0.0
+
+    @property
+    def accepted(self) -> float:
+        """What the records say of now and the recorded code, as logarithm, if both speak of it."""
+        return math.log(self.recorded / self.before)
 
     @property
     def is_news(self) -> bool:
@@ -85,15 +89,3 @@ def on_grid(ratio: float) -> int:
     """Round a ratio to the nearest step, in thousandths, 1 at least."""
     thousandths = max(1000 * ratio, 1.0)
     return round(math.exp(round(math.log(thousandths) / STEP) * STEP))
-
-
-def halves(ours: Sequence[int], theirs: Sequence[int]) -> list[float]:
-    """Estimate a ratio twice from one block, by its earlier and its later rounds."""
-    half = len(ours) // 2
-    pairs = ((ours[:half], theirs[:half]), (ours[half:], theirs[half:]))
-    return [log_ratio(*pair) for pair in pairs if all(pair)]
-
-
-def log_ratio(ours: Sequence[int], theirs: Sequence[int]) -> float:
-    """Estimate one ratio by what was disturbed least, for nothing makes code quicker."""
-    return math.log(min(ours) / min(theirs))

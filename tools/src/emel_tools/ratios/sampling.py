@@ -6,7 +6,7 @@ import gc
 import random
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter, perf_counter_ns, thread_time
 from typing import Final
@@ -15,6 +15,7 @@ import msgspec
 
 from emel_tools.ratios.case import Case, Unit
 from emel_tools.ratios.controls import CONTROLS
+from emel_tools.ratios.decision import decide, halves
 from emel_tools.ratios.executed import Watch
 from emel_tools.ratios.profiling import Growth, grown, profiled
 from emel_tools.ratios.worlds import World
@@ -45,7 +46,12 @@ class Order(msgspec.Struct, frozen=True):
     watch: bool = False
     """Whether to say which functions run, in place of timing."""
     passes: int = 1
-    """How often each case is sampled."""
+    """How often each case is sampled, at most."""
+    expected: dict[str, float] = {}
+    """What the records say of the ratio of now to the reference, as logarithm: of these cases
+    no pass more is made than it takes to see that it is so."""
+    noting: bool = False
+    """Whether to say which functions run beside timing."""
     slower: float = 0.0
     """By which share the code of `root` is made slower, to prove that it is noticed."""
 
@@ -58,6 +64,16 @@ class Samples(msgspec.Struct, frozen=True):
     reference: tuple[int, ...] = ()
     problem: str = ""
     """Why the recorded code can't run this case; empty if it can or wasn't asked for."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What one block answers, by case; empty of what wasn't asked for."""
+
+    samples: dict[str, list[Samples]] = {}
+    """One entry a pass."""
+    grown: dict[str, tuple[Growth, ...]] = {}
+    functions: dict[str, tuple[str, ...]] = {}
+    """As `Watch` names them."""
 
 
 class _Role:
@@ -88,12 +104,10 @@ def _spin(began: int, share: float) -> None:
         pass
 
 
-def block(
-    order: Order, cases: Sequence[Case]
-) -> dict[str, list[Samples]] | dict[str, tuple[Growth, ...]] | dict[str, tuple[str, ...]]:
+def block(order: Order, cases: Sequence[Case]) -> Seen:
     """Sample the cases one after another, or say which functions grew, or which run."""
     if order.watch:
-        return _watched(Path(order.root), cases)
+        return Seen(functions=_watched(Path(order.root), cases))
     shuffled = random.Random(order.seed)  # noqa: S311 - an order, not a secret
     roots = {"now": Path(order.root)}
     if order.reference:
@@ -102,16 +116,20 @@ def block(
     worlds = {name: World(roots[name]) for name in shuffled.sample(list(roots), len(roots))}
     with tempfile.TemporaryDirectory(prefix="emel-bench-") as name:
         folder = Path(name)
-        prepared = (_Prepared(case, folder / str(i), worlds) for i, case in enumerate(cases))
+        watch = Watch(roots["now"]) if order.noting else None
+        prepared = (_Prepared(case, folder / str(i), worlds, watch) for i, case in enumerate(cases))
         if order.profile:
-            return {each.case.name: _grown(each, worlds, roots) for each in prepared}
+            return Seen(grown={each.case.name: _grown(each, worlds, roots) for each in prepared})
         controls = {
             name: _Role(CONTROLS[name](folder), 1, _stay)
             for name in sorted({case.control for case in cases})
         }
-        return {
-            each.case.name: _samples(each, worlds, controls, order, shuffled) for each in prepared
-        }
+        called: dict[str, set[str]] = {}
+        samples: dict[str, list[Samples]] = {}
+        for each in prepared:
+            called[each.case.name] = each.called
+            samples[each.case.name] = _samples(each, worlds, controls, order, shuffled)
+        return Seen(samples, functions=_named(called, watch) if watch else {})
 
 
 def _stay() -> None:
@@ -121,25 +139,33 @@ def _stay() -> None:
 def _watched(root: Path, cases: Sequence[Case]) -> dict[str, tuple[str, ...]]:
     """Run each once, all in one world; what they import is part of each."""
     watch, worlds = Watch(root), {"now": World(root)}
-    seen: dict[str, set[str]] = {}
+    called: dict[str, set[str]] = {}
     for case in cases:
-        with tempfile.TemporaryDirectory(prefix="emel-bench-") as name, watch.watching() as called:
-            _Prepared(case, Path(name), worlds)
-        seen[case.name] = called
-    return {name: tuple(sorted(called | watch.shared)) for name, called in seen.items()}
+        with tempfile.TemporaryDirectory(prefix="emel-bench-") as name:
+            called[case.name] = _Prepared(case, Path(name), worlds, watch).called
+    return _named(called, watch)
+
+
+def _named(called: Mapping[str, set[str]], watch: Watch) -> dict[str, tuple[str, ...]]:
+    """Add what runs for all: only now, because whoever comes first brings it in."""
+    return {name: tuple(sorted(own | watch.shared)) for name, own in called.items()}
 
 
 class _Prepared:
-    """The units of one case, a world each."""
+    """The units of one case, a world each; what is called now is noted, if somebody watches."""
 
-    def __init__(self, case: Case, folder: Path, worlds: Mapping[str, World]) -> None:
+    def __init__(
+        self, case: Case, folder: Path, worlds: Mapping[str, World], watch: Watch | None = None
+    ) -> None:
         self.case = case
+        self.called: set[str] = set()
         self.units: dict[str, Unit] = {}
         self.problem = ""
         for i, (name, world) in enumerate(worlds.items()):
             own = folder / str(i)  # a file that were written again would be another one
             own.mkdir(parents=True)
-            with world.inside():
+            watched = watch.watching() if watch and name == "now" else nullcontext(self.called)
+            with world.inside(), watched as self.called:
                 try:
                     unit = case.prepare(own)
                     _warm(unit)
@@ -172,7 +198,16 @@ def _samples(
     roles["now"].slower = order.slower
     roles["control"] = controls[prepared.case.control]
     roles["control"].unit()
-    return [_sample(roles, prepared.problem, shuffled) for _ in range(order.passes)]
+    if order.noting:  # while somebody watches, the interpreter learns nothing of what it runs
+        roles["now"].enter()
+        _warm(roles["now"].unit)
+    expected = order.expected.get(prepared.case.name)
+    seen: list[Samples] = []
+    logs: list[float] = []
+    while len(seen) < order.passes and (expected is None or decide(logs, expected) != "same"):
+        seen.append(_sample(roles, prepared.problem, shuffled))
+        logs += halves(seen[-1].now, seen[-1].reference)
+    return seen
 
 
 def _sample(roles: Mapping[str, _Role], problem: str, shuffled: random.Random) -> Samples:
@@ -209,7 +244,7 @@ def _rounds(roles: list[_Role], shuffled: random.Random) -> Iterator[list[_Role]
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep the collector of garbage from joining in; what there is isn't looked at again."""
+    """Keep the collector of garbage from joining in; what there is is never looked at again."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -217,4 +252,3 @@ def _quiet() -> Generator[None]:
         yield
     finally:
         gc.enable()
-        gc.unfreeze()

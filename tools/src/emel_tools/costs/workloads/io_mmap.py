@@ -8,13 +8,14 @@ import numpy as np
 
 from emel_io_loader import Advice, Leases
 from emel_io_mmap import MmapStrategy
+from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
 
 def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
     """Map a batch, and release it as one."""
-    spans = site.spans(items, 64, files=files)
+    spans = dealt(site, items, 64, files=files)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -26,7 +27,7 @@ def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
 
 def load_and_close(site: Site) -> Action:
     """Map a batch, and let closing release it."""
-    spans = site.spans(64, 64, files=4)
+    spans = dealt(site, 64, 64, files=4)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -38,7 +39,7 @@ def load_and_close(site: Site) -> Action:
 
 def view_all(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     """Map a batch, look at each span, and release it."""
-    spans = site.spans(items, nbytes)
+    spans = dealt(site, items, nbytes)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -53,7 +54,7 @@ def view_all(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
 
 def one_by_one(site: Site, items: int = 64) -> Action:
     """Map spans of one file each in a batch of its own, and release each by itself."""
-    spans = site.spans(items, 64)
+    spans = dealt(site, items, 64)
     alone = [spans.take(np.array([i])) for i in range(items)]
 
     def act() -> None:
@@ -71,7 +72,7 @@ def as_a_model(site: Site) -> Action:
 
     What is done for small files, or for few leases, isn't done for these.
     """
-    spans = site.spans(300, 64, gap=GAP)
+    spans = dealt(site, 300, 64, gap=GAP)
     alone = [spans.take(np.array([i])) for i in range(300)]
 
     def act() -> None:
@@ -89,7 +90,7 @@ def as_a_model(site: Site) -> Action:
 
 def map_again(site: Site) -> Action:
     """Map what is mapped already: the mappings are shared."""
-    spans = site.spans(64, 64, files=4)
+    spans = dealt(site, 64, 64, files=4)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -103,7 +104,7 @@ def map_again(site: Site) -> Action:
 
 def advise_all(site: Site, advice: Advice, items: int = 64) -> Action:
     """Give an advice for each of many leases."""
-    spans = site.spans(items, 8192)
+    spans = dealt(site, items, 8192)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -118,7 +119,7 @@ def advise_all(site: Site, advice: Advice, items: int = 64) -> Action:
 
 def release_parts(site: Site, items: int) -> Action:
     """Release a batch in sixteen parts, each of leases from all over it."""
-    spans = site.spans(items, 64)
+    spans = dealt(site, items, 64)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -133,7 +134,7 @@ def release_parts(site: Site, items: int) -> Action:
 
 def beside_a_lease(site: Site, items: int) -> Action:
     """Map, look at and release span after span of a file of which one stays looked at."""
-    spans = site.spans(2, 64, gap=4096)
+    spans = dealt(site, 2, 64, gap=4096)
     first, second = (spans.take(np.array([i])) for i in range(2))
 
     def act() -> None:
@@ -153,7 +154,7 @@ def beside_a_lease(site: Site, items: int) -> Action:
 
 def many_files(site: Site, items: int) -> Action:
     """Map a batch of one span in each of many files."""
-    spans = site.spans(items, 64, files=items)
+    spans = dealt(site, items, 64, files=items)
 
     def act() -> None:
         strategy = MmapStrategy(slots=items)
@@ -165,7 +166,7 @@ def many_files(site: Site, items: int) -> Action:
 
 def identify_files(site: Site) -> Action:
     """Look at files without opening them."""
-    paths = site.spans(8, 64, files=8).files
+    paths = dealt(site, 8, 64, files=8).files
     return lambda: fine(MmapStrategy().identify(paths).result)
 
 

@@ -10,7 +10,16 @@ import pytest
 from emel_io_mmap import TABLES
 from emel_machine import mermaid
 from emel_tools.gates import bench
-from emel_tools.ratios import decision, judging, machine, profiling, reference, sampling, selfcheck
+from emel_tools.ratios import (
+    decision,
+    judging,
+    machine,
+    passing,
+    profiling,
+    reference,
+    sampling,
+    selfcheck,
+)
 from emel_tools.ratios import judged as kept
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.cases import cases_of
@@ -138,7 +147,7 @@ def test_a_case_that_runs_no_code_that_differs_is_not_timed():
 
 @pytest.mark.behaviour("GATE-107")
 def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: executed)
+    monkeypatch.setattr(passing, "altered_of", lambda executed, *_: executed)
     path, code = tmp_path / "judged" / "a.json", tmp_path / WORK
     code.parent.mkdir(parents=True)
     code.write_text("def work(): return 1\ndef rest(): return 1\n")
@@ -159,10 +168,10 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
     assert not timed()
     assert timed(commit="another")
     assert timed()
-    monkeypatch.setattr(judging.machine, "kind", lambda: "another")
+    monkeypatch.setattr(machine, "kind", lambda: "another")
     assert timed()
     monkeypatch.undo()
-    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: executed)
+    monkeypatch.setattr(passing, "altered_of", lambda executed, *_: executed)
     assert timed()
     monkeypatch.setattr(kept, "_OWN", tmp_path / "ratios")  # what a case is stands elsewhere now
     assert timed()
@@ -182,7 +191,7 @@ def test_code_that_was_seen_to_be_as_quick_is_neither_timed_nor_run_again(tmp_pa
 
 @pytest.mark.behaviour("GATE-107")
 def test_the_last_states_of_a_case_are_known_and_the_latest_stays_longest(tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "altered_of", lambda executed, *_: executed)
+    monkeypatch.setattr(passing, "altered_of", lambda executed, *_: executed)
     known = Reference("c0ffee0ff", RECORDED, ROOT, same=False)
     order = Order(str(tmp_path), "", "a", (), 7)
 

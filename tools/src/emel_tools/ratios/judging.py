@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,9 +16,9 @@ from emel_tools.findings import Finding
 from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
 from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
-from emel_tools.ratios.executed import altered_of, digest, sources
-from emel_tools.ratios.judged import Judged, Kept, Ran
+from emel_tools.ratios.judged import Judged
 from emel_tools.ratios.line import Line, on_grid
+from emel_tools.ratios.passing import Passing
 from emel_tools.ratios.profiling import Growth
 from emel_tools.ratios.reference import Reference
 from emel_tools.ratios.sampling import Order, Seen
@@ -82,17 +81,13 @@ class Judge:
     ) -> None:
         self._shard, self._recorded, self._reference = shard, recorded, reference
         self._run, self._seconds = run, seconds
-        self._judged = judged
-        self._ran: dict[str, Ran] = {}
-        self._unwatched: set[str] = set()
-        """Cases that are timed anyway, and watched only then."""
         self._unchanged = reference is not None and reference.same
         compared = reference is not None and not reference.same
         self._order = msgspec.structs.replace(
             order, reference=str(reference.root) if reference and compared else ""
         )
         self._kind = machine.kind()
-        self._kept = judged.read(self._against) if judged else Kept()
+        self._passing = Passing(self._order, reference, judged, self._seen)
         self._at_home = recorded.get(machine.KEY, self._kind) == self._kind
         was: Mapping[str, str] = reference.recorded if reference else {}
         self.lines = [
@@ -101,7 +96,7 @@ class Judge:
 
     def measure(self) -> int:
         """Run blocks until everything is decided, or there is no time left; count them."""
-        self._pass_over()
+        self._passing.over(self.lines)
         began, blocks = time.monotonic(), 0
         while left := [line for line in self.lines if line.verdict == "open"]:
             taken = time.monotonic() - began
@@ -113,53 +108,8 @@ class Judge:
                 break
             self._block(left, blocks)
             blocks += 1
-        self._keep()
+        self._passing.keep(self.lines)
         return blocks
-
-    def _pass_over(self) -> None:
-        """Leave out what runs no code that differs from what was recorded."""
-        if self._reference is None or self._reference.itself or self._unchanged:
-            return
-        now, before = sources(self._root), sources(self._reference.root)
-        known = [line for line in self.lines if line.comparable and line.recorded == line.before]
-        since = self._kept.since([line.case.name for line in known], now, self._root)
-        self._ran |= since.unchanged
-        self._unwatched |= since.differing(now, before, self._root)
-        for line in known:
-            line.verdict = "same" if line.case.name in self._ran else line.verdict
-        passed = {*self._ran, *self._unwatched}
-        lines = {line.case.name: line for line in known if line.case.name not in passed}
-        if not lines:
-            return
-        order = msgspec.structs.replace(self._order, cases=tuple(lines), reference="", watch=True)
-        seen = self._seen(order).functions
-        altered = altered_of({name: seen[name] for name in lines}, now, before, self._root)
-        for name, line in lines.items():
-            self._note(name, seen[name], now)
-            if name not in altered:
-                line.verdict = "same"
-
-    def _note(self, name: str, functions: tuple[str, ...], now: Mapping[str, bytes]) -> None:
-        if functions:
-            self._ran[name] = Ran(functions, digest(functions, now))
-
-    def _keep(self) -> None:
-        """Remember what was as quick as the recorded code, or is that code."""
-        if self._judged is None or not self._ran:
-            return
-        lines = (line for line in self.lines if line.verdict == "same" and not line.problem)
-        names = [line.case.name for line in lines if line.case.name in self._ran]
-        now = sources(self._root)
-        self._judged.write(self._against, {name: self._ran[name] for name in names}, now)
-
-    @property
-    def _root(self) -> Path:
-        return Path(self._order.root)
-
-    @property
-    def _against(self) -> str:
-        commit = self._reference.commit if self._reference else ""
-        return f"{commit} {self._kind}"
 
     def outcome(self) -> Outcome:
         """Measure, and say what came of it."""
@@ -181,11 +131,10 @@ class Judge:
             seed=self._order.seed + number,
             passes=1 if self._unchanged else _PASSES if first else _AGAIN,
             expected={line.case.name: line.accepted for line in left if first and line.comparable},
-            noting=first and bool(self._unwatched),
+            noting=first and self._passing.asks,
         )
         seen = self._seen(order)
-        for name in self._unwatched & seen.functions.keys():
-            self._note(name, seen.functions[name], sources(self._root))
+        self._passing.note(seen.functions)
         for line in left:
             for samples in seen.samples[line.case.name]:
                 line.take(samples)

@@ -27,7 +27,7 @@ from emel_io_loader import (
     validate,
 )
 from emel_io_loader.testing import FakeOutcome, FakeStrategy, StrategyConformance
-from emel_io_loader.testing.conformance import _platform, contents, files
+from emel_io_loader.testing.conformance import _platform, contents, files, leftovers
 
 RULES = sorted(name for name in dir(StrategyConformance) if name.startswith("test_"))
 MAPS, COPIES = Mode.MAPS, Mode.COPIES
@@ -35,20 +35,23 @@ LARGE_NBYTES = 150_001
 """What the largest file has where the rules are tried on broken strategies: all read it whole."""
 MANY = 100
 """Of how many spans a large batch has there: what is wrong of a thousand is wrong of a hundred."""
+SHARE_NBYTES = 5_000
+"""What each of sixteen spans has there, with one thread or four."""
 BROKEN = {}
 
 
 class Disk(Mapping):
     """Real files, as the mapping that the fake has of its own; read again when they change."""
 
-    last = (None, b"")
+    def __init__(self):
+        self.read = {}
 
     def __getitem__(self, path):
         found = os.stat(path)  # noqa: PTH116 - a path costs more than the call
-        key = path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-        if self.last[0] != key:
-            self.last = key, Path(path).read_bytes()
-        return self.last[1]
+        key = found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        if path not in self.read or self.read[path][0] != key:
+            self.read[path] = key, Path(path).read_bytes()
+        return self.read[path][1]
 
     def __contains__(self, path):
         return os.path.isfile(path)  # noqa: PTH113 - likewise
@@ -610,6 +613,7 @@ def test_every_rule_has_a_strategy_that_breaks_it():
 def test_a_strategy_that_breaks_one_rule_fails_that_one_in_words(rule, tmp_path, monkeypatch):
     monkeypatch.setattr(contents, "_LARGE_NBYTES", LARGE_NBYTES)
     monkeypatch.setattr(contents, "_MANY", MANY)
+    monkeypatch.setattr(leftovers, "_SHARE_NBYTES", SHARE_NBYTES)
     found = broken_rules(BROKEN[rule], tmp_path)
 
     assert list(found) == [rule]
@@ -647,4 +651,5 @@ def test_where_the_system_lists_nothing_and_has_no_fifos_the_rules_hold_all_the_
     monkeypatch.setattr(files, "HAS_FIFOS", False)
     monkeypatch.setattr(contents, "_LARGE_NBYTES", LARGE_NBYTES)
     monkeypatch.setattr(contents, "_MANY", MANY)
+    monkeypatch.setattr(leftovers, "_SHARE_NBYTES", SHARE_NBYTES)
     assert broken_rules(OnDisk, tmp_path) == {}

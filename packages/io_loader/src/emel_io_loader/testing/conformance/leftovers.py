@@ -16,6 +16,9 @@ from emel_io_loader.testing.conformance.trial import (
     two_files,
 )
 
+_SHARE_NBYTES = 1 << 18
+"""What each of many spans has, so that there is work for four threads."""
+
 
 class _StopError(Exception):
     """What a caller's `progress` raises."""
@@ -75,8 +78,8 @@ class LeftoverRules(StrategyCase):
     def test_no_thread_outlives_a_load(self, tmp_path: object) -> None:
         """Done or failed: counted in /proc/self/task."""
         with self.trial(tmp_path, watched=True) as trial:
-            path = trial.write(nbytes=1 << 22)
-            rows = [(i << 18, 1 << 18) for i in range(16)]
+            path = trial.write(nbytes=16 * _SHARE_NBYTES)
+            rows = [(i * _SHARE_NBYTES, _SHARE_NBYTES) for i in range(16)]
             for spans in (one_file(path, *rows), *_failing(trial)):
                 answer = trial.load(spans, threads=4).answer
                 left = trial.left.threads

@@ -23,7 +23,7 @@ NBYTES: Final = 100_003
 """What the files of the rules have, where nothing else is said."""
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)  # all that the rules ask for
 def content(nbytes: int = NBYTES, turn: int = 0) -> bytes:
     """Make bytes that tell their place; another `turn` makes others."""
     return np.resize(np.roll(_PATTERN, turn), nbytes).tobytes()

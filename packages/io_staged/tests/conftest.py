@@ -1,4 +1,5 @@
 import threading
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ def written(path, nbytes, seed=0):
 def make(tmp_path):
     """Write a file of n random bytes: its path, and its bytes as (n,) uint8."""
 
+    @cache  # examples of one test read the same files
     def write(name="a.bin", nbytes=20_000):
         path = tmp_path / name
         return str(path), written(path, nbytes, len(name))

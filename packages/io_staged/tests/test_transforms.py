@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emel_io_loader import Reaction, Spans, StrategyError, Targets
-from emel_io_staged import Conversion, Dequantisation, Digest, StagedStrategy, _gguf
+from emel_io_staged import (
+    Conversion,
+    Dequantisation,
+    Digest,
+    StagedStrategy,
+    _gguf,
+    transforms,
+)
 
 LOOSE = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -113,16 +120,17 @@ def test_a_conversion_into_memory_at_any_address(tmp_path):
 @pytest.mark.behaviour("STG-03")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target", ["f4", "f2"])
-def test_dequantisation_is_ggufs(tmp_path, kind, target):
+def test_dequantisation_is_ggufs(tmp_path, monkeypatch, kind, target):
+    monkeypatch.setattr(transforms, "STEP_NBYTES", 4096)
     known = gguf.GGMLQuantizationType[kind]
     block, block_nbytes = gguf.GGML_QUANT_SIZES[known]
-    n = max(4, 200_000 // block_nbytes)  # several steps, and a remainder
+    n = 20_000 // block_nbytes  # three chunks, of several steps and a remainder
     stored = np.random.default_rng(7).integers(0, 256, n * block_nbytes, np.uint8)
     out = np.zeros(n * block, target)
     transform = Dequantisation(kind, target)
     assert transform.block_nbytes == block_nbytes
     assert transform.result_nbytes(len(stored)) == out.nbytes
-    assert through(tmp_path, stored.tobytes(), 5, out, transform, 90_001).ok
+    assert through(tmp_path, stored.tobytes(), 5, out, transform, 9001).ok
     with np.errstate(all="ignore"):
         whole = gguf.dequantize(stored.reshape(n, block_nbytes), known).astype(target)
     assert quant_shape_to_byte_shape((n * block,), known) == (len(stored),)

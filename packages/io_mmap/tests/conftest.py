@@ -28,7 +28,7 @@ def make(tmp_path):
 
     def write(name="a.bin", nbytes=20_000):
         path = tmp_path / name
-        path.write_bytes((np.arange(nbytes) % 251).astype(np.uint8).tobytes())
+        path.write_bytes(np.resize(np.arange(251, dtype=np.uint8), nbytes).tobytes())
         return str(path)
 
     return write

@@ -228,7 +228,7 @@ def test_a_batch_costs_time_that_grows_no_faster_than_its_spans(make):
     def best(n):
         spans = Spans([path], np.zeros(n, int), np.arange(n) * 16, np.full(n, 9))
         times = []
-        for _ in range(3):
+        for _ in range(2):
             begin = time.thread_time()
             with MmapStrategy() as strategy:
                 leases = strategy.load(spans).leases

@@ -15,6 +15,7 @@ from emel_io_mmap import MmapStrategy
 from emel_io_mmap.testing import CALLS, CountingPort, Fault
 
 NBYTES = 3 * 4096 + 17
+CONTENTS = [((np.arange(NBYTES) + i) % 251).astype(np.uint8).tobytes() for i in range(3)]
 
 
 class MmapMachine(RuleBasedStateMachine):
@@ -22,9 +23,9 @@ class MmapMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.files = []
-        for i in range(3):
+        for i, content in enumerate(CONTENTS):
             path = Path(self.folder.name) / f"{i}.bin"
-            path.write_bytes(((np.arange(NBYTES) + i) % 251).astype(np.uint8).tobytes())
+            path.write_bytes(content)
             self.files.append(str(path))
         self.counting = CountingPort()
         self.strategy = MmapStrategy(slots=2, port=self.counting.port)
@@ -58,7 +59,7 @@ class MmapMachine(RuleBasedStateMachine):
             file, offset, nbytes = self.leased[lease]
             self.counting.fault = None
             array = self.strategy.view(*lease)
-            assert array.tobytes() == Path(self.files[file]).read_bytes()[offset : offset + nbytes]
+            assert array.tobytes() == CONTENTS[file][offset : offset + nbytes]
             self.borrowed.setdefault(lease, []).append(array[nbytes // 2 :])
 
     @rule(data=st.data())
@@ -115,9 +116,9 @@ class MmapMachine(RuleBasedStateMachine):
     def borrowed_bytes_are_right(self):
         for lease, arrays in self.borrowed.items():
             file, offset, nbytes = self.leased[lease]
-            content = Path(self.files[file]).read_bytes()[offset : offset + nbytes]
+            content = CONTENTS[file][offset + nbytes // 2 : offset + nbytes]
             for array in arrays:
-                assert array.tobytes() == content[nbytes // 2 :]
+                assert array.tobytes() == content
 
     def teardown(self):
         self.counting.fault = None

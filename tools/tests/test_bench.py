@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from functools import cache
 
 import msgspec
 import pytest
@@ -30,11 +31,21 @@ from emel_tools.ratios.line import on_grid
 from emel_tools.ratios.reference import Reference
 from emel_tools.ratios.sampling import Order, Samples, Seen
 from emel_tools.ratios.worlds import World, again
+from emel_tools.scope.altered import sources
 from emel_tools.snapshots import comparison, lines
 from emel_tools.workspace import packages
 
 ROOT = bench.Path(__file__).resolve().parents[2]
 CASE = Case("work", "python", lambda _folder: list)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ours_are_read_once():
+    """Each judgement reads all sources twice, and no test changes those of the repository."""
+    ours = cache(lambda: sources(ROOT))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passing, "sources", lambda root: ours() if root == ROOT else sources(root))
+        yield
 
 
 class Blocks:

@@ -122,12 +122,18 @@ def test_a_case_of_which_nothing_was_seen_is_timed(tmp_path):
     assert altered(tmp_path, CODE, ())
 
 
+@pytest.fixture(scope="module")
+def seen():
+    """What each case of a shard runs, as one process has watched them."""
+    cases = tuple(case.name for case in cases_of("io_staged"))
+    order = Order(str(ROOT), "", "io_staged", cases, 0, watch=True)
+    return msgspec.json.decode(in_process(order), type=Seen).functions
+
+
 @pytest.mark.behaviour("GATE-105")
-def test_functions_of_a_case_are_seen_in_every_thread():
+def test_functions_of_a_case_are_seen_in_every_thread(seen):
     case = next(case for case in cases_of("io_staged"))
-    order = Order(str(ROOT), "", "io_staged", (case.name,), 0, watch=True)
-    seen = msgspec.json.decode(in_process(order), type=Seen).functions[case.name]
-    names = {name.rpartition("/")[2] for name in seen}
+    names = {name.rpartition("/")[2] for name in seen[case.name]}
     assert {"strategy.py:<module>", "_ring.py:Ring.move", "_ring.py:Reader._work"} <= names
 
 
@@ -181,11 +187,8 @@ def test_what_is_imported_or_cached_by_the_first_case_is_run_by_all(tmp_path, mo
 
 
 @pytest.mark.behaviour("GATE-105")
-def test_cases_of_one_shard_are_watched_one_by_one():
-    cases = tuple(case.name for case in cases_of("io_staged"))
-    order = Order(str(ROOT), "", "io_staged", cases, 0, watch=True)
-    seen = msgspec.json.decode(in_process(order), type=Seen).functions
-    assert set(seen) == set(cases)
+def test_cases_of_one_shard_are_watched_one_by_one(seen):
+    assert set(seen) == {case.name for case in cases_of("io_staged")}
     everywhere = set.intersection(*map(set, seen.values()))
     assert any(name.endswith("strategy.py:<module>") for name in everywhere)
     assert len({frozenset(names) for names in seen.values()}) > 1

@@ -27,9 +27,10 @@ from emel_io_staged.testing import CountingPort as CountingStages
 
 RESIDENT = {"mmap-resident", "resident"}
 ARRAYS = {
-    f"t{i}": np.random.default_rng(i).integers(0, 99, (64, 96)).astype(np.float32) for i in range(4)
+    f"t{i}": np.random.default_rng(i).integers(0, 99, (rows, 96)).astype(np.float32)
+    for i, rows in enumerate((16, 16, 64, 64))
 }
-"""24 KiB each, and 48 KiB a file: two chunks and more of a small ring."""
+"""A small ring takes the first file's at once; of the second's, 24 KiB each, it makes chunks."""
 BYTES = {name: array.tobytes() for name, array in ARRAYS.items()}
 FILES = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 """What fails in the second has a first to be undone; test_shards goes through a third."""
@@ -197,6 +198,11 @@ def held_to(error, fault, kind, folder):
     assert kind not in ("EINTR", "short") or fault.met != "preadv", "those are no failures"
 
 
+def loaded(model):
+    """Which tensors are, in the model's order."""
+    return [state in RESIDENT for state in model.residency().state]
+
+
 def attempt(request, ports, fault, kind, folder):
     """Make a request that may fail; answers whether it did, and holds the error to the rules."""
     ports.fail(fault)
@@ -229,8 +235,9 @@ def test_opening(folder, ports, strategy, kind):
             assert load(model)
             model.close()
         assert ports.hold_nothing, fault.met
-        with emel.open(folder, strategy) as model:
-            assert check({"t3": model["t3"]})
+        if not opened:  # nor does it stand in the way of the next
+            with emel.open(folder, strategy) as model:
+                assert check({"t3": model["t3"]})
     assert failed or kind == "short" or never_read(strategy, kind)
 
 
@@ -242,10 +249,10 @@ def test_every_request(folder, ports, strategy, kind, action):
     request = ACTIONS[action]
     calls = 0
     model = emel.open(folder, strategy)  # one for all faults: each leaves it as it was
+    model.load(["t0"])
+    before, held = loaded(model), descriptors()
     for fault in faults(kind):
-        model.load(["t0"])
-        before = [state in RESIDENT for state in model.residency().state]
-        states, held = model.residency().state.tolist(), descriptors()
+        states = model.residency().state.tolist()
 
         failed = attempt(partial(request, model), ports, fault, kind, folder)
 
@@ -262,14 +269,16 @@ def test_every_request(folder, ports, strategy, kind, action):
                 assert [s in RESIDENT for s in after] == before, fault.met
             assert descriptors() <= held, (fault.met, fault.nth)
         assert ports.at_rest, fault.met
-        assert request(model), fault.met
+        assert not fault.met or request(model), fault.met  # it was just made if nothing failed
         calls += bool(fault.met)
-        model.release()
         if endless:  # what is left of it goes when the model is closed, at the latest
             model.close()
             assert ports.hold_nothing, fault.met
             model = emel.open(folder, strategy)
-        assert ports.hold_nothing, fault.met
+        if loaded(model) != before:
+            model.release()
+            model.load(["t0"])
+        assert descriptors() == held, fault.met
     model.close()
     assert ports.hold_nothing
     assert calls or never_read(strategy, kind)
@@ -299,5 +308,6 @@ def test_letting_go(folder, ports, strategy, kind, ending):
             assert load(model), fault.met
         model.close()
         assert ports.hold_nothing, fault.met
-        with emel.open(folder, strategy) as again:
-            assert load(again)
+        if failed:  # nor does it stand in the way of the next
+            with emel.open(folder, strategy) as again:
+                assert load(again)

@@ -138,19 +138,29 @@ def model_file(request, gguf_file, safetensors_file):
 
 
 @pytest.fixture
-def held():
+def opened():
+    """What of a file this process has open now: also if it is mapped, by the mapping's own."""
+
+    def descriptors(path):
+        links = []
+        for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - paths cost more than the calls
+            try:
+                links.append(os.readlink(f"/proc/self/fd/{entry}"))  # noqa: PTH115
+            except OSError:
+                continue  # the one that listed the folder
+        return [link for link in links if link.endswith(str(path))]
+
+    return descriptors
+
+
+@pytest.fixture
+def held(opened):
     """What of a file this process has mapped or open now."""
 
     def lines(path):
-        descriptors = []
-        for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - paths cost more than the calls
-            try:
-                descriptors.append(os.readlink(f"/proc/self/fd/{entry}"))  # noqa: PTH115
-            except OSError:
-                continue  # the one that listed the folder
         maps = Path("/proc/self/maps").read_text()
         mapped = maps.splitlines() if str(path) in maps else []  # there are thousands of lines
-        return [line for line in mapped + descriptors if line.endswith(str(path))]
+        return [line for line in mapped if line.endswith(str(path))] + opened(path)
 
     return lines
 

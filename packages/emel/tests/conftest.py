@@ -1,5 +1,6 @@
 """Real checkpoints, written by the formats' own packages."""
 
+import gc
 import json
 import os
 import sys
@@ -136,6 +137,14 @@ def arrays():
 @pytest.fixture(params=["gguf", "safetensors"])
 def model_file(request, gguf_file, safetensors_file):
     return gguf_file if request.param == "gguf" else safetensors_file
+
+
+@pytest.fixture
+def frozen():
+    """What is there already isn't looked at for garbage: of many tests that is a lot."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

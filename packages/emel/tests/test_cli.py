@@ -1,6 +1,5 @@
 """The command line, as a person and as a program sees it."""
 
-import gc
 import json
 import os
 import re
@@ -243,8 +242,8 @@ def test_an_error_is_said_though_nobody_reads_what_was_said_before(tmp_path, mon
 
 @pytest.mark.behaviour("CLI-04")
 @pytest.mark.parametrize("pattern", ["a{99999999999999999999}", "(" * 2000 + ")" * 2000, "["])
-def test_odd_patterns_are_usage_errors(run, gguf_file, pattern):
-    gc.collect()  # what other tests have left ends here, and not where no call goes any deeper
+def test_odd_patterns_are_usage_errors(run, gguf_file, pattern, frozen):
+    # What other tests have left is frozen: it can't end where no call goes any deeper.
     code, _, err = run("inspect", "--grep", pattern, gguf_file)
     assert code == 2
     assert "Traceback" not in err

@@ -28,7 +28,7 @@ def test_opening_alone_holds_nothing_of_the_file(model_file, held):
 
 
 @pytest.mark.behaviour("FACE-02")
-def test_an_abandoned_model_leaves_nothing(model_file, held):
+def test_an_abandoned_model_leaves_nothing(model_file, held, frozen):
     model = emel.open(model_file)
     array = model[next(iter(model))]
     del model

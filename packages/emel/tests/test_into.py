@@ -243,7 +243,7 @@ def test_what_is_borrowed_refuses_a_load_over_it(small, strategy):
 
 @pytest.mark.behaviour("FACE-06")
 @STRATEGIES
-def test_after_release_buffers_are_the_callers_alone(small, strategy):
+def test_after_release_buffers_are_the_callers_alone(small, strategy, frozen):
     path, arrays = small
     with emel.open(path, strategy) as model:
         array, room = np.empty((2, 3), np.float32), bytearray(8)
@@ -325,7 +325,9 @@ def _taken(load):
 @pytest.mark.behaviour("FACE-06")
 @pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
 @pytest.mark.parametrize("whole", [False, True], ids=["arrays", "one buffer"])
-def test_loading_again_into_the_same_buffers_allocates_nothing(checkpoints, strategy, whole):
+def test_loading_again_into_the_same_buffers_allocates_nothing(
+    checkpoints, strategy, whole, frozen
+):
     path, contents = checkpoints["index"]
     # So small a ring that it can't hide a copy of the 3 MiB tensor.
     with emel.open(path, strategy, memory_limit=64 << 10) as model:
@@ -366,7 +368,7 @@ def test_empty_arrays_are_one_buffer_that_lies_as_the_file_does(checkpoint):
 
 
 @pytest.mark.behaviour("FACE-06")
-def test_empty_arrays_outlive_each_other(small):
+def test_empty_arrays_outlive_each_other(small, frozen):
     path, arrays = small
     with emel.open(path) as model:
         into = model.empty()

@@ -50,7 +50,7 @@ def test_load_through_every_strategy(run, checkpoints, strategy, more):
 @pytest.mark.parametrize("strategy", ["read", "staged", "auto"])
 def test_load_streams_what_a_limit_does_not_hold(run, checkpoint, strategy, monkeypatch):
     path, contents = checkpoint
-    tight = Budget(32 << 10, 8 << 10, copies=1 << 10)  # the smallest limit holds these models
+    tight = Budget(256 << 10, copies=1 << 10)  # the smallest limit holds these models
     monkeypatch.setattr("emel.opening.part", lambda *_, direct: tight._replace(direct=direct))
     words = ["load", "--strategy", strategy, "--memory-limit", "64KiB"]
     code, out, err = run(*words, "--json", path)

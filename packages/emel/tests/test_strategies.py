@@ -131,7 +131,7 @@ def test_a_model_is_the_same_as_itself(model_file):
 @pytest.mark.behaviour("FACE-05")
 def test_stream_shows_every_byte_in_order_and_keeps_nothing(checkpoint, use):
     path, contents = checkpoint
-    with emel.open(path, memory_limit=1 << 16, **use) as model:
+    with emel.open(path, memory_limit=1 << 19, **use) as model:
         seen = {name: bytearray() for name in model}
         progress = []
 

@@ -149,28 +149,29 @@ def frozen():
 
 @pytest.fixture
 def opened():
-    """What of a file this process has open now: also if it is mapped, by the mapping's own."""
+    """What of some files this process has open now; a mapping has a descriptor of its own."""
 
-    def descriptors(path):
+    def descriptors(*paths):
         links = []
         for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - paths cost more than the calls
             try:
                 links.append(os.readlink(f"/proc/self/fd/{entry}"))  # noqa: PTH115
             except OSError:
                 continue  # the one that listed the folder
-        return [link for link in links if link.endswith(str(path))]
+        return [link for link in links if link.endswith(tuple(map(str, paths)))]
 
     return descriptors
 
 
 @pytest.fixture
 def held(opened):
-    """What of a file this process has mapped or open now."""
+    """What of some files this process has mapped or open now."""
 
-    def lines(path):
+    def lines(*paths):
         maps = Path("/proc/self/maps").read_text()
-        mapped = maps.splitlines() if str(path) in maps else []  # there are thousands of lines
-        return [line for line in mapped if line.endswith(str(path))] + opened(path)
+        there = [str(path) for path in paths if str(path) in maps]
+        mapped = maps.splitlines() if there else []  # there are thousands of lines
+        return [line for line in mapped if line.endswith(tuple(there))] + opened(*paths)
 
     return lines
 

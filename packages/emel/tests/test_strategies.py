@@ -33,7 +33,7 @@ def test_every_strategy_gives_the_bytes_that_the_formats_own_readers_give(
             assert not array.flags.writeable
         del array
         files = model.files
-    assert [line for file in files for line in held(file)] == []
+    assert held(*files) == []
 
 
 @pytest.mark.behaviour("FACE-05")
@@ -162,7 +162,7 @@ def test_what_a_sink_raises_is_raised_and_nothing_is_kept(checkpoint, use, held)
             model.stream(refuse)
         name = next(iter(contents))
         assert model[name].tobytes() == contents[name]
-    assert [line for file in files for line in held(file)] == []
+    assert held(*files) == []
 
 
 @pytest.mark.behaviour("FACE-08")

@@ -14,13 +14,14 @@ STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
 RESIDENT = {"mmap-resident", "resident"}
 
 
-@pytest.fixture
-def small(tmp_path):
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
     """Two tensors: a (2, 3) float32, b (4,) bfloat16."""
     a = np.arange(6, dtype=np.float32).reshape(2, 3)
     b = np.arange(4).astype(ml_dtypes.bfloat16)
-    save_file({"a": a, "b": b}, tmp_path / "small.safetensors")
-    return tmp_path / "small.safetensors", {"a": a, "b": b}
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    save_file({"a": a, "b": b}, path)
+    return path, {"a": a, "b": b}
 
 
 @pytest.mark.behaviour("FACE-06")

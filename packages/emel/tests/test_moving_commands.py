@@ -376,22 +376,27 @@ def test_what_is_no_record_is_refused_as_what_it_is(run, safetensors_file, tmp_p
     assert str(tmp_path / "record") in err
 
 
-@pytest.fixture(params=["missing", "empty", "folder", "truncated", "pointer", "fifo", "dangling"])
-def bad(request, tmp_path, gguf_file):
-    path = tmp_path / "x.gguf"
-    if request.param == "empty":
-        path.write_bytes(b"")
-    elif request.param == "folder":
-        path.mkdir()
-    elif request.param == "truncated":
-        path.write_bytes(gguf_file.read_bytes()[:-2000])
-    elif request.param == "pointer":
-        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
-    elif request.param == "fifo":
-        os.mkfifo(path)
-    elif request.param == "dangling":
-        path.symlink_to(tmp_path / "nowhere")
-    return path
+BAD = ("missing", "empty", "folder", "truncated", "pointer", "fifo", "dangling")
+
+
+@pytest.fixture(scope="module")
+def bad_files(tmp_path_factory, gguf_file):
+    """A path of each of them."""
+    paths = {name: tmp_path_factory.mktemp(name) / "x.gguf" for name in BAD}
+    paths["empty"].write_bytes(b"")
+    paths["folder"].mkdir()
+    paths["truncated"].write_bytes(gguf_file.read_bytes()[:-2000])
+    paths["pointer"].write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    )
+    os.mkfifo(paths["fifo"])
+    paths["dangling"].symlink_to(paths["dangling"].with_name("nowhere"))
+    return paths
+
+
+@pytest.fixture(params=BAD)
+def bad(request, bad_files):
+    return bad_files[request.param]
 
 
 @pytest.mark.behaviour("CLI-04", "CLI-07")

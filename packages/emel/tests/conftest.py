@@ -56,17 +56,16 @@ def safetensors_arrays() -> dict[str, np.ndarray]:
     arrays["float8_e5m2"] = rng.standard_normal((5, 3)).astype(ml_dtypes.float8_e5m2)
     arrays["scalar"] = np.array(3.5, np.float32)
     arrays["empty"] = np.empty((0, 4), np.float32)
-    arrays["big"] = rng.integers(0, 255, 3 << 20).astype(np.uint8)
+    arrays["big"] = rng.integers(0, 255, 3 << 20, np.uint8)
     return arrays
 
 
-def write_safetensors(path: Path) -> Path:
-    safetensors.numpy.save_file(safetensors_arrays(), path, metadata={"made by": "a test"})
+def write_safetensors(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    safetensors.numpy.save_file(arrays, path, metadata={"made by": "a test"})
     return path
 
 
-def write_indexed(folder: Path) -> Path:
-    arrays = safetensors_arrays()
+def write_indexed(folder: Path, arrays: dict[str, np.ndarray]) -> Path:
     weight_map: dict[str, str] = {}
     for i in range(3):
         file = f"model-{i + 1:05}-of-00003.safetensors"
@@ -95,10 +94,10 @@ KINDS = ("gguf", "safetensors", "index", "folder", "first shard", "last shard")
 
 
 @pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory, gguf_file, safetensors_file):
+def checkpoints(tmp_path_factory, gguf_file, safetensors_file, arrays):
     """What can be opened, by kind: its path, and name to bytes as other readers have them."""
     indexed, split = tmp_path_factory.mktemp("indexed"), tmp_path_factory.mktemp("split")
-    index = write_indexed(indexed)
+    index = write_indexed(indexed, arrays)
     write_gguf(split / "m.gguf", tokens=30, split_max_tensors=5)  # the other reader is slow
     shards = sorted(split.iterdir())
     paths = (gguf_file, safetensors_file, index, indexed, shards[0], shards[-1])
@@ -125,8 +124,15 @@ def small_gguf_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def safetensors_file(tmp_path_factory):
-    return write_safetensors(tmp_path_factory.mktemp("st") / "model.safetensors")
+def safetensors_file(tmp_path_factory, arrays):
+    return write_safetensors(tmp_path_factory.mktemp("st") / "model.safetensors", arrays)
+
+
+@pytest.fixture(scope="session")
+def small_safetensors_file(tmp_path_factory, arrays):
+    """The same without the one that has most of its bytes."""
+    small = {name: array for name, array in arrays.items() if name != "big"}
+    return write_safetensors(tmp_path_factory.mktemp("st") / "small.safetensors", small)
 
 
 @pytest.fixture(scope="session")

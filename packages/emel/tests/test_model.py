@@ -12,9 +12,9 @@ import emel
 
 
 @pytest.mark.behaviour("LOAD-03")
-def test_gguf_arrays_equal_the_reference_readers(gguf_file):
-    reader = gguf.GGUFReader(gguf_file)
-    with emel.open(gguf_file) as model:
+def test_gguf_arrays_equal_the_reference_readers(small_gguf_file):
+    reader = gguf.GGUFReader(small_gguf_file)
+    with emel.open(small_gguf_file) as model:
         assert list(model) == [tensor.name for tensor in reader.tensors]
         for tensor in reader.tensors:
             array = model[tensor.name]

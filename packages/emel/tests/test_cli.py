@@ -196,23 +196,63 @@ def test_text_of_the_file_cannot_command_the_terminal(run, tmp_path):
         assert "[bold]x[/bold]" in out
 
 
-@pytest.mark.behaviour("CLI-04")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_closed_pipe_is_no_traceback(gguf_file, unbuffered):
+ENDS = """
+import json, os, runpy, sys
+from io import TextIOWrapper
+import emel.cli  # it takes longer than all that follows
+
+def closed_pipe():
     reader, writer = os.pipe()
     os.close(reader)
-    words = [sys.executable, "-m", "emel", "inspect", "--json", str(gguf_file)]
+    return writer
+
+said = []
+for output, unbuffered, words in json.loads(sys.argv[1]):
+    errors = os.memfd_create("errors")
+    child = os.fork()
+    if not child:
+        os.dup2(closed_pipe() if output == "pipe" else os.open("/dev/full", os.O_WRONLY), 1)
+        os.dup2(errors, 2)
+        if unbuffered:  # as the interpreter makes it of PYTHONUNBUFFERED
+            raw = open(1, "wb", buffering=0, closefd=False)
+            sys.stdout = TextIOWrapper(raw, newline="\\n", write_through=True)
+        sys.argv = ["emel", *words]
+        runpy.run_module("emel", run_name="__main__")
+        sys.exit()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    said.append((code, os.pread(errors, 1 << 16, 0).decode()))
+json.dump(said, sys.stdout)
+"""
+UNBUFFERED = ("", "1")
+WORDS = (["inspect"], ["digest"], ["inspect", "--json", "--grep", "none"])
+
+
+@pytest.fixture(scope="module")
+def ends(gguf_file):
+    """What `python -m emel` exits with and says on stderr where its output can't be written.
+
+    Each in a process of its own, forked from one that has imported what they need: by whether it
+    writes unbuffered into a closed pipe, and by its words where the disk is full.
+    """
+    cases = [("pipe", unbuffered, ["inspect", "--json"]) for unbuffered in UNBUFFERED]
+    cases += [("full", "", words) for words in WORDS]
+    words = json.dumps([(*how, [*words, str(gguf_file)]) for *how, words in cases])
     done = subprocess.run(
-        words,
-        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+        [sys.executable, "-c", ENDS, words],
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        stdout=subprocess.PIPE,
+        check=True,
     )
-    os.close(writer)
-    assert done.returncode == 1
-    assert done.stderr == ""
+    keys = (*UNBUFFERED, *map(tuple, WORDS))
+    return dict(zip(keys, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.behaviour("CLI-04")
+@pytest.mark.parametrize("unbuffered", UNBUFFERED)
+def test_a_closed_pipe_is_no_traceback(ends, unbuffered):
+    code, errors = ends[unbuffered]
+    assert code == 1
+    assert errors == ""
 
 
 @pytest.mark.behaviour("CLI-04")
@@ -259,39 +299,10 @@ def test_a_path_that_is_not_utf8_is_no_traceback(run, gguf_file, tmp_path):
     assert json.loads(out)["files"][0].endswith("bad\\udcff.gguf")
 
 
-FULL = """
-import json, os, runpy, sys
-import emel.cli  # it takes longer than all that follows
-
-said = []
-for words in json.loads(sys.argv[1]):
-    errors = os.memfd_create("errors")
-    child = os.fork()
-    if not child:
-        os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
-        os.dup2(errors, 2)
-        sys.argv = ["emel", *words]
-        runpy.run_module("emel", run_name="__main__")
-        sys.exit()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    said.append((code, os.pread(errors, 1 << 16, 0).decode()))
-json.dump(said, sys.stdout)
-"""
-WORDS = ["inspect"], ["digest"], ["inspect", "--json", "--grep", "none"]
-
-
-@pytest.fixture(scope="module")
-def full(gguf_file):
-    """What `python -m emel` ends with and says, by its words, where the disk is full."""
-    words = json.dumps([[*words, str(gguf_file)] for words in WORDS])
-    done = subprocess.run([sys.executable, "-c", FULL, words], stdout=subprocess.PIPE, check=True)
-    return dict(zip(map(tuple, WORDS), json.loads(done.stdout), strict=True))
-
-
 @pytest.mark.behaviour("CLI-04")
 @pytest.mark.parametrize("words", WORDS)
-def test_output_that_cannot_be_written_is_one_line(full, words):
-    code, errors = full[tuple(words)]
+def test_output_that_cannot_be_written_is_one_line(ends, words):
+    code, errors = ends[tuple(words)]
     assert code == 1
     assert errors.count("\n") == 1
     assert "No space left" in errors

@@ -442,11 +442,11 @@ def test_nothing_is_kept_of_what_is_no_more(root):
 def test_the_lane_takes_results_over_unless_everything_was_asked_for(root, monkeypatch, full):
     asked = []
 
-    def look(_root, _folder, files, *, anew):
+    def check(_root, _folder, files, *, anew, **_look):
         asked.append(anew)
         return Checked([], len(files))
 
-    monkeypatch.setattr(kept, "check", look)
+    monkeypatch.setattr(kept, "check", check)
     assert list(types.outcomes(Job(root, ("low",), full, "", 0)))
     assert asked == [full]
 

@@ -23,7 +23,6 @@ from emel_model_loader import dequantize
 from emel_tools.costs import checkpoints, growth, measure, watch
 from emel_tools.costs import steps as steps_room
 from emel_tools.costs.causes import causes
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.measure import Figure, Trouble, lines
 from emel_tools.costs.memory import Memory, allocated
 from emel_tools.costs.rounding import CALLS, LINES, PAYLOAD_KIB, rounded
@@ -252,7 +251,7 @@ def test_a_dispatch_is_a_batch_that_is_handed_to_a_strategy(tmp_path, monkeypatc
     from emel_io_mmap import MmapStrategy
 
     monkeypatch.chdir(tmp_path)
-    spans = dealt(Site(tmp_path), 16, 64, files=2)
+    spans = Site(tmp_path).spans(16, 64, files=2)
 
     def act() -> None:
         with MmapStrategy() as strategy:

@@ -7,10 +7,13 @@ import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from emel_io_loader import Spans
 
 GAP: Final = 56 << 20
 """Bytes from one tensor to the next in files that are as large as models are: 300 make 16 GiB."""
@@ -36,6 +39,17 @@ class Site:
     def text(self, path: str, text: str) -> str:
         """Write a file of text; its path."""
         return self._write(path, text.encode(), len(text.encode()))
+
+    def spans(self, count: int, nbytes: int, *, files: int = 1, gap: int = 0) -> Spans:
+        """Make spans of so many bytes each, dealt out to files in turn, `gap` bytes apart."""
+        # Who measures none of the loading doesn't hang on it.
+        from emel_io_loader import Spans  # noqa: PLC0415
+
+        step = nbytes + gap
+        size = -(-count // files) * step
+        paths = [self.file(size, f"part{i}") for i in range(files)]
+        number = np.arange(count)
+        return Spans(paths, number % files, number // files * step, np.full(count, nbytes))
 
     def cut(self, path: str, nbytes: int) -> None:
         """Take so many bytes from the end of a file."""

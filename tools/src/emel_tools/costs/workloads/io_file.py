@@ -6,14 +6,13 @@ from functools import partial
 from itertools import count, islice
 
 from emel_io_file import ReadPort, Sources, Stretch, entries, file_system, identify, read_fully
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import Site
 from emel_tools.costs.workload import MIB, Action, RefusedError, Scaled, Workload, Workloads, fine
 
 
 def open_and_close(site: Site, items: int = 64) -> Action:
     """Open the files of a batch, and close them."""
-    spans = dealt(site, items, 64, files=8)
+    spans = site.spans(items, 64, files=8)
 
     def act() -> None:
         sources = Sources(ReadPort(), spans)
@@ -25,7 +24,7 @@ def open_and_close(site: Site, items: int = 64) -> Action:
 
 def open_twice(site: Site) -> Action:
     """Open each file a second time, for direct reads."""
-    spans = dealt(site, 64, 64, files=8)
+    spans = site.spans(64, 64, files=8)
     port = ReadPort(open_direct=ReadPort().open)  # not every file system opens around its cache
 
     def act() -> None:
@@ -53,7 +52,7 @@ def read_stretch(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
 
 def identify_files(site: Site) -> Action:
     """Look at files without opening them."""
-    paths = dealt(site, 8, 64, files=8).files
+    paths = site.spans(8, 64, files=8).files
     return lambda: fine(identify(ReadPort(), paths).result)
 
 

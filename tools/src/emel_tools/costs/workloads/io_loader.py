@@ -21,7 +21,6 @@ from emel_io_loader import (
     validate_targets,
 )
 from emel_io_mmap import MmapStrategy
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import Site
 from emel_tools.costs.workload import Action, RefusedError, Scaled, Workload, Workloads, fine
 
@@ -75,7 +74,7 @@ def validated(items: int) -> Action:
 
 def validated_alone(site: Site, items: int) -> Action:
     """Hold span after span of a model, each a batch of its own, to the rules."""
-    spans = dealt(site, 1, 64)
+    spans = site.spans(1, 64)
     found = MmapStrategy().identify(spans.files)
     fine(found.result)
     alone = Spans(spans.files, [0], [0], [64], found.identities)
@@ -135,7 +134,7 @@ def route(_: Site) -> Action:
 
 def dispatch(site: Site, items: int = 64) -> Action:
     """Send a batch the way that was picked."""
-    spans = dealt(site, items, 64)
+    spans = site.spans(items, 64)
 
     def act() -> None:
         found = _router().route("mmap")

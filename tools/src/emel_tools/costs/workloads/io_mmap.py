@@ -8,14 +8,13 @@ import numpy as np
 
 from emel_io_loader import Advice, Leases
 from emel_io_mmap import MmapStrategy
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
 
 def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
     """Map a batch, and release it as one."""
-    spans = dealt(site, items, 64, files=files)
+    spans = site.spans(items, 64, files=files)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -27,7 +26,7 @@ def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
 
 def load_and_close(site: Site) -> Action:
     """Map a batch, and let closing release it."""
-    spans = dealt(site, 64, 64, files=4)
+    spans = site.spans(64, 64, files=4)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -39,7 +38,7 @@ def load_and_close(site: Site) -> Action:
 
 def view_all(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     """Map a batch, look at each span, and release it."""
-    spans = dealt(site, items, nbytes)
+    spans = site.spans(items, nbytes)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -54,7 +53,7 @@ def view_all(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
 
 def one_by_one(site: Site, items: int = 64) -> Action:
     """Map spans of one file each in a batch of its own, and release each by itself."""
-    spans = dealt(site, items, 64)
+    spans = site.spans(items, 64)
     alone = [spans.take(np.array([i])) for i in range(items)]
 
     def act() -> None:
@@ -72,7 +71,7 @@ def as_a_model(site: Site) -> Action:
 
     What is done for small files, or for few leases, isn't done for these.
     """
-    spans = dealt(site, 300, 64, gap=GAP)
+    spans = site.spans(300, 64, gap=GAP)
     alone = [spans.take(np.array([i])) for i in range(300)]
 
     def act() -> None:
@@ -90,7 +89,7 @@ def as_a_model(site: Site) -> Action:
 
 def map_again(site: Site) -> Action:
     """Map what is mapped already: the mappings are shared."""
-    spans = dealt(site, 64, 64, files=4)
+    spans = site.spans(64, 64, files=4)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -104,7 +103,7 @@ def map_again(site: Site) -> Action:
 
 def advise_all(site: Site, advice: Advice, items: int = 64) -> Action:
     """Give an advice for each of many leases."""
-    spans = dealt(site, items, 8192)
+    spans = site.spans(items, 8192)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -119,7 +118,7 @@ def advise_all(site: Site, advice: Advice, items: int = 64) -> Action:
 
 def release_parts(site: Site, items: int) -> Action:
     """Release a batch in sixteen parts, each of leases from all over it."""
-    spans = dealt(site, items, 64)
+    spans = site.spans(items, 64)
 
     def act() -> None:
         strategy = MmapStrategy()
@@ -134,7 +133,7 @@ def release_parts(site: Site, items: int) -> Action:
 
 def beside_a_lease(site: Site, items: int) -> Action:
     """Map, look at and release span after span of a file of which one stays looked at."""
-    spans = dealt(site, 2, 64, gap=4096)
+    spans = site.spans(2, 64, gap=4096)
     first, second = (spans.take(np.array([i])) for i in range(2))
 
     def act() -> None:
@@ -154,7 +153,7 @@ def beside_a_lease(site: Site, items: int) -> Action:
 
 def many_files(site: Site, items: int) -> Action:
     """Map a batch of one span in each of many files."""
-    spans = dealt(site, items, 64, files=items)
+    spans = site.spans(items, 64, files=items)
 
     def act() -> None:
         strategy = MmapStrategy(slots=items)
@@ -166,7 +165,7 @@ def many_files(site: Site, items: int) -> Action:
 
 def identify_files(site: Site) -> Action:
     """Look at files without opening them."""
-    paths = dealt(site, 8, 64, files=8).files
+    paths = site.spans(8, 64, files=8).files
     return lambda: fine(MmapStrategy().identify(paths).result)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from emel_io_loader import Spans, Targets
 from emel_io_read import Port, ReadStrategy, congruent_empty
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
 
@@ -36,27 +35,27 @@ def into_one(
     gap: int = 0,
 ) -> Action:
     """Fill one buffer with spans, one after another."""
-    spans = dealt(site, items, nbytes, files=files, gap=gap)
+    spans = site.spans(items, nbytes, files=files, gap=gap)
     memory = np.zeros(items * nbytes, np.uint8)
     return _load(spans, Targets.one_after_another(memory, spans.nbytes), threads=threads)
 
 
 def into_each(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     """Fill a buffer for each span."""
-    spans = dealt(site, items, nbytes)
+    spans = site.spans(items, nbytes)
     return _load(spans, Targets.each([np.zeros(nbytes, np.uint8) for _ in range(items)]))
 
 
 def around_the_cache(site: Site, skew: int) -> Action:
     """Fill one buffer by direct reads; it lies as the file does if `skew` is 0."""
-    spans = dealt(site, 16, MIB)
+    spans = site.spans(16, MIB)
     memory = congruent_empty(16 * MIB + skew, 0)[skew:]
     return _load(spans, Targets.one_after_another(memory, spans.nbytes), direct=True)
 
 
 def shuffled(site: Site, items: int = 64) -> Action:
     """Fill one buffer with spans that are asked for from the last to the first."""
-    spans = dealt(site, items, 64 << 10)
+    spans = site.spans(items, 64 << 10)
     backwards = spans.take(np.arange(items)[::-1])
     memory = np.zeros(items << 16, np.uint8)
     return _load(backwards, Targets.one_after_another(memory, backwards.nbytes))
@@ -64,7 +63,7 @@ def shuffled(site: Site, items: int = 64) -> Action:
 
 def one_by_one(site: Site, items: int = 64) -> Action:
     """Fill the parts of a buffer each with a batch of its own."""
-    spans, memory = dealt(site, items, 4096), np.zeros(items * 4096, np.uint8)
+    spans, memory = site.spans(items, 4096), np.zeros(items * 4096, np.uint8)
     alone = [
         (spans.take(np.array([i])), Targets.each([memory[i * 4096 :][:4096]])) for i in range(items)
     ]

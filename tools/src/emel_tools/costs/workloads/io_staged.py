@@ -8,7 +8,6 @@ import numpy as np
 
 from emel_io_loader import Spans, Targets
 from emel_io_staged import Conversion, Digest, Identity, StagedStrategy
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, fine
 
@@ -31,7 +30,7 @@ def _strategy() -> StagedStrategy:
 def _spans(
     site: Site, items: int, nbytes: int, files: int = 1, gap: int = 0
 ) -> tuple[Spans, Targets]:
-    spans = dealt(site, items, nbytes, files=files, gap=gap)
+    spans = site.spans(items, nbytes, files=files, gap=gap)
     memory = np.zeros(items * nbytes, np.uint8)
     return spans, Targets.one_after_another(memory, spans.nbytes)
 
@@ -69,7 +68,7 @@ def twice(site: Site) -> Action:
 
 def transform(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     """Convert the numbers of spans on their way."""
-    spans = dealt(site, items, nbytes)
+    spans = site.spans(items, nbytes)
     memory = np.zeros(items * nbytes // 2, np.uint8)
     targets = Targets.one_after_another(memory, spans.nbytes // 2)
     transforms = [Conversion("<f4", np.float16)] * items
@@ -94,7 +93,7 @@ def leave(site: Site) -> Action:
 
 def hashed(site: Site) -> Action:
     """Let a hasher see the bytes, and write nothing."""
-    spans = dealt(site, 16, MIB)
+    spans = site.spans(16, MIB)
 
     def act() -> None:
         with _strategy() as strategy:
@@ -105,7 +104,7 @@ def hashed(site: Site) -> Action:
 
 def stream(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     """Show spans to a sink."""
-    spans = dealt(site, items, nbytes)
+    spans = site.spans(items, nbytes)
 
     def act() -> None:
         with _strategy() as strategy:

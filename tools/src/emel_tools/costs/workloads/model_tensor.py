@@ -9,20 +9,19 @@ import numpy as np
 from emel_io_loader import Mode
 from emel_io_mmap import MmapStrategy
 from emel_model_tensor import LoadPlan, TensorSet
-from emel_tools.costs.dealing import dealt
 from emel_tools.costs.site import Site
 from emel_tools.costs.workload import Action, RefusedError, Scaled, Workload, Workloads, fine
 
 
 def _bound(site: Site, items: int) -> TensorSet:
     tensors = TensorSet()
-    fine(tensors.bind(dealt(site, items, 64, files=4), np.zeros(items, np.uint8)))
+    fine(tensors.bind(site.spans(items, 64, files=4), np.zeros(items, np.uint8)))
     return tensors
 
 
 def bind(site: Site, items: int = 64) -> Action:
     """Take the columns of a header, and take them again."""
-    spans, dtype = dealt(site, items, 64, files=4), np.zeros(items, np.uint8)
+    spans, dtype = site.spans(items, 64, files=4), np.zeros(items, np.uint8)
 
     def act() -> None:
         tensors = TensorSet()

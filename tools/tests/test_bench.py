@@ -674,6 +674,16 @@ def test_a_case_is_sampled_no_more_than_it_takes_to_see_that_it_is_as_recorded(
     }
 
 
+@pytest.mark.behaviour("GATE-51")
+def test_a_block_that_profiles_says_which_functions_grew_and_times_nothing(states):
+    order, case = states
+    busy = "def work():\n    n = 0\n    while n < 50_000:\n        n += 1\n"
+    write(bench.Path(order.root), "packages/x/src/emel_x_sampled/__init__.py", busy)
+    seen = sampling.block(msgspec.structs.replace(order, profile=True), [case])
+    assert seen.grown["work"][0].function == "emel_x_sampled.__init__.work"
+    assert (seen.samples, seen.functions) == ({}, {})
+
+
 @pytest.mark.behaviour("GATE-105")
 @pytest.mark.parametrize("beside", ["watch", "noting"])
 def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(states, beside):

@@ -25,8 +25,9 @@ def checkpoint(tmp_path_factory):
 def few(tmp_path_factory):
     """A tensor that will differ, and some before and behind it."""
     path = tmp_path_factory.mktemp("parity") / "few.safetensors"
-    kinds = ("f8", "u8", "i4", "i2", "f2", "u1", "?")
-    save_file({kind: np.arange(12).astype(kind).reshape(3, 4) for kind in kinds}, path)
+    kinds = ("f8", "u8", "c8", "i4", "i2", "f2", "u1", "?")
+    arrays = {kind: np.arange(12).astype(kind).reshape(3, 4) for kind in kinds}
+    save_file(arrays | {"no axis": np.array(3.5, "f4")}, path)
     return of_safetensors("few", path, [path])
 
 

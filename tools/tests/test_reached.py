@@ -465,14 +465,25 @@ def test_all_run_where_a_file_cannot_be_read_or_is_gone(repo, text):
 
 
 @pytest.mark.behaviour("GATE-112")
-def test_the_tools_own_tests_are_never_left_out(repo):
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_of_the_tools_own_tests_those_that_call_the_packages_can_be_left_out(repo, number):
     write(repo, "tools/tests/test_tool.py", "def test_tool():\n    assert len('a') == 1\n")
     write(repo, "tools/src/emel_tools/__init__.py", "")
-    tools = part(repo, "tools-1-of-4")
+    tools = part(repo, f"tools-{number}-of-4")
     plan = narrowing.plan(
         Job(repo, ("tools",), full=False, base="", seed=7, beside=("tests/tools",)), tools
     )
-    assert (plan.known, plan.how.reaching, plan.how.kept) == (None, None, frozenset())
+    assert (plan.known, plan.how.kept) == (None, frozenset())
+    assert bool(plan.how.reaching) == (number == parts.CALLS)
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_of_the_tools_all_run_where_a_name_stands_for_something_else(repo, monkeypatch):
+    monkeypatch.setattr(reached, "TOOLS", "use")
+    alter(repo, "max(numbers)", "sorted(numbers)[-1]")
+    assert chosen(repo) == {"largest", "process"}
+    alter(repo, "LIMIT = 9", "LIMIT = 8")
+    assert chosen(repo) == ALL
 
 
 @pytest.mark.behaviour("GATE-112")

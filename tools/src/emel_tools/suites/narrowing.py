@@ -15,13 +15,11 @@ from emel_tools.scope import observed
 from emel_tools.scope.changes import under_ci
 from emel_tools.suites import reached, record
 from emel_tools.suites.command import How
-from emel_tools.suites.parts import Part
+from emel_tools.suites.parts import CALLS, TOOLS, Part
 from emel_tools.suites.reached import Reached, Watched
 from emel_tools.suites.record import Record
 from emel_tools.workspace import shards
 
-_TOOLS: Final = "tools"
-"""Its tests start processes and read sources: what they call says little of what they look at."""
 _FIX: Final = (
     "if it isn't by chance: say what it depends on, besides code that it calls"
     " (emel_tools/suites/reached.py), or let it start a process"
@@ -55,8 +53,8 @@ def plan(job: Job, part: Part) -> Plan:
     """
     traced = not job.beside or f"coverage/{part.package.name}" in job.beside
     how, began = How(job.full, traced), time.time()
-    if part.package.name == _TOOLS:
-        return Plan(how, None)
+    if part.package.name == TOOLS and part.number != CALLS:
+        return Plan(how, None)  # what they call says little of what they look at
     path = part.record(job.folder)
     last, is_green = record.read(path), record.is_green(path)
     known = reached.read(job.root, part, job.folder)

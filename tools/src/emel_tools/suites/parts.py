@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 
 from emel_tools.workspace import Package, shards
 
+TOOLS: Final = "tools"
 CALLS: Final = 3
 """The part of the tools' tests that calls the packages, and looks at nothing that they say."""
-_PARTS: Final[Mapping[str, int]] = {"emel": 2, "tools": 4}
+_PARTS: Final[Mapping[str, int]] = {"emel": 2, TOOLS: 4}
 """Suites that would otherwise be waited for when all others have ended."""
 _BY_FILES: Final[Mapping[str, int]] = {"packages/emel/": 2, "tools/": 4}
 """Those of which each file is in one part, so that none is collected twice; and how many parts."""

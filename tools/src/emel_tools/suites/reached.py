@@ -18,7 +18,7 @@ from emel_tools.scope import code
 from emel_tools.scope.affected import CONFIGURATION, matches
 from emel_tools.scope.altered import TESTS, Altered, altered, sources
 from emel_tools.scope.observed import Seen, unnoted
-from emel_tools.suites.parts import Part
+from emel_tools.suites.parts import TOOLS, Part
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -118,7 +118,8 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
     with unnoted():
         found = _altered(root, part, known)
         tests = {path: _digest(root / path) for path in _tests(root, part)}
-    if found is None:
+    if found is None or (found.names and part.package.name == TOOLS):
+        # What the tools speak of, and their tests look at by way of them, isn't followed.
         return Kept(frozenset(), everything=False)
     reached = {i for i, name in enumerate(known.functions) if found.has(name)}
     same = {path for path, digest in known.tests.items() if tests.get(path) == digest}

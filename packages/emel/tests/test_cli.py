@@ -407,6 +407,8 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path, monkeypatch):
         (0, "0 B"),
         (1023, "1023 B"),
         (1024, "1.0 KiB"),
+        (1023.6, "1.0 KiB"),
+        ((1 << 20) - 1, "1.0 MiB"),
         (3 << 40, "3.0 TiB"),
         (1 << 60, "1048576.0 TiB"),
     ],

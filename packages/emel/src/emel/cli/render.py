@@ -67,10 +67,11 @@ def distinct(name: str) -> str:
 
 
 def size(nbytes: float) -> str:
-    """Spell a number of bytes in the largest binary unit that leaves at least 1."""
+    """Spell a number of bytes in the largest binary unit that leaves at least 1, once rounded."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if nbytes < 1024:
-            return f"{nbytes:.0f} B" if unit == "B" else f"{nbytes:.1f} {unit}"
+        spelled = f"{nbytes:.0f}" if unit == "B" else f"{nbytes:.1f}"
+        if float(spelled) < 1024:
+            return f"{spelled} {unit}"
         nbytes /= 1024
     return f"{nbytes:.1f} TiB"
 

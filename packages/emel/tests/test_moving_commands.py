@@ -365,6 +365,7 @@ def test_files_without_a_common_tensor_are_not_the_same(run, tmp_path, record, w
         b"0" * 32 + b"  a\n" + b"0" * 31 + b"  (model)\n",
         b"0" * 32 + b"  \xff\n" + b"0" * 32 + b"  (model)\n",
         b"0" * 32 + b"  a\n\n" + b"0" * 32 + b"  (model)\n",
+        b"0" * 32 + b"  a\n" + b"1" * 32 + b"  a\n" + b"0" * 32 + b"  (model)\n",
     ],
 )
 def test_what_is_no_record_is_refused_as_what_it_is(run, safetensors_file, tmp_path, content):

@@ -58,14 +58,14 @@ def parse_record(data: bytes, path: str) -> Record | None:
     pairs = [pair for line in lines if (pair := _LINE.fullmatch(line)) is not None]
     if not pairs:
         return None
-    if len(pairs) < len(lines) or pairs[-1][2] != "(model)":
+    tensors = {pair[2]: pair[1] for pair in pairs[:-1]}
+    if len(tensors) + 1 < len(lines) or pairs[-1][2] != "(model)":
         raise emel.InvalidFileError(
             f"{path}: a record of digests that isn't whole: each line is a digest, two spaces and "
-            "a name, and the last is the model's",
+            "a name of its own, and the last is the model's",
             code="record-invalid",
             path=path,
         )
-    tensors = {pair[2]: pair[1] for pair in pairs[:-1]}
     return Record("xxh3_128", pairs[-1][1], tensors, is_text=True)
 
 

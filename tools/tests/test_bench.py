@@ -1,5 +1,6 @@
 """The bench lane: what it compares with, and what it says of blocks of samples that are given."""
 
+import gc
 import math
 import subprocess
 import sys
@@ -634,6 +635,7 @@ def states(tmp_path):
     order = Order(str(tmp_path / "now"), str(tmp_path / "before"), "x", ("work",), 3)
     yield order, Case("work", "python", prepare)
     sys.modules.update(kept)
+    gc.unfreeze()  # a block that has its process to itself leaves all frozen
 
 
 @pytest.mark.behaviour("GATE-50")

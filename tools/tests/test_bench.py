@@ -107,6 +107,8 @@ def test_a_loss_against_the_recorded_code_is_worse_and_says_by_how_much_and_wher
     assert run.orders[0].reference == str(ROOT)
     # One block of 8 estimates, and two of 6 to make sure.
     assert [order.passes for order in run.orders[:-1]] == [4, 3, 3]
+    # What looks like news isn't let off by the first estimates of a further block.
+    assert [order.expected for order in run.orders[:-1]] == [{"work": 0.0}, {}, {}]
     assert len({order.seed for order in run.orders[:-1]}) == 3
 
 
@@ -143,6 +145,7 @@ def test_the_code_that_was_recorded_is_sampled_once_and_never_news():
     run = Blocks(by_control=9.0)
     outcome = judge(run, RECORDED, RECORDED, same=True).outcome()
     assert (outcome.measured, len(run.orders), run.orders[0].reference) == (RECORDED, 1, "")
+    assert run.orders[0].passes == 1
     assert run.watched == 0  # there is nothing that it could run otherwise
 
 
@@ -283,6 +286,27 @@ def test_a_loss_that_nobody_recorded_is_timed_again_whatever_else_was_kept_meanw
     assert timed("def work(): return 1\ndef more(): return 1\n", 1.0) == {"work", "more"}
     assert timed("def work(): return 2\ndef more(): return 1\n", 1.3) == {"work"}
     assert timed("FEW = 3\ndef work(): return 2\ndef more(): return 1\n", 1.3) == {"work"}
+
+
+@pytest.mark.behaviour("GATE-107")
+def test_what_may_run_nothing_but_what_was_recorded_is_watched_before_it_is_timed(tmp_path):
+    for state in ("now", "recorded"):
+        (tmp_path / state / WORK).parent.mkdir(parents=True)
+    (tmp_path / "recorded" / WORK).write_text("def work(): return 0\ndef rest(): return 0\n")
+    known = Reference("c0ffee0ff", RECORDED, tmp_path / "recorded", same=False)
+
+    def timed(text, *, rest):
+        (tmp_path / "now" / WORK).write_text(text)
+        runs = (f"{WORK}:work", f"{WORK}:rest") if rest else (f"{WORK}:work",)
+        run = Blocks(by_reference=1.0, runs=runs)
+        judged = Judged(tmp_path / "a.json", anew=False)
+        order = Order(str(tmp_path / "now"), "", "a", (), 7)
+        Judge("a", [CASE], RECORDED, known, order, run, judged=judged).outcome()
+        return bool(run.orders), bool(run.watched)
+
+    assert timed("def work(): return 1\ndef rest(): return 0\n", rest=True) == (True, True)
+    # It works as recorded again, and who knows whether it still comes to what doesn't.
+    assert timed("def work(): return 0\ndef rest(): return 1\n", rest=False) == (False, True)
 
 
 @pytest.mark.behaviour("GATE-107")

@@ -57,8 +57,8 @@ class Blocks:
         self.orders, self.watched, self.runs = [], 0, runs
 
     def __call__(self, order):
-        functions = dict.fromkeys(order.cases, self.runs) if order.watch or order.noting else {}
-        if order.watch:
+        functions = dict.fromkeys(order.cases, self.runs) if order.watch else {}
+        if not order.passes:
             self.watched += 1
             return msgspec.json.encode(Seen(functions=functions))
         self.orders.append(order)
@@ -711,10 +711,10 @@ def test_a_block_that_profiles_says_which_functions_grew_and_times_nothing(state
 
 
 @pytest.mark.behaviour("GATE-105")
-@pytest.mark.parametrize("beside", ["watch", "noting"])
-def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(states, beside):
+@pytest.mark.parametrize("passes", [0, 2])
+def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(states, passes):
     order, case = states
-    asked = msgspec.structs.replace(order, **{beside: True})
+    asked = msgspec.structs.replace(order, watch=True, passes=passes)
     seen = sampling.block(asked, [case, case._replace(name="rest")])
     path = "packages/x/src/emel_x_sampled/__init__.py"
     both = {f"{path}:<module>", f"{path}:work"}
@@ -722,4 +722,4 @@ def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(state
         "work": both,
         "rest": both,
     }
-    assert set(seen.samples) == ({"work", "rest"} if beside == "noting" else set())
+    assert set(seen.samples) == ({"work", "rest"} if passes else set())

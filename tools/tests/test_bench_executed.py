@@ -125,7 +125,7 @@ def test_a_case_of_which_nothing_was_seen_is_timed(tmp_path):
 def seen():
     """What each case of a shard runs, as one process has watched them."""
     cases = tuple(case.name for case in cases_of("io_staged"))
-    order = Order(str(ROOT), "", "io_staged", cases, 0, watch=True)
+    order = Order(str(ROOT), "", "io_staged", cases, 0, watch=True, passes=0)
     return msgspec.json.decode(in_process(order), type=Seen).functions
 
 

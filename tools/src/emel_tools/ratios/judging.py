@@ -131,7 +131,7 @@ class Judge:
             seed=self._order.seed + number,
             passes=1 if self._unchanged else _PASSES if first else _AGAIN,
             expected={line.case.name: line.accepted for line in left if first and line.comparable},
-            noting=first and self._passing.asks,
+            watch=first and self._passing.asks,
         )
         seen = self._seen(order)
         self._passing.note(seen.functions)

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 from emel_tools.ratios import machine
-from emel_tools.ratios.executed import altered_of, digest, sources
+from emel_tools.ratios.executed import altered_of, digest
 from emel_tools.ratios.judged import Judged, Kept, Ran
 from emel_tools.ratios.line import Line
 from emel_tools.ratios.reference import Reference
 from emel_tools.ratios.sampling import Order, Seen
+from emel_tools.scope.altered import sources
 
 
 class Passing:
@@ -83,7 +84,9 @@ class Passing:
         self._judged.write(self._against, kept, sources(self._root))
 
     def _watched(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        order = msgspec.structs.replace(self._order, cases=tuple(names), reference="", watch=True)
+        order = msgspec.structs.replace(
+            self._order, cases=tuple(names), reference="", watch=True, passes=0
+        )
         seen = self._run(order).functions
         return {name: seen[name] for name in names}
 

@@ -44,14 +44,12 @@ class Order(msgspec.Struct, frozen=True):
     profile: bool = False
     """Whether to say which functions grew, in place of timing."""
     watch: bool = False
-    """Whether to say which functions run, in place of timing."""
+    """Whether to say which functions run."""
     passes: int = 1
-    """How often each case is sampled, at most."""
+    """How often each case is sampled, at most; 0 if nothing is to be timed."""
     expected: dict[str, float] = {}
     """What the records say of the ratio of now to the reference, as logarithm: of these cases
     no pass more is made than it takes to see that it is so."""
-    noting: bool = False
-    """Whether to say which functions run beside timing."""
     slower: float = 0.0
     """By which share the code of `root` is made slower, to prove that it is noticed."""
 
@@ -106,8 +104,6 @@ def _spin(began: int, share: float) -> None:
 
 def block(order: Order, cases: Sequence[Case]) -> Seen:
     """Sample the cases one after another, or say which functions grew, or which run."""
-    if order.watch:
-        return Seen(functions=_watched(Path(order.root), cases))
     shuffled = random.Random(order.seed)  # noqa: S311 - an order, not a secret
     roots = {"now": Path(order.root)}
     if order.reference:
@@ -116,34 +112,25 @@ def block(order: Order, cases: Sequence[Case]) -> Seen:
     worlds = {name: World(roots[name]) for name in shuffled.sample(list(roots), len(roots))}
     with tempfile.TemporaryDirectory(prefix="emel-bench-") as name:
         folder = Path(name)
-        watch = Watch(roots["now"]) if order.noting else None
+        watch = Watch(roots["now"]) if order.watch else None
         prepared = (_Prepared(case, folder / str(i), worlds, watch) for i, case in enumerate(cases))
         if order.profile:
             return Seen(grown={each.case.name: _grown(each, worlds, roots) for each in prepared})
         controls = {
             name: _Role(CONTROLS[name](folder), 1, _stay)
-            for name in sorted({case.control for case in cases})
+            for name in sorted({case.control for case in cases if order.passes})
         }
         called: dict[str, set[str]] = {}
         samples: dict[str, list[Samples]] = {}
         for each in prepared:
             called[each.case.name] = each.called
-            samples[each.case.name] = _samples(each, worlds, controls, order, shuffled)
+            if order.passes:
+                samples[each.case.name] = _samples(each, worlds, controls, order, shuffled)
         return Seen(samples, functions=_named(called, watch) if watch else {})
 
 
 def _stay() -> None:
     """Be in no world."""
-
-
-def _watched(root: Path, cases: Sequence[Case]) -> dict[str, tuple[str, ...]]:
-    """Run each once, all in one world; what they import is part of each."""
-    watch, worlds = Watch(root), {"now": World(root)}
-    called: dict[str, set[str]] = {}
-    for case in cases:
-        with tempfile.TemporaryDirectory(prefix="emel-bench-") as name:
-            called[case.name] = _Prepared(case, Path(name), worlds, watch).called
-    return _named(called, watch)
 
 
 def _named(called: Mapping[str, set[str]], watch: Watch) -> dict[str, tuple[str, ...]]:
@@ -198,7 +185,7 @@ def _samples(
     roles["now"].slower = order.slower
     roles["control"] = controls[prepared.case.control]
     roles["control"].unit()
-    if order.noting:  # while somebody watches, the interpreter learns nothing of what it runs
+    if order.watch:  # while somebody watches, the interpreter learns nothing of what it runs
         roles["now"].enter()
         _warm(roles["now"].unit)
     expected = order.expected.get(prepared.case.name)

@@ -284,6 +284,18 @@ def test_a_hole_in_the_types_is_counted_in_its_scope_however_it_is_made(tree):
 
 @pytest.mark.behaviour("GATE-18")
 @pytest.mark.parametrize(
+    ("module", "is_told"), [("emel_tools.workspace", False), ("rich.console", True)]
+)
+def test_a_name_that_a_module_only_imports_is_told_of_other_peoples_alone(tree, module, is_told):
+    """Of ours the checker tells it where the module isn't checked as well, so it hangs on scope."""
+    name = "Path" if module.startswith("emel") else "dataclass"
+    tree.write(CODE, f"from {module} import {name}\n\nprint({name})\n")
+    found = [key for key in tree.disk(TYPES).measured if key.endswith("reportPrivateImportUsage")]
+    assert bool(found) == is_told
+
+
+@pytest.mark.behaviour("GATE-18")
+@pytest.mark.parametrize(
     "code",
     [
         'TEXT = "# type: ignore"\n',

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from emel_tools import workspace
 from emel_tools.findings import Finding
@@ -17,6 +19,8 @@ from emel_tools.ratchets.settings import scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
+
+_PRIVATE: Final = re.compile(r'^reportPrivateImportUsage .* is not exported from module "([^".]+)')
 
 
 def outcomes(job: Job) -> Iterator[Outcome]:
@@ -41,8 +45,20 @@ def outcomes(job: Job) -> Iterator[Outcome]:
 def _look(root: Path, folder: Path, files: Sequence[Path]) -> Checked:
     """Check files, and look for the holes in them: both are kept for as long as either holds."""
     checked = pyright.check(root, folder, files)
-    found = [hole for path in files for hole in holes(Source(path))]
-    return checked._replace(places=[*checked.places, *found])
+    ours = {package.source.name for package in workspace.shards(root)}
+    places = [place for place in checked.places if _holds_anywhere(place, ours)]
+    places += [hole for path in files for hole in holes(Source(path))]
+    return checked._replace(places=places)
+
+
+def _holds_anywhere(place: Place, ours: Container[str]) -> bool:
+    """Whether it would be found, too, if all files were checked at once.
+
+    A module of ours that isn't checked beside counts as somebody else's installed package, and
+    what that imports as its own affair.
+    """
+    found = _PRIVATE.search(place.message)
+    return found is None or found[1] not in ours
 
 
 def _outcome(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emel_tools import scope
+from emel_tools import audits, scope
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard, registry
 from emel_tools.running.results import Result
 from emel_tools.running.schedule import Progress
@@ -375,9 +375,10 @@ def test_sources_that_are_read_to_be_compared_are_opened_by_nobody(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("LIMIT = 1\n")
     script = (
-        "import sys; from pathlib import Path; from emel_tools.scope import observed\n"
-        "from emel_tools.scope.altered import sources\n"
-        "root = Path(sys.argv[1]); notes = observed.Notes(root); sys.addaudithook(notes.see)\n"
+        "import sys; from pathlib import Path; from emel_tools import audits\n"
+        "from emel_tools.scope import observed; from emel_tools.scope.altered import sources\n"
+        "root = Path(sys.argv[1]); notes = observed.Notes(root)\n"
+        "audits.listen(observed.EVENTS.__contains__, notes.see)\n"
         "print(*sources(root), *sources(root, 'tools/src/**/*.py'), *notes.seen().files)"
     )
     words = [sys.executable, "-c", script, str(tmp_path)]
@@ -520,27 +521,33 @@ def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
     assert list(notes.iterdir()) == []
 
 
-@pytest.mark.behaviour("GATE-98")
-def test_files_of_the_repository_are_noted_however_they_are_opened(tmp_path, monkeypatch):
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     notes = observed.Notes(tmp_path)
+    end = audits.listen(observed.EVENTS.__contains__, notes.see)
+    yield notes
+    end()
+
+
+@pytest.mark.behaviour("GATE-98")
+def test_files_of_the_repository_are_noted_however_they_are_opened(tmp_path, notes):
     for path in ("a.py", str(tmp_path / "b.py"), b"c.py", "x/../d.py", 3, "", "/dev/null"):
-        notes.see("open", (path, "r", 0))
+        audits._hook("open", (path, "r", 0))
     for path in ("__pycache__/a.pyc", ".git/HEAD", ".nox/env/x", f"{tmp_path}-other/e.py"):
-        notes.see("open", (path, "r", 0))
-    notes.see("os.listdir", (None,))
-    notes.see("os.scandir", ("x",))
-    notes.see("os.rename", ("f.py", "g.py"))
+        audits._hook("open", (path, "r", 0))
+    audits._hook("os.listdir", (None,))
+    audits._hook("os.scandir", ("x",))
+    audits._hook("os.rename", ("f.py", "g.py"))
     assert notes.seen().files == {"a.py", "b.py", "c.py", "d.py"}
     assert notes.seen().folders == {".", "x"}
 
 
 @pytest.mark.behaviour("GATE-98")
-def test_noting_what_is_opened_keeps_nothing_alive(tmp_path):
-    notes = observed.Notes(tmp_path)
+def test_noting_what_is_opened_keeps_nothing_alive(tmp_path, notes):
 
     def opens(kept):
-        notes.see("open", (str(tmp_path / "a"), "r", 0))
+        audits._hook("open", (str(tmp_path / "a"), "r", 0))
 
     class Kept:
         pass
@@ -557,11 +564,10 @@ def test_noting_what_is_opened_keeps_nothing_alive(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-98")
-def test_looking_up_who_depends_on_whom_makes_nobody_depend_on_all(tmp_path):
-    notes = observed.Notes(tmp_path)
+def test_looking_up_who_depends_on_whom_makes_nobody_depend_on_all(tmp_path, notes):
     with observed.unnoted():
-        notes.see("open", (str(tmp_path / "a.py"), "r", 0))
-    notes.see("open", (str(tmp_path / "b.py"), "r", 0))
+        audits._hook("open", (str(tmp_path / "a.py"), "r", 0))
+    audits._hook("open", (str(tmp_path / "b.py"), "r", 0))
     assert notes.seen().files == {"b.py"}
 
 

@@ -447,7 +447,7 @@ def test_what_a_failure_came_of_is_told(cause, told, length):
     call = pytest.CallInfo.from_call(fail, "call")
     said = "ValueError\n" * length
     report = SimpleNamespace(
-        skipped=False, failed=True, when="call", longrepr="", longreprtext=said
+        passed=False, skipped=False, failed=True, when="call", longrepr="", longreprtext=said
     )
     heard = plugin.pytest_runtest_makereport(item, call)
     next(heard)

@@ -12,16 +12,18 @@ import os
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from inspect import currentframe
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 import msgspec
 
+from emel_tools import audits
+
 NOTES: Final = "EMEL_GATE_NOTES"
 """The environment variable that names the folder where processes leave their notes."""
-_LISTS: Final = ("os.listdir", "os.scandir")
+EVENTS: Final = frozenset(("open", "os.listdir", "os.scandir"))
+"""What `Notes` hears of."""
 _IMPORTING: Final = "<frozen importlib._bootstrap_external>"
 """What opens a source to run it; `Seen.imported` knows of those."""
 _unnoted: list[None] = []
@@ -115,7 +117,7 @@ def take_notes(root: Path) -> None:
     folder = os.environ.get(NOTES)
     if folder:
         notes = Notes(root)
-        sys.addaudithook(notes.see)
+        audits.listen(EVENTS.__contains__, notes.see)
         atexit.register(lambda: write(Path(folder), str(os.getpid()), notes.seen()))
 
 
@@ -134,15 +136,14 @@ class Notes:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
-    def see(self, event: str, arguments: tuple[object, ...]) -> None:
-        """Hear of one audit event."""
+    def see(self, event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
+        """Hear of one of `EVENTS`, which code in a frame has raised."""
         if _unnoted:
             return
-        if event == "open":
-            if _caller(currentframe()) != _IMPORTING:
-                self._files.add(_spelled(arguments[0]))
-        elif event in _LISTS:
+        if event != "open":
             self._folders.add(_spelled(arguments[0]))
+        elif frame.f_code.co_filename != _IMPORTING:
+            self._files.add(_spelled(arguments[0]))
 
     def seen(self) -> Seen:
         """Say what was read in the repository, what was imported included."""
@@ -154,15 +155,6 @@ class Notes:
             imported=frozenset(_ours(self._root, self._here, imported)),
             folders=frozenset(_ours(self._root, self._here, self._folders)),
         )
-
-
-def _caller(frame: FrameType | None) -> str:
-    """Name the file whose code called a frame.
-
-    A frame that held itself, or its caller, in a variable would keep alive what tests let go of.
-    """
-    back = frame.f_back if frame is not None else None
-    return back.f_code.co_filename if back is not None else ""
 
 
 def _spelled(path: object) -> str:

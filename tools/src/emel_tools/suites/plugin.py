@@ -189,6 +189,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Hear what became of a test."""
     report = yield
+    if report.passed and not hasattr(report, "wasxfail"):
+        return report  # most do, and to spell a path takes longer than many a test
     observer = item.config.stash[_KEY]
     line = item.reportinfo()[1] or 0
     path = observer.relative(item.path)

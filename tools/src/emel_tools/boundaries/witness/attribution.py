@@ -7,12 +7,15 @@ from types import FrameType
 from typing import Final, NamedTuple
 
 from emel_tools.boundaries.witness.events import IMPORT, Use
-from emel_tools.boundaries.witness.places import Outside, Place, Places, Role
+from emel_tools.boundaries.witness.places import Place, Places, Role
 
 _IMPORT_NAME: Final = dis.opmap["IMPORT_NAME"]
 # What only looks for a module has events just when Python has to look again; the call is seen.
 _LOOKING: Final = frozenset({"find_spec", "invalidate_caches"})
 _THROUGH_IMPORTS: Final = (Role.CONDUIT, Role.EVALUATOR)
+# Looked up once: Python 3.11 looks for a member of an enumeration by a function of its own.
+_RUNNER: Final = Role.RUNNER
+_IMPORTER: Final = Role.IMPORTER
 
 
 def attribute(
@@ -35,56 +38,58 @@ def attribute(
         None if it was nobody of ours: an import statement (also for all that it runs and that is
         not ours), a runner of tests, a library that evaluates or imports for itself.
     """
-    passed: list[_Passed] = []
+    importer, absorbed = "", ""
+    roles: list[Role] = []
     while frame is not None:
-        kind = places[frame.f_code.co_filename]
+        code = frame.f_code  # once: asking for it is an audit event
+        kind = places[code.co_filename]
         if isinstance(kind, Place):
+            passed = _Passed(importer, roles, absorbed)
             what = _what_caller_did(frame, capability, operation, passed)
             return Use(*kind, frame.f_lineno or 0, *what) if what else None
-        if kind.role is Role.RUNNER:
+        role = kind.role
+        if role is _RUNNER:
             return None
-        passed.append(_Passed(kind, frame.f_code.co_name))
+        if role is _IMPORTER:
+            importer = code.co_name
+            roles.clear()
+        else:
+            roles.append(role)
+        absorbed = kind.absorbs or absorbed
         frame = frame.f_back
     return None
 
 
 class _Passed(NamedTuple):
-    """One frame between an event and ours."""
+    """What stands between an event and our frame."""
 
-    outside: Outside
-    function: str
+    importer: str
+    """The outermost function of the import system; empty if nothing is imported."""
+    roles: list[Role]
+    """Of the frames outside of that, outwards."""
+    absorbed: str
+    """The capability that it all counts as; empty if it counts as what it is."""
 
 
 def _what_caller_did(
-    frame: FrameType, capability: str, operation: str, passed: list[_Passed]
+    frame: FrameType, capability: str, operation: str, passed: _Passed
 ) -> tuple[str, str] | None:
     """Answer with the capability and the operation that our frame is held to, if any."""
-    importers = [each.function for each in passed if each.outside.role is Role.IMPORTER]
-    if importers or capability == "imports":
+    if passed.importer or capability == "imports":
         # Whatever was opened, listed, unmarshalled or executed here was for an import.
-        name = [operation, *importers][-1]
-        if name in _LOOKING or not _is_import_of_caller(passed) or _is_at_import_statement(frame):
+        name = passed.importer or operation
+        # A library that imports when it is called does so for itself.
+        is_callers = all(role in _THROUGH_IMPORTS for role in passed.roles)
+        if name in _LOOKING or not is_callers or _is_at_import_statement(frame):
             return None
         return "imports", _spell_import(name)
-    if not _is_callers_doing(capability, passed):
+    if not _is_callers_doing(capability, passed.roles):
         return None
-    absorbed = [each.outside.absorbs for each in passed if each.outside.absorbs]
-    return [capability, *absorbed][-1], operation
+    return passed.absorbed or capability, operation
 
 
-def _is_import_of_caller(passed: list[_Passed]) -> bool:
-    """Whether nothing but the import system stands between an import and our frame.
-
-    A library that imports when it is called does so for itself.
-    """
-    roles = [each.outside.role for each in passed]
-    inner = len(roles) - roles[::-1].index(Role.IMPORTER) if Role.IMPORTER in roles else 0
-    return all(role in _THROUGH_IMPORTS for role in roles[inner:])
-
-
-def _is_callers_doing(capability: str, passed: list[_Passed]) -> bool:
+def _is_callers_doing(capability: str, roles: list[Role]) -> bool:
     """Whether what happened behind the frames that were passed is what our frame asked for."""
-    roles = [each.outside.role for each in passed]
     if capability == "evaluate":  # dataclass and namedtuple evaluate text too, but their own
         return all(role is Role.EVALUATOR for role in roles)
     return Role.AMBIENT not in roles or roles[-1] is Role.AMBIENT

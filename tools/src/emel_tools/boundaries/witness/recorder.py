@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from emel_tools import audits
 from emel_tools.boundaries.witness import calls
 from emel_tools.boundaries.witness.attribution import attribute
 from emel_tools.boundaries.witness.events import JOINABLE, THREAD, Capabilities, Use
@@ -38,23 +39,19 @@ class Recorder:
             self.uses.setdefault(use, self.test)
 
 
-class _Hook:
-    """The audit hook of this process: Python can't remove one, so there is one, and it can idle."""
-
-    def __init__(self) -> None:
-        self.recorders: list[Recorder] = []
-        self.installed = False
-
-    def __call__(self, event: str, _arguments: tuple[object, ...]) -> None:
-        if self.recorders and (capability := _OF_EVENT[event]):
-            # Asking for a frame is audited as well, and comes back here: it is no capability.
-            # Not inspect.currentframe: a frame that holds itself would keep its callers' arrays.
-            caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-            operation = THREAD if event == JOINABLE else event
-            self.recorders[-1].see(caller, capability, operation)
+_recorders: Final[list[Recorder]] = []
+"""Those that have begun and not ended: the last one sees."""
 
 
-_hook: Final = _Hook()
+def _hear(event: str, _arguments: tuple[object, ...], frame: FrameType) -> None:
+    if _recorders:
+        operation = THREAD if event == JOINABLE else event
+        _recorders[-1].see(frame, _OF_EVENT[event], operation)
+
+
+@cache
+def _listen() -> None:
+    audits.listen(_OF_EVENT.__getitem__, _hear)
 
 
 def start(recorder: Recorder) -> Callable[[], None]:
@@ -65,15 +62,13 @@ def start(recorder: Recorder) -> Callable[[], None]:
     callable
         Ends it; a second call does nothing.
     """
-    if not _hook.installed:
-        sys.addaudithook(_hook)
-        _hook.installed = True
-    _hook.recorders.append(recorder)
+    _listen()
+    _recorders.append(recorder)
     calls.watch(recorder.see)
 
     def end() -> None:
-        if recorder in _hook.recorders:
-            _hook.recorders.remove(recorder)
-            calls.watch(_hook.recorders[-1].see if _hook.recorders else None)
+        if recorder in _recorders:
+            _recorders.remove(recorder)
+            calls.watch(_recorders[-1].see if _recorders else None)
 
     return end

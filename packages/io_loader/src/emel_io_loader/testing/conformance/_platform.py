@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 _PROCESS: Final = "/proc/self"
 _SIGKILL: Final = 9
 HAS_FIFOS: Final = hasattr(os, "mkfifo") and hasattr(os, "posix_spawn")
+
+
+Kind: TypeAlias = Literal["descriptors", "mappings", "threads"]
 
 
 class Held(NamedTuple):
@@ -23,9 +27,6 @@ class Held(NamedTuple):
     mappings: tuple[bytes, ...]
     """Those of files in the folder that was asked about."""
     threads: frozenset[str]
-
-
-NOTHING_HELD: Final = Held(frozenset(), (), frozenset())
 
 
 class Folder:
@@ -68,22 +69,22 @@ class Folder:
         os.mkfifo(self.at(name))
         return self.at(name)
 
-    def held(self) -> Held:
-        """Look at what this process holds."""
+    def held(self, what: Collection[Kind]) -> Held:
+        """Look at what this process holds: only the fields that are named, since maps are long."""
         return Held(
-            frozenset(_listed("fd")),
-            _maps(os.fsencode(self.path)),
-            frozenset(_listed("task")),
+            frozenset(_listed("fd") if "descriptors" in what else ()),
+            _maps(os.fsencode(self.path)) if "mappings" in what else (),
+            frozenset(_listed("task") if "threads" in what else ()),
         )
 
-    def held_since(self, before: Held, patience_seconds: float) -> Held:
-        """Look at what it holds beyond `before`.
+    def held_since(self, before: Held, what: Collection[Kind], patience_seconds: float) -> Held:
+        """Look at what it holds beyond `before`, of the fields that are named.
 
         A thread that was joined takes a moment to leave the kernel's list.
         """
         end = time.monotonic() + patience_seconds
         while True:
-            now = self.held()
+            now = self.held(what)
             threads = now.threads - before.threads
             if not threads or time.monotonic() > end:
                 break

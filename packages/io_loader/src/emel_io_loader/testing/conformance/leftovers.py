@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from emel_io_loader.outcomes import Leases, Reaction
 from emel_io_loader.spans import Spans
@@ -18,6 +19,10 @@ from emel_io_loader.testing.conformance.trial import (
 
 _SHARE_NBYTES = 1 << 18
 """What each of many spans has, so that there is work for four threads."""
+
+
+_FILES: Final = ("descriptors", "mappings")
+_ALL: Final = ("descriptors", "mappings", "threads")
 
 
 class _StopError(Exception):
@@ -50,7 +55,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_failed_batch_leaves_no_descriptor(self, tmp_path: object) -> None:
         """Counted in /proc/self/fd."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=("descriptors",)) as trial:
             for spans in _failing(trial):
                 answer = trial.load(spans).answer
                 left = trial.left.descriptors
@@ -58,7 +63,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_failed_batch_leaves_no_mapping(self, tmp_path: object) -> None:
         """Counted in /proc/self/maps."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=("mappings",)) as trial:
             for spans in _failing(trial):
                 answer = trial.load(spans).answer
                 left = trial.left.mappings
@@ -77,7 +82,7 @@ class LeftoverRules(StrategyCase):
 
     def test_no_thread_outlives_a_load(self, tmp_path: object) -> None:
         """Done or failed: counted in /proc/self/task."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=("threads",)) as trial:
             path = trial.write(nbytes=16 * _SHARE_NBYTES)
             rows = [(i * _SHARE_NBYTES, _SHARE_NBYTES) for i in range(16)]
             for spans in (one_file(path, *rows), *_failing(trial)):
@@ -87,7 +92,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_done_copy_leaves_nothing(self, tmp_path: object) -> None:
         """No descriptor, no mapping, and no lease: the bytes are where they should be."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=_FILES) as trial:
             if trial.copies:
                 answer = trial.load(one_file(trial.write(), (0, NBYTES))).answer
                 left, usage = trial.left, trial.strategy.usage()
@@ -98,7 +103,7 @@ class LeftoverRules(StrategyCase):
 
     def test_releasing_the_last_lease_leaves_nothing(self, tmp_path: object) -> None:
         """No descriptor and no mapping of a file that nothing is leased of."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=_FILES) as trial:
             leases = trial.load(one_file(trial.write(), (0, 9), (50, 9))).leases
             answer = trial.strategy.release(leases if trial.maps else Leases.vacant())
             assert answer.ok, f"releasing all leases: {said(answer)}"
@@ -108,7 +113,7 @@ class LeftoverRules(StrategyCase):
 
     def test_closing_leaves_nothing(self, tmp_path: object) -> None:
         """Closing releases what is leased, and can be asked for again."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=_ALL) as trial:
             trial.load(one_file(trial.write(), (0, 9), (50, 9)))
             for _ in range(2):
                 answer = trial.strategy.close()
@@ -146,7 +151,7 @@ class LeftoverRules(StrategyCase):
 
     def test_a_load_that_progress_ended_leaves_nothing(self, tmp_path: object) -> None:
         """No descriptor, mapping, thread or lease."""
-        with self.trial(tmp_path, watched=True) as trial:
+        with self.trial(tmp_path, watched=_ALL) as trial:
             if _stopped(trial, one_file(trial.write(), (0, 9), (50, 9))):
                 left, usage = trial.left, trial.strategy.usage()
                 nothing = not (left.descriptors or left.mappings or left.threads or usage.leases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Final
@@ -13,7 +13,7 @@ from emel_io_loader.outcomes import BatchOutcome, Leases
 from emel_io_loader.spans import FileIdentity, Spans
 from emel_io_loader.strategy import Mode, OnBytes, Strategy
 from emel_io_loader.targets import Targets
-from emel_io_loader.testing.conformance._platform import NOTHING_HELD, Folder, Held
+from emel_io_loader.testing.conformance._platform import Folder, Held, Kind
 
 _PATTERN: Final = np.random.default_rng(20_261_124).integers(0, 256, 1_000_003, np.uint8)
 """Its length is a prime, so that no block of a file looks like another."""
@@ -61,13 +61,14 @@ class Trial:
         threads: int | None,
         patience_seconds: float,
         *,
-        watched: bool,
+        watched: Collection[Kind],
     ) -> None:
         self.strategy = strategy
         self.folder = folder
         self.threads = threads
         self._patience_seconds = patience_seconds
-        self._before = folder.held() if watched else NOTHING_HELD
+        self._watched = watched
+        self._before = folder.held(watched)
 
     @property
     def maps(self) -> bool:
@@ -82,7 +83,7 @@ class Trial:
     @property
     def left(self) -> Held:
         """What the process holds beyond what it held when the watched trial began."""
-        return self.folder.held_since(self._before, self._patience_seconds)
+        return self.folder.held_since(self._before, self._watched, self._patience_seconds)
 
     def write(self, name: str = "a.bin", nbytes: int = NBYTES, turn: int = 0) -> str:
         """Write a file of bytes that tell their place."""
@@ -152,7 +153,7 @@ class StrategyCase:
         raise NotImplementedError(f"{type(self).__name__} has no make(self) -> Strategy")
 
     @contextmanager
-    def trial(self, tmp_path: object, *, watched: bool = False) -> Generator[Trial]:
+    def trial(self, tmp_path: object, *, watched: Collection[Kind] = ()) -> Generator[Trial]:
         """Set a fresh strategy to work; afterwards it is closed, whatever it says to that.
 
         Parameters
@@ -160,7 +161,8 @@ class StrategyCase:
         tmp_path
             The folder of the test.
         watched
-            Whether the rule will ask what is `left`: only then does it pay to look before.
+            What the rule will ask about, of what is `left`: "descriptors", "mappings", "threads".
+            Nothing else is looked at.
         """
         strategy, folder = self.make(), Folder(str(tmp_path))
         try:

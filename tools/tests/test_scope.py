@@ -207,6 +207,22 @@ def test_packages_run_what_they_declare_and_what_they_import_at_any_depth(reposi
 
 @pytest.mark.behaviour("GATE-96")
 @pytest.mark.parametrize(
+    ("line", "runs"),
+    [
+        ("from emel_reel import play", {"disk", "tape", "reel"}),
+        ("\tif True:\n\t    import  emel_reel.play", {"disk", "tape", "reel"}),
+        ("# from emel_reel import play", {"disk"}),
+        ("x = 'import emel_reel'", {"disk"}),
+        ("from . import emel_reel", {"disk"}),
+    ],
+)
+def test_what_is_only_spoken_of_is_not_imported(repository, line, runs):
+    repository.write("packages/disk/tests/test_more.py", f"first = 1\n{line}\n")
+    assert closures(repository.root)["disk"] == runs
+
+
+@pytest.mark.behaviour("GATE-96")
+@pytest.mark.parametrize(
     ("path", "expected"),
     [
         ("packages/disk/src/emel_disk/new.py", "tests/disk tests/tape tests/reel lint/disk"),

@@ -431,6 +431,19 @@ def test_examples_of_all_phases_count(said, tried):
 
 
 @pytest.mark.behaviour("GATE-21")
+def test_of_what_passes_nothing_is_said():
+    config = SimpleNamespace(rootpath=Path(PATH).parent, stash={})
+    observer = config.stash[plugin._KEY] = plugin.Observer(config, None)
+    item = SimpleNamespace(nodeid="test_green", config=config)
+    report = SimpleNamespace(passed=True, skipped=False, failed=False, when="call")
+    heard = plugin.pytest_runtest_makereport(item, pytest.CallInfo.from_call(list, "call"))
+    next(heard)
+    with pytest.raises(StopIteration):
+        heard.send(report)
+    assert observer.troubles == []
+
+
+@pytest.mark.behaviour("GATE-21")
 @pytest.mark.parametrize("length", [1, 6, 40])
 @pytest.mark.parametrize(
     ("cause", "told"), [(None, ""), (OSError("gone"), "because of OSError: gone")], ids=str

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from emel_tools.scope.observed import unnoted
 from emel_tools.workspace import Package, shards
 
-_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(emel\w*)", re.MULTILINE)
+# Each begins with a word that is searched for as such: a line's beginning would be tried at each.
+_IMPORTS = (re.compile(rb"from[ \t]+(emel\w*)"), re.compile(rb"import[ \t]+(emel\w*)"))
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -40,9 +41,15 @@ def _direct(package: Package, here: Iterable[Package]) -> frozenset[str]:
     distributions = {each.module.replace("_", "-"): each.name for each in here}
     found = {distributions.get(name) for name in _declared(package.folder / "pyproject.toml")}
     for path in package.folder.rglob("*.py"):
-        imported = (name.decode() for name in _IMPORT.findall(path.read_bytes()))
-        found |= {modules.get(name) for name in imported}
+        found |= {modules.get(name) for name in _imported(path.read_bytes())}
     return frozenset(name for name in found if name)
+
+
+def _imported(text: bytes) -> Iterator[str]:
+    for match in (match for words in _IMPORTS for match in words.finditer(text)):
+        begins = text.rfind(b"\n", 0, match.start()) + 1
+        if not text[begins : match.start()].strip(b" \t"):
+            yield match[1].decode()
 
 
 def _declared(path: Path) -> set[str]:

@@ -199,7 +199,7 @@ def pytest_runtest_makereport(
     elif report.skipped:
         where = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, "")
         observer.see("skipped", item.nodeid, path, line + 1, str(where[2]))
-    elif report.failed:
+    else:
         kind = "failed" if report.when == "call" else "error"
         inside = [
             entry.lineno + 1

@@ -44,9 +44,8 @@ _recorders: Final[list[Recorder]] = []
 
 
 def _hear(event: str, _arguments: tuple[object, ...], frame: FrameType) -> None:
-    if _recorders:
-        operation = THREAD if event == JOINABLE else event
-        _recorders[-1].see(frame, _OF_EVENT[event], operation)
+    for recorder in _recorders[-1:]:
+        recorder.see(frame, _OF_EVENT[event], THREAD if event == JOINABLE else event)
 
 
 @cache

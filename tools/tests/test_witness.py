@@ -3,12 +3,14 @@
 import gc
 import os
 import sys
+import sysconfig
 import weakref
+from pathlib import Path
 
 import pytest
 
 from emel_tools.boundaries.witness import calls, recorder
-from emel_tools.boundaries.witness.events import silent_calls
+from emel_tools.boundaries.witness.events import JOINABLE, THREAD, silent_calls
 
 FACE = "packages/disk/src/emel_disk/face.py"
 FRESH = "import sys; sys.modules.pop('colorsys', None)\n"
@@ -303,3 +305,76 @@ def test_a_use_is_remembered_with_the_first_test_that_was_running(watched):
     names["use"](names["__file__"])
     end()
     assert list(watched.recorder.uses.values()) == ["test_first"]
+
+
+LIBRARY = Path(sysconfig.get_paths()["stdlib"])
+SITE = Path(sysconfig.get_paths()["purelib"])
+
+
+def through(names, see):
+    """Let functions of the standard library call each other, the last by name the first."""
+    for name in names:
+        file = (SITE if name == "_pytest" else LIBRARY) / f"{name}.py"
+        code = compile("def import_module():\n    return inner()", str(file), "exec")
+        here = {"inner": see}
+        exec(code, here)  # noqa: S102 - as it would stand there
+        see = here["import_module"]
+    return see
+
+
+@pytest.mark.behaviour("BND-20")
+@pytest.mark.parametrize(
+    ("capability", "names", "use"),
+    [
+        ("files", [], "files open"),
+        ("files", ["json"], "files open"),
+        ("files", ["json", "_pytest"], None),
+        ("files", ["_pytest", "json"], None),
+        ("files", ["linecache"], "files open"),
+        ("files", ["linecache", "json"], None),
+        ("files", ["json", "linecache"], "files open"),
+        ("files", ["subprocess", "json"], "processes open"),
+        ("files", ["socket", "subprocess", "json"], "processes open"),
+        ("files", ["importlib"], "imports import_module"),
+        ("files", ["json", "importlib"], "imports import_module"),
+        ("files", ["importlib", "json"], None),
+        ("files", ["importlib", "json", "importlib", "pkgutil"], "imports import_module"),
+        ("imports", ["json"], None),
+        ("imports", ["pkgutil"], "imports __import__"),
+        ("evaluate", [], "evaluate open"),
+        ("evaluate", ["runpy"], "evaluate open"),
+        ("evaluate", ["runpy", "json"], None),
+    ],
+)
+def test_what_stands_between_says_whose_use_it_is(watched, capability, names, use):
+    def see():
+        try:
+            next(iter(()))
+        except StopIteration as error:
+            outer = error.__traceback__.tb_frame.f_back
+            watched.recorder.see(outer, capability, "import" if capability == "imports" else "open")
+
+    exec(watched.plant(FACE, "ask()"), {"ask": through(names, see)})  # noqa: S102 - likewise
+    found = [f"{each.capability} {each.operation}" for each in watched.recorder.uses]
+    assert found == ([] if use is None else [use])
+
+
+@pytest.mark.behaviour("BND-20")
+def test_a_thread_is_called_the_same_whatever_this_python_calls_it(watched):
+    def see():
+        try:
+            next(iter(()))
+        except StopIteration as error:
+            recorder._hear(JOINABLE, (), error.__traceback__.tb_frame.f_back)
+
+    planted = watched.plant(FACE, "ask()")
+    end = recorder.start(watched.recorder)
+    exec(planted, {"ask": see})  # noqa: S102 - the test plants code
+    end()
+    assert [use[3:] for use in watched.recorder.uses] == [("threads", THREAD)]
+
+
+@pytest.mark.behaviour("BND-20")
+def test_what_nobody_of_ours_has_called_is_nobodys_use(watched):
+    watched.recorder.see((each for each in ()).gi_frame, "files", "open")
+    assert watched.recorder.uses == {}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -537,9 +538,9 @@ def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
     assert list(notes.iterdir()) == []
 
 
-def raised(notes, event, *arguments):
+def raised(notes, event, *arguments, file=__file__):
     if event in observed.EVENTS:
-        notes.see(event, arguments, (each for each in ()).gi_frame)
+        notes.see(event, arguments, SimpleNamespace(f_code=SimpleNamespace(co_filename=file)))
 
 
 @pytest.mark.behaviour("GATE-98")
@@ -550,6 +551,7 @@ def test_files_of_the_repository_are_noted_however_they_are_opened(tmp_path, mon
         raised(notes, "open", path, "r", 0)
     for path in ("__pycache__/a.pyc", ".git/HEAD", ".nox/env/x", f"{tmp_path}-other/e.py"):
         raised(notes, "open", path, "r", 0)
+    raised(notes, "open", "imported.py", "r", 0, file="<frozen importlib._bootstrap_external>")
     raised(notes, "os.listdir", None)
     raised(notes, "os.scandir", "x")
     raised(notes, "os.rename", "f.py", "g.py")

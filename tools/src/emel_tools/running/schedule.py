@@ -1,4 +1,4 @@
-"""Run tasks side by side, each a process, under a time budget."""
+"""Run tasks side by side: as many as there are processors, each a process, under a time budget."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from emel_tools.findings import Finding
 from emel_tools.running import answers
 from emel_tools.running.process import Process, end_all
 from emel_tools.running.results import Result
-from emel_tools.running.tasks import Task, Width, longest_first, next_task
+from emel_tools.running.tasks import Task, longest_first, next_task
 
-_WAITING: Final = 1
-"""So many more run at once than there are processors: each waits now and then, for a file, for a
-program that it has started or for a thread that sleeps, a tenth of the time taken together."""
 _TICK: Final = 0.05
 """Seconds after which it is looked again, if nothing is heard before."""
 
@@ -55,8 +52,7 @@ def run_all(
     progress
         Hears what happens.
     width
-        How many run at once; 0 for as many as keep all processors busy. What measures time runs
-        beside no more than there are processors.
+        How many run at once; 0 for as many as there are processors.
     known
         Seconds that shards took before, by key.
     stop
@@ -70,7 +66,7 @@ def run_all(
     list
         One result a shard, in the order of `todo`.
     """
-    run = _Running(todo, progress, _width(width), known, keep)
+    run = _Running(todo, progress, width or processors(), known, keep)
     try:
         while (run.waiting or run.processes) and not stop():
             run.step()
@@ -81,10 +77,6 @@ def run_all(
     return [run.results[shard.key] for task in todo for shard in task.shards]
 
 
-def _width(asked: int) -> Width:
-    return Width(asked, asked) if asked else Width(processors() + _WAITING, processors())
-
-
 class _Running:
     """The state of one run."""
 
@@ -92,7 +84,7 @@ class _Running:
         self,
         todo: Sequence[Task],
         progress: Progress,
-        width: Width,
+        width: int,
         known: Mapping[str, float],
         keep: Callable[[Sequence[Result]], None],
     ) -> None:

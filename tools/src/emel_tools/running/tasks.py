@@ -94,16 +94,7 @@ def longest_first(todo: Sequence[Task], known: Mapping[str, float]) -> list[Task
     return sorted(todo, key=lambda task: (-rank(task, frozenset()), task.name))
 
 
-class Width(NamedTuple):
-    """How many processes may run at once."""
-
-    beside: int
-    """Of lanes that run beside others."""
-    alone: int
-    """Of one that measures time."""
-
-
-def next_task(waiting: Sequence[Task], running: Sequence[Task], width: Width) -> Task | None:
+def next_task(waiting: Sequence[Task], running: Sequence[Task], width: int) -> Task | None:
     """Choose the task that may begin now; None if there is none.
 
     Parameters
@@ -116,11 +107,11 @@ def next_task(waiting: Sequence[Task], running: Sequence[Task], width: Width) ->
         How many may run at once. Of a lane that must be alone the first begins when nothing runs
         or can, and then others of the same lane beside it.
     """
-    now = {task.lane.name for task in running if task.lane.alone}
-    if len(running) >= (width.alone if now else width.beside):
+    if len(running) >= width:
         return None
     unfinished = frozenset[str]().union(*(task.keys for task in (*waiting, *running)))
     ready = [task for task in waiting if not task.follows & unfinished]
+    now = {task.lane.name for task in running if task.lane.alone}
     beside = [task for task in ready if (task.lane.name in now if now else not task.lane.alone)]
     if beside:
         return beside[0]

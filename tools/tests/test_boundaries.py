@@ -271,6 +271,27 @@ def test_a_contract_that_can_not_be_checked_is_found(repo, old, new, rule, what)
     assert any(f.rule == rule and what in f.what for f in check(tree_at(repo)))
 
 
+@pytest.mark.behaviour("BND-03")
+@pytest.mark.parametrize(
+    ("lines", "is_broken"),
+    [
+        (("type = independence", "modules =", "    emel", "    emel_disk"), True),
+        (("type = independence", "modules =", "    emel_disk"), False),
+        (("type = acyclic_siblings", "ancestors =", "    emel"), True),
+        (("type = acyclic_siblings", "ancestors =", "    emel_disk"), False),
+    ],
+)
+def test_a_contract_of_a_type_that_no_table_of_ours_has_is_held_too(repo, lines, is_broken):
+    for name, other in (("here", "there"), ("there", "here")):
+        write(repo, f"packages/emel/src/emel/{name}.py", f"from emel import {other}\n")
+    text = "\n".join(("name = apart", *lines, "broken_contract_guidance = part them"))
+    before = "[importlinter:contract:words]"
+    edit(repo, ".importlinter", before, f"[importlinter:contract:apart]\n{text}\n\n{before}")
+    found = [(f.what, f.fix) for f in check(tree_at(repo)) if f.rule == "apart"]
+    said = "the contract is broken; lint-imports says how"
+    assert found == ([(said, "part them")] if is_broken else [])
+
+
 @pytest.mark.behaviour("BND-04")
 @pytest.mark.parametrize(
     ("name", "text"),

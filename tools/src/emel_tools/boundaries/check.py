@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from pkgutil import resolve_name
+from typing import Any, Final, cast
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck
 from importlinter.application import use_cases
 from importlinter.application.user_options import UserOptions
 from importlinter.configuration import configure
+from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
+from importlinter.contracts.independence import IndependenceContract
 from importlinter.domain.contract import InvalidContractOptions, NoSuchContractType, registry
 from importlinter.domain.helpers import MissingImport
 
@@ -23,6 +26,11 @@ from emel_tools.boundaries.house import Forbidden, Layers, Protected
 from emel_tools.boundaries.tree import Tree
 from emel_tools.findings import Finding
 
+_BUILT_IN: Final[Mapping[str, type[Contract]]] = {
+    "acyclic_siblings": AcyclicSiblingsContract,
+    "independence": IndependenceContract,
+}
+"""import-linter's own that a table may name without saying where they are; the others are ours."""
 _UNCHECKABLE = (InvalidContractOptions, NoSuchContractType, MissingImport, ValueError, KeyError)
 """What import-linter raises about a contract instead of judging it."""
 
@@ -38,7 +46,7 @@ def contracts(tree: Tree) -> Iterator[Finding]:
     configure()
     graph = graph_of(tree)
     options = _options(str(tree.root / table.FILE), tree.text(table.FILE))
-    use_cases._register_contract_types(options)  # pyright: ignore[reportPrivateUsage]
+    _register(options)
     session = {**options.session_options, TREE: tree}
     for given in options.contracts_options:
         yield from _one(tree, graph, session, given)
@@ -48,6 +56,21 @@ def contracts(tree: Tree) -> Iterator[Finding]:
 def _options(path: str, text: str) -> UserOptions:  # noqa: ARG001
     """Let import-linter read the table, and again only when its text is another."""
     return use_cases.read_user_options(path)
+
+
+def _register(options: UserOptions) -> None:
+    """Make known what the table calls each type of contract.
+
+    By what import-linter documents: how it does so itself is private, and another from 2.17 on.
+    """
+    for name, theirs in _BUILT_IN.items():
+        registry.register(theirs, name)
+    lines: list[str] = options.session_options.get("contract_types", [])
+    for line in lines:
+        name, _, path = line.partition(": ")
+        module, _, qualified = path.rpartition(".")
+        made: type[Contract] = resolve_name(f"{module}:{qualified}")
+        registry.register(made, name)
 
 
 def _one(
@@ -66,7 +89,9 @@ def _one(
         yield Finding.at(table.FILE, f"the contract can't be checked: {what}", fix, identity)
         return
     if not answer.kept:
-        yield from _broken(tree, made, answer, identity)
+        found = list(_broken(tree, made, answer, identity))
+        what = "the contract is broken; lint-imports says how"
+        yield from found or [Finding.at(table.FILE, what, _guidance(made), identity)]
 
 
 def _broken(
@@ -108,7 +133,7 @@ def _links(
 ) -> Iterator[Finding]:
     """Turn the imports that break one of import-linter's own contracts into findings."""
     target = str(chain[-1]["imported"])
-    guidance = " ".join(str(getattr(contract, "broken_contract_guidance", "") or "").split())
+    guidance = _guidance(contract)
     for link in firsts:
         through = f", by way of {link['imported']}" if len(chain) > 1 else ""
         what = f"{link['importer']} imports {target}{through}"
@@ -116,6 +141,10 @@ def _links(
         for line in link["line_numbers"] or (0,):
             owner = target.partition(".")[0]
             yield Finding(path, line or 0, 0, identity, what, guidance, owner)
+
+
+def _guidance(contract: Contract) -> str:
+    return " ".join(str(getattr(contract, "broken_contract_guidance", "") or "").split())
 
 
 def tree_at(root: Path) -> Tree:

@@ -431,16 +431,20 @@ def test_examples_of_all_phases_count(said, tried):
 
 
 @pytest.mark.behaviour("GATE-21")
-def test_of_what_passes_nothing_is_said():
+@pytest.mark.parametrize("said", [{}, {"wasxfail": "some day"}], ids=["green", "too early"])
+def test_of_what_passes_nothing_is_said_unless_it_was_not_to(said):
     config = SimpleNamespace(rootpath=Path(PATH).parent, stash={})
     observer = config.stash[plugin._KEY] = plugin.Observer(config, None)
-    item = SimpleNamespace(nodeid="test_green", config=config)
-    report = SimpleNamespace(passed=True, skipped=False, failed=False, when="call")
+    item = SimpleNamespace(
+        nodeid="test_green", path=Path(PATH), config=config, reportinfo=lambda: (PATH, 3, "")
+    )
+    report = SimpleNamespace(passed=True, skipped=False, failed=False, when="call", **said)
     heard = plugin.pytest_runtest_makereport(item, pytest.CallInfo.from_call(list, "call"))
     next(heard)
     with pytest.raises(StopIteration):
         heard.send(report)
-    assert observer.troubles == []
+    told = [(trouble.kind, trouble.what) for trouble in observer.troubles]
+    assert told == [("xfailed", what) for what in said.values()]
 
 
 @pytest.mark.behaviour("GATE-21")

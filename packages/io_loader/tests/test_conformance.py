@@ -7,7 +7,7 @@ import stat
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -467,13 +467,19 @@ LIBC.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, cty
 LIBC.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
+def mapped(path):
+    """Map a page, and keep no descriptor, as the module mmap would."""
+    descriptor = os.open(path, os.O_RDONLY)
+    words = mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0
+    address = LIBC.mmap(None, mmap.PAGESIZE, *words)
+    os.close(descriptor)
+    return address
+
+
 @breaks("test_a_failed_batch_leaves_no_mapping")
 class LeavesMapping(AfterFailing):
-    def keep(self, spans):  # the module mmap would keep a descriptor, too
-        descriptor = os.open(spans.files[0], os.O_RDONLY)
-        words = mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0
-        self.mapped = LIBC.mmap(None, mmap.PAGESIZE, *words)
-        os.close(descriptor)
+    def keep(self, spans):
+        self.mapped = mapped(spans.files[0])
 
     def close(self):
         if hasattr(self, "mapped"):
@@ -606,6 +612,52 @@ def empty(folder):
 @pytest.mark.behaviour("ROUTE-06")
 def test_every_rule_has_a_strategy_that_breaks_it():
     assert sorted(BROKEN) == RULES
+
+
+def leave_a_descriptor(path, undo):
+    undo.callback(os.close, os.open(path, os.O_RDONLY))
+
+
+def leave_a_mapping(path, undo):
+    undo.callback(LIBC.munmap, mapped(path), mmap.PAGESIZE)
+
+
+def leave_a_thread(_path, undo):
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, daemon=True)
+    thread.start()
+    undo.callback(thread.join)
+    undo.callback(end.set)
+
+
+FILES = leave_a_descriptor, leave_a_mapping
+LEFT = [
+    *(("test_a_done_copy_leaves_nothing", COPIES, leave) for leave in FILES),
+    *(("test_releasing_the_last_lease_leaves_nothing", MAPS, leave) for leave in FILES),
+    *(("test_closing_leaves_nothing", COPIES, leave) for leave in (*FILES, leave_a_thread)),
+    *(
+        ("test_a_load_that_progress_ended_leaves_nothing", COPIES, leave)
+        for leave in (*FILES, leave_a_thread)
+    ),
+]
+
+
+@pytest.mark.behaviour("ROUTE-06")
+@pytest.mark.parametrize(("rule", "mode", "leave"), LEFT)
+def test_a_rule_about_what_is_left_sees_all_that_it_speaks_of(rule, mode, leave, tmp_path):
+    class Leaves(OnDisk):
+        def load(self, spans, targets=None, **options):
+            leave(spans.files[0], undo)
+            return super().load(spans, targets, **options)
+
+    class Case(StrategyConformance):
+        patience_seconds = 0.01
+
+        def make(self):
+            return Leaves(mode)
+
+    with ExitStack() as undo, pytest.raises(AssertionError, match="there are left"):
+        getattr(Case(), rule)(tmp_path)
 
 
 @pytest.mark.behaviour("ROUTE-06")

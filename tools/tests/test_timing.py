@@ -124,7 +124,7 @@ def test_a_lane_that_does_less_where_less_has_changed_is_never_too_fast(tmp_path
     assert [rule for rule, _ in heard(tmp_path, taken, recorded)] == ["better", "worse"]
     assert [rule for rule, _ in heard(tmp_path, taken, recorded, varies=True)] == ["worse"]
     varying = {each.name for each in lanes(ROOT) if each.varies}
-    assert varying == {"bench", "boundaries", "fuzz", "types"}
+    assert varying == {"bench", "boundaries", "determinism", "fuzz", "parity", "types"}
 
 
 @pytest.mark.behaviour("GATE-79")

@@ -39,4 +39,5 @@ LANE = Lane(
     "digests, plans, outcomes, residency, errors and reports are the same in every process",
     _shards,
     _run,
+    varies=True,  # it starts two processes more in full scope
 )

@@ -48,4 +48,5 @@ LANE = Lane(
     "every tensor equals what independent readers find, through every way of reading it",
     _shards,
     _run,
+    varies=True,  # it compares a third of what it does in full scope
 )

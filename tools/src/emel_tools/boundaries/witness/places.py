@@ -71,7 +71,7 @@ _OWN_ROOM: Final = Path(__file__).resolve().parent
 _WITNESS: Final = frozenset(
     str(_OWN_ROOM / f"{name}.py")
     for name in ("attribution", "calls", "places", "plugin", "recorder")
-) | {str(_OWN_ROOM.parents[1] / "audits.py")}
+)
 
 
 class Places(dict[str, Place | Outside]):

@@ -61,7 +61,7 @@ def _options(path: str, text: str) -> UserOptions:  # noqa: ARG001
 def _register(options: UserOptions) -> None:
     """Make known what the table calls each type of contract.
 
-    By what import-linter documents: how it does so itself is private, and another from 2.17 on.
+    By public names: the function by which import-linter does so is private, and gone from 2.17 on.
     """
     for name, theirs in _BUILT_IN.items():
         registry.register(theirs, name)

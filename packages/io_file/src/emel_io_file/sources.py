@@ -30,7 +30,7 @@ class Sources:
         self._spans = spans
         self._direct = direct
         self._stop = spans.offset + spans.nbytes
-        wanted = np.flatnonzero(spans.nbytes > 0)
+        wanted = (spans.nbytes > 0).nonzero()[0]
         file = spans.file[wanted]
         numbers, first = np.unique(file, return_index=True)
         reach = np.zeros(len(spans.files), np.int64)

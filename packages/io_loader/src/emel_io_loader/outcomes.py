@@ -61,7 +61,8 @@ class Leases:
     @classmethod
     def vacant(cls, n: int = 0) -> Leases:
         """Make columns for n leases that are not given yet; n = 0 is what a failed batch leaves."""
-        return cls(np.full(n, -1, np.int32), np.full(n, -1, np.int64))
+        # Every answer has leases, and those of most are none.
+        return cls(np.full(n, -1, np.int32), np.full(n, -1, np.int64)) if n else _NO_LEASES
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -73,6 +74,8 @@ class Leases:
         """Select the leases at `index`, (m,) intp, as new columns."""
         return Leases(self.slot[index], self.generation[index])
 
+
+_NO_LEASES: Final = Leases.of((), ())
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BatchOutcome:

@@ -58,7 +58,7 @@ def plan(spans: Spans, *, gap_nbytes: int, over_read: float, run_nbytes: int) ->
     Runs
         Every span of more than zero bytes lies in exactly one run.
     """
-    wanted = np.flatnonzero(spans.nbytes > 0)
+    wanted = (spans.nbytes > 0).nonzero()[0]
     if len(wanted) == 1:  # one span is one run: the common case of tensors that are asked for alone
         start = spans.offset[wanted]
         stop = start + spans.nbytes[wanted]

@@ -133,13 +133,14 @@ def validate_targets(targets: Targets | None, nbytes: NDArray[np.int64]) -> Plac
         )
     memory = [_memory(buffer) for buffer in targets.buffers]
     room = np.array([len(m.view) for m in memory], np.int64)[targets.buffer]
-    problem = np.array([m.outcome for m in memory], np.uint8)[targets.buffer]
-    small = (targets.offset < 0) | (targets.offset > room) | (room - targets.offset < nbytes)
-    outcome = np.where(problem > 0, problem, np.where(small, TargetOutcome.TARGET_TOO_SMALL, 0))
-    outcome[nbytes == 0] = 0  # a span of zero bytes writes nothing anywhere
-    if outcome.any():
-        i = int((outcome > 0).argmax())
-        return _refused(i, TargetOutcome(int(outcome[i])), targets, nbytes, room)
+    fits = (targets.offset >= 0) & (nbytes <= room - targets.offset)
+    if not fits.all() or any(m.outcome for m in memory):
+        problem = np.array([m.outcome for m in memory], np.uint8)[targets.buffer]
+        outcome = np.where(problem > 0, problem, np.where(fits, 0, TargetOutcome.TARGET_TOO_SMALL))
+        outcome[nbytes == 0] = 0  # a span of zero bytes writes nothing anywhere
+        if outcome.any():
+            i = int((outcome > 0).argmax())
+            return _refused(i, TargetOutcome(int(outcome[i])), targets, nbytes, room)
     address = np.array([m.address for m in memory], np.int64)[targets.buffer] + targets.offset
     twice = _overlapping(address, nbytes)
     if twice is not None:
@@ -199,6 +200,8 @@ _address: Final[Callable[[NDArray[Any]], int]] = lambda array: array.__array_int
 
 def _overlapping(address: NDArray[np.int64], nbytes: NDArray[np.int64]) -> tuple[int, int] | None:
     """Find two targets that share a byte."""
+    if len(address) < 2:
+        return None
     order = np.argsort(address, kind="stable")
     order = order[nbytes[order] > 0]
     if len(order) < 2:

@@ -79,6 +79,9 @@ class ColumnTable(Generic[S, E, O, X]):
                 self._guarded[row.event].append(row)
         self.next.flags.writeable = False
         self.outcome.flags.writeable = False
+        # By event: a column of a matrix is looked up in half the time that a pair of indices takes.
+        self._next = [np.ascontiguousarray(column) for column in self.next.T]
+        self._outcome = [np.ascontiguousarray(column) for column in self.outcome.T]
 
     def step(
         self, states: NDArray[np.uint8], event: E, facts: X, index: NDArray[np.intp]
@@ -108,11 +111,11 @@ class ColumnTable(Generic[S, E, O, X]):
             An element's state has no row for the event.
         """
         current = states[index]
-        target = self.next[current, event]
-        if target.size and target.max() == ILLEGAL:
+        target = self._next[event].take(current)
+        if ILLEGAL in target.tobytes():
             bad = self.states(int(current[target == ILLEGAL][0])).name
             raise UnexpectedEventError(f"{self.name}: {event.name} in {bad}")
-        outcome = self.outcome[current, event]
+        outcome = self._outcome[event].take(current)
         for row in reversed(self._guarded[event]):  # so that the first row that holds wins
             holds = (current == row.source) & row.guard(facts, index)
             target[holds] = row.target

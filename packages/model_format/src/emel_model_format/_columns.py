@@ -79,7 +79,7 @@ class Columns:
         empty = np.zeros(n, np.bool_)
         overflow = np.zeros(n, np.bool_)
         for axis in range(int(self.ndim.max(initial=0))):
-            has = np.flatnonzero(self.ndim > axis)
+            (has,) = (self.ndim > axis).nonzero()
             dim = self.dims[self.start[has] + axis]
             empty[has] |= dim == 0
             factor = np.maximum(dim, 1)
@@ -87,7 +87,7 @@ class Columns:
             count[has] *= factor
         block = BLOCK[self.dtype]
         row = np.ones(n, np.int64)
-        has = np.flatnonzero(self.ndim > 0)
+        (has,) = (self.ndim > 0).nonzero()
         row[has] = self.dims[self.start[has + 1] - 1]
         overflow |= count // block > INT64_MAX // BLOCK_NBYTES[self.dtype]
         self.overflow = overflow

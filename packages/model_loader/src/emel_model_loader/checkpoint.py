@@ -133,7 +133,7 @@ class Checkpoint:
         """
         if self.closed:
             return self.blame.closed()
-        wanted = np.arange(len(self.names)) if index is None else np.unique(index)
+        wanted = np.arange(len(self.names)) if index is None else _distinct(index)
         absent = self.tensors.absent(wanted)
         if self.route.mode is Mode.COPIES:
             return self._copied.load(absent, self.route, threads=threads, progress=progress)
@@ -185,7 +185,7 @@ class Checkpoint:
             self._mapped.start_over()
             withhold = False
         else:
-            index = np.unique(index)
+            index = _distinct(index)
             absent = self.tensors.absent(index)
             if absent.size:
                 return self._mapped.unmap(absent)  # refuses them, by name
@@ -268,3 +268,8 @@ class Checkpoint:
         known = {code: DTYPES[code].numpy(self.header.byteorder) for code in set(codes)}
         self._arrays = columns.array_shapes(), [known[code] for code in codes]
         return self._arrays
+
+
+def _distinct(index: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Sort tensor numbers and name each once; one alone is what is mostly asked for."""
+    return np.unique(index) if len(index) > 1 else index

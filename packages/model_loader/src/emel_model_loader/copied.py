@@ -120,7 +120,9 @@ class Copied:
 
     def release(self, index: NDArray[np.intp]) -> Failure | None:
         """Let go of the copies of the tensors at `index` (m,), but for what is borrowed."""
-        going = np.setdiff1d(index, self._borrowed(index))
+        if not index.size:
+            return None
+        going = index[~self._is_borrowed(index)]
         # Before they are evicted: whatever interrupts this, nothing is looked at that isn't there.
         dropped = {i: self._copies.pop(i) for i in going.tolist() if i in self._copies}
         failure = self._blame.report(self._tensors.evict(going)) if going.size else None
@@ -132,15 +134,15 @@ class Copied:
 
     def still_borrowed(self, index: NDArray[np.intp]) -> Failure | None:
         """Name the tensors at `index` (m,) whose copies are borrowed; None if there are none."""
-        borrowed = self._borrowed(index).tolist()
+        borrowed = index[self._is_borrowed(index)].tolist()
         text = "still borrowed by an array or a memoryview"
         refused = self._blame.refused
         return refused(Reaction.BUSY, "still-borrowed", text, borrowed) if borrowed else None
 
-    def _borrowed(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _is_borrowed(self, index: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Tell (m,) which of the tensors at `index` (m,) have copies that are borrowed."""
         copies = [self._copies.get(i) for i in index.tolist()]
-        mask = [copy is not None and copy.borrowed for copy in copies]
-        return index[np.array(mask, np.bool_)]
+        return np.array([copy is not None and copy.borrowed for copy in copies], np.bool_)
 
     def _fill(
         self,

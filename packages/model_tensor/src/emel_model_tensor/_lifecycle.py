@@ -95,5 +95,5 @@ def refused(
 ) -> tuple[NDArray[np.intp], TensorOutcome]:
     """Find the tensors of `index` that refuse `change`, and why the first of them does."""
     _, outcome = LIFECYCLE.step(state, change, facts, index)
-    where = np.flatnonzero(outcome)
+    (where,) = outcome.nonzero()
     return index[where], TensorOutcome(int(outcome[where[0]]) if where.size else 0)

@@ -1,5 +1,6 @@
 import ast
 import builtins
+import itertools
 import os
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 import emel_io_loader
 from emel_io_loader import FileIdentity, SpanOutcome, Spans, plan, validate
-from emel_io_loader.spans import INT64_MAX, NBYTES_MAX, PATH_NBYTES_MAX
+from emel_io_loader import spans as spans_module
+from emel_io_loader.spans import INT64_MAX, NBYTES_MAX, PATH_NBYTES_MAX, RULES, SpanRule
 
 OUTCOME_OF_NUMBERS = [
     pytest.param((-1, 0, 1), SpanOutcome.FILE_UNKNOWN, id="file-negative"),
@@ -301,11 +303,34 @@ NEAR = [-1, 0, 1, 2**40, 2**40 + 1, 2**63 - 2**40, 2**63 - 1, 2**63, -(2**63)]
 
 
 @pytest.mark.behaviour("SPAN-01")
-@pytest.mark.parametrize("path", ["a", "", "a\0", "x" * 4095, "x" * 4096, "\u00fc" * 2048])
-def test_one_span_is_held_to_the_same_rules_as_many(path):
-    for file in (-1, 0, 1):
-        for offset in NEAR:
-            for nbytes in NEAR:
-                alone = validate(Spans([path], [file], [offset], [nbytes]))
-                twice = validate(Spans([path], [file] * 2, [offset] * 2, [nbytes] * 2))
-                assert alone == twice, (file, offset, nbytes)
+@pytest.mark.parametrize(
+    ("path", "others"),
+    [
+        *((path, []) for path in ("a", "", "a\0", "x" * 4095, "x" * 4096, "\u00fc" * 2048)),
+        *itertools.product(("a", ""), ([(1, 7, 9)], [(1, 0, 0), (0, 2**63 - 2**40 - 1, 2**40)])),
+    ],
+)
+def test_what_is_plain_at_first_sight_keeps_every_rule(path, others):
+    plain = [
+        spans
+        for row in itertools.product((-1, 0, 1, 2), NEAR, NEAR)
+        for rows in ([row, *others], [*others, row])
+        if spans_module._are_plain(spans := Spans([path, "b"], *zip(*rows, strict=True)))
+    ]
+
+    assert bool(plain) == (path == "a")
+    for spans in plain:
+        assert not any(rule.broken(spans).any() for rule in RULES), spans
+
+
+@pytest.mark.behaviour("SPAN-01")
+@pytest.mark.parametrize("n", [1, 3])
+def test_spans_that_keep_the_rules_are_plain_at_first_sight(n, monkeypatch):
+    never = SpanRule(
+        SpanOutcome.FILE_UNKNOWN, lambda spans: np.ones(len(spans), np.bool_), "{file}"
+    )
+    monkeypatch.setattr(spans_module, "RULES", (never,))
+    columns = [0, 1, 1][:n], [0, 2**40, 2**62][:n], [2**40, 0, 9][:n]
+
+    assert validate(Spans(["a", "b"], *columns)) is None
+    assert validate(Spans(["a", ""], *columns)) == (0, SpanOutcome.FILE_UNKNOWN, "span 0: 0")

@@ -77,6 +77,7 @@ class Leases:
 
 _NO_LEASES: Final = Leases.of((), ())
 
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BatchOutcome:
     """What one batch came to.

@@ -214,7 +214,7 @@ def _are_plain(spans: Spans) -> bool:
     )
 
 
-def _ends(column: IntColumn) -> tuple[int, int]:
+def _ends(column: NDArray[np.int64]) -> tuple[int, int]:
     """The least and the largest of one integer or more."""
     if len(column) == 1:
         return column.item(), column.item()

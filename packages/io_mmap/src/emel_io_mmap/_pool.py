@@ -171,10 +171,10 @@ class Pool:
 
         Answers with the place of the first lease that is stale or given twice instead.
         """
-        (held,) = ((leases.slot != -1) | (leases.generation != -1)).nonzero()
+        held = np.nonzero((leases.slot != -1) | (leases.generation != -1))[0]
         order = held[np.lexsort((leases.generation[held], leases.slot[held]))]
         slots = leases.slot[order]
-        cuts: list[int] = (slots[1:] != slots[:-1]).nonzero()[0].tolist()
+        cuts: list[int] = np.nonzero(slots[1:] != slots[:-1])[0].tolist()
         bounds = [0, *(cut + 1 for cut in cuts), len(order)] if len(order) else []
         first_stale = n = len(leases)
         found: list[Located] = []

@@ -80,8 +80,8 @@ class ColumnTable(Generic[S, E, O, X]):
         self.next.flags.writeable = False
         self.outcome.flags.writeable = False
         # By event: a column of a matrix is looked up in half the time that a pair of indices takes.
-        self._next = [np.ascontiguousarray(column) for column in self.next.T]
-        self._outcome = [np.ascontiguousarray(column) for column in self.outcome.T]
+        self._next = [self.next[:, event].copy() for event in range(shape[1])]
+        self._outcome = [self.outcome[:, event].copy() for event in range(shape[1])]
 
     def step(
         self, states: NDArray[np.uint8], event: E, facts: X, index: NDArray[np.intp]

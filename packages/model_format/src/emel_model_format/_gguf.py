@@ -136,7 +136,7 @@ def _tensor_columns(walker: Walker, pos: int, count: int, alignment: int) -> tup
     kinds = np.empty(count, np.uint32)
     begin = np.empty(count, np.int64)
     for n in range(DIMENSIONS_LIMIT + 1):
-        (has,) = (ndim == n).nonzero()
+        has = np.flatnonzero(ndim == n)
         if not has.size:
             continue
         info = _gather(walker, head[has], np.dtype(_info(n)))

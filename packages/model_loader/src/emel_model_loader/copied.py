@@ -141,7 +141,8 @@ class Copied:
 
     def _is_borrowed(self, index: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Tell (m,) which of the tensors at `index` (m,) have copies that are borrowed."""
-        copies = [self._copies.get(i) for i in index.tolist()]
+        numbers: list[int] = index.tolist()
+        copies = [self._copies.get(i) for i in numbers]
         return np.array([copy is not None and copy.borrowed for copy in copies], np.bool_)
 
     def _fill(

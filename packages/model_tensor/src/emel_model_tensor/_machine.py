@@ -73,7 +73,7 @@ def guard_index_invalid(cols: Columns, req: Request) -> bool:
         return False
     if index.item(0) < 0 or index.item(-1) >= len(cols.state):
         return True
-    return bool((index[1:] == index[:-1]).any())
+    return len(index) > 1 and not np.diff(index).all()
 
 
 def guard_strategy_missing(cols: Columns, req: Request) -> bool:

@@ -149,6 +149,17 @@ def test_a_regression_that_does_not_fit_is_a_finding_and_leaves_the_copy_as_it_w
 
 
 @pytest.mark.behaviour("GATE-103")
+def test_what_lint_finds_without_a_regression_is_not_held_against_one():
+    waits = {
+        shard.name: [each.partition("/")[0] for each in shard.after] for shard in LANE.shards(ROOT)
+    }
+    for lane, lanes in waits.items():
+        assert {*lanes} == ({"lint"} if lane != "lint" else set()), lane
+    bystanders = {each for plant in PLANTS for each in plant.bystanders}
+    assert bystanders <= {each for shard in LANE.shards(ROOT) for each in shard.after}
+
+
+@pytest.mark.behaviour("GATE-103")
 def test_a_shard_that_is_red_without_a_regression_is_found(copied, monkeypatch):
     monkeypatch.setattr(trial, "_red", red({"costs/disk": "1 open more"}))
     found = trial.green(copied, ["costs/disk", "lint/disk"])

@@ -6,16 +6,24 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from emel_tools.ratchets import sources
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 
 _FOLDER = Path("tools") / "regressions"
 
 
 def _shards(root: Path) -> Sequence[Shard]:
-    """One a lane, because lanes are what is put to the test; it takes long, so only in full."""
+    """One a lane, because lanes are what is put to the test; it takes long, so only in full.
+
+    Lint comes first: what it finds in the tree it finds in the copy, too, beside what is planted.
+    """
     lanes = sorted(path.name for path in (root / _FOLDER).glob("*") if path.is_dir())
     reads = Reads(paths=(f"{_FOLDER.as_posix()}/**",))
-    return [Shard("selftest", lane, reads, 240, only_full=True) for lane in lanes]
+    lint = tuple(f"lint/{name}" for name in sources.shards(root))
+    return [
+        Shard("selftest", lane, reads, 240, () if lane == "lint" else lint, only_full=True)
+        for lane in lanes
+    ]
 
 
 def _run(job: Job) -> Iterator[Outcome]:

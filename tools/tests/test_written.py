@@ -9,6 +9,7 @@ from emel_tools.gates import tests
 from emel_tools.running import Job
 from emel_tools.scope.affected import matches
 from emel_tools.suites import vacuous, written
+from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import counted
 from emel_tools.suites.truth import dead, truth
@@ -414,8 +415,36 @@ def test_a():
     with pytest.raises(OSError):
         inner()
 
-def test_b():
-    made()
+def test_b(held, number):
+    made(number)
+    made.holds()
+    made(2), made(3)
+
+def test_c(tmp_path):
+    unmade()
+
+def made(of):
+    of()
+    deeper(of)
+
+def deeper(of):
+    assert of
+
+def unmade(deeper):
+    deeper()
+
+@pytest.mark.usefixtures("held")
+def test_d():
+    shared()
+
+@pytest.fixture
+def held(resting):
+    return resting
+
+@pytest.fixture
+def resting():
+    yield
+    made(1)
 
 class TestC:
     assert pytest
@@ -437,18 +466,30 @@ def test_a():
 
 @pytest.mark.behaviour("GATE-111")
 def test_checks_are_counted_by_the_function_that_they_stand_in():
-    found = counted([Source(FACE, ast.parse(COUNTED))])
+    sources = [
+        Source(FACE, ast.parse(COUNTED)),
+        Source("packages/disk/tests/conftest.py", ast.parse("def shared():\n    assert f()")),
+        Source("packages/disk/tests/test_more.py", ast.parse("def unmade():\n    assert f()")),
+    ]
+    found = counted(sources[:1], Called(sources))
     assert found.numbers == {
         f"{FACE}::<body>": "1",
-        f"{FACE}::test_a": "3",
+        f"{FACE}::test_a": "4",
+        f"{FACE}::test_b": "4",
+        f"{FACE}::test_d": "2",
+        f"{FACE}::made": "1",
+        f"{FACE}::deeper": "1",
+        f"{FACE}::unmade": "1",  # and of test_c nothing: what it is handed may be anything
+        f"{FACE}::held": "1",
+        f"{FACE}::resting": "1",
         f"{FACE}::TestC::<body>": "1",
         f"{FACE}::TestC::given": "1",
         f"{FACE}::TestC::TestD::test_e": "1",
     }
     where = {key: place.where for key, (place,) in found.places.items()}
-    assert where[f"{FACE}::TestC::TestD::test_e"] == f"{FACE}:25"
+    assert where[f"{FACE}::TestC::TestD::test_e"] == f"{FACE}:53"
     assert where[f"{FACE}::<body>"] == f"{FACE}:1"
-    assert where[f"{FACE}::TestC::<body>"] == f"{FACE}:15"
+    assert where[f"{FACE}::TestC::<body>"] == f"{FACE}:43"
 
 
 @pytest.mark.behaviour("GATE-111")

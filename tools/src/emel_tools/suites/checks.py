@@ -87,11 +87,7 @@ class Checks:
 
     def asked_for(self, function: Function) -> bool:
         """Whether a fixture that a test asks for checks something, when it ends for example."""
-        asked = {argument.arg for argument in function.args.args}
-        for decorator in function.decorator_list:
-            if isinstance(decorator, ast.Call) and last(decorator.func) == "usefixtures":
-                asked |= {a.value for a in decorator.args if isinstance(a, ast.Constant)}
-        return bool(asked & self.names)
+        return bool(asked(function) & self.names)
 
 
 def checks_itself(node: ast.AST) -> bool:
@@ -111,6 +107,16 @@ def is_check(node: ast.AST) -> bool:
             return name in _CHECKING or name.startswith("assert")
         case _:
             return False
+
+
+def asked(function: Function) -> frozenset[str]:
+    """Name what a function asks for: what it is handed, or a mark says."""
+    names = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and last(decorator.func) == "usefixtures":
+            texts = (each.value for each in decorator.args if isinstance(each, ast.Constant))
+            names |= {text for text in texts if isinstance(text, str)}
+    return frozenset(names)
 
 
 def mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:

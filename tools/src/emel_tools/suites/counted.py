@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from emel_tools.findings import Finding
-from emel_tools.suites.checks import Source, is_check
-from emel_tools.suites.syntax import FUNCTIONS, walk
+from emel_tools.suites.called import Called
+from emel_tools.suites.checks import Source
+from emel_tools.suites.syntax import FUNCTIONS
 
 
 class Counted(NamedTuple):
@@ -21,16 +23,18 @@ class Counted(NamedTuple):
     """Where it stands."""
 
 
-def counted(sources: Iterable[Source]) -> Counted:
+def counted(sources: Iterable[Source], called: Called) -> Counted:
     """Count the checks in each function of some files.
 
     What a function defines inside counts as its own, and what stands in no function as the
-    module's or the class's.
+    module's or the class's. A call of a function that checks is one, and so is asking for a fixture
+    that does, whatever they hold.
     """
     numbers: Counter[str] = Counter()
     places: dict[str, list[Finding]] = {}
     for source in sources:
-        for name, line, number in _numbers(source.tree, "", 1):
+        count = partial(called.number, source.path)
+        for name, line, number in _numbers(source.tree, "", 1, count):
             key = f"{source.path}::{name}"
             numbers[key] += number
             what = f"the checks in {name}"
@@ -39,15 +43,15 @@ def counted(sources: Iterable[Source]) -> Counted:
 
 
 def _numbers(
-    scope: ast.Module | ast.ClassDef, prefix: str, line: int
+    scope: ast.Module | ast.ClassDef, prefix: str, line: int, count: Callable[[ast.AST], int]
 ) -> Iterator[tuple[str, int, int]]:
     """List what holds checks: its name, its line, and how many."""
     rest = 0
     for node in scope.body:
         if isinstance(node, ast.ClassDef):
-            yield from _numbers(node, f"{prefix}{node.name}::", node.lineno)
+            yield from _numbers(node, f"{prefix}{node.name}::", node.lineno, count)
             continue
-        number = sum(map(is_check, walk(node)))
+        number = count(node)
         if not isinstance(node, FUNCTIONS):
             rest += number
         elif number:

@@ -12,6 +12,8 @@ from emel_tools.suites.syntax import (
     Function,
     assigned,
     caught,
+    is_fixture,
+    is_test,
     last,
     resolved,
     walk,
@@ -110,19 +112,12 @@ def _unheard(source: Source, checks: Checks) -> Iterator[Told]:
 
 
 def _is_in_test(around: tuple[Function, ...]) -> bool:
-    return any(function.name.startswith("test") for function in around)
+    return any(map(is_test, around))
 
 
 def _is_test(around: tuple[Function, ...]) -> bool:
     """Whether this is the body of a test or of a fixture itself, and of no function in it."""
-    return any(
-        function.name.startswith("test")
-        or any(
-            last(each.func if isinstance(each, ast.Call) else each) == "fixture"
-            for each in function.decorator_list
-        )
-        for function in around[-1:]
-    )
+    return any(is_test(function) or is_fixture(function) for function in around[-1:])
 
 
 def _lets_go(handler: ast.ExceptHandler) -> bool:

@@ -51,6 +51,17 @@ def within(nodes: Block | ast.AST) -> Iterator[ast.AST]:
             todo += _below(node)
 
 
+def is_test(function: Function) -> bool:
+    """Whether a function is a test by its name."""
+    return function.name.startswith("test")
+
+
+def is_fixture(function: Function) -> bool:
+    """Whether pytest hands what a function makes to tests."""
+    called = (d.func if isinstance(d, ast.Call) else d for d in function.decorator_list)
+    return any(last(each) == "fixture" for each in called)
+
+
 def dotted(node: ast.AST | None) -> str:
     """Spell a name: `pytest.raises`; empty for anything else, but for what hangs on it."""
     match node:
@@ -116,6 +127,12 @@ def caught(kind: ast.expr | None, names: Mapping[str, ast.expr]) -> frozenset[st
         rest = {key: value for key, value in names.items() if key != name}
         return caught(names[name], rest)
     return WIDE & {name}
+
+
+def heads(statement: ast.stmt) -> list[ast.AST]:
+    """List what a statement runs itself: of a compound one, what stands before its blocks."""
+    inner = (ast.stmt, ast.ExceptHandler, ast.match_case)
+    return [node for node in _below(statement) if not isinstance(node, inner)]
 
 
 def blocks(node: ast.AST) -> Iterator[Block]:

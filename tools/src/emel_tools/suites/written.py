@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
 from emel_tools.suites import swallowed, vacuous
+from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
 from emel_tools.suites.parts import Part, number_of
@@ -52,19 +53,29 @@ def check(root: Path) -> Written:
 
 def _check(root: Path) -> Written:
     folders = [package.folder / "tests" for package in shards(root)]
-    tests = [Source.read(root, path) for folder in folders for path in _python(folder)]
-    helping = [
+    tests = [source for folder in folders for source in read(root, folder)]
+    helping = read_helping(root)
+    checks, called = Checks([*tests, *helping]), Called([*tests, *helping])
+    found = [finding for source in tests for finding in _findings(source, checks)]
+    found += _strays(root, folders)
+    count = sum(len(tests_of(source)) for source in tests)
+    checked = f"{count} test functions in {len(tests)} files"
+    return Written(found, checked, counted([*tests, *helping], called))
+
+
+def read(root: Path, folder: Path) -> list[Source]:
+    """Read the files of a folder of tests."""
+    return [Source.read(root, path) for path in _python(folder)]
+
+
+def read_helping(root: Path) -> list[Source]:
+    """Read what the packages have for tests."""
+    return [
         Source.read(root, path)
         for package in shards(root)
         for path in _python(package.source)
         if "testing" in path.relative_to(package.source).with_suffix("").parts
     ]
-    checks = Checks([*tests, *helping])
-    found = [finding for source in tests for finding in _findings(source, checks)]
-    found += _strays(root, folders)
-    count = sum(len(tests_of(source)) for source in tests)
-    checked = f"{count} test functions in {len(tests)} files"
-    return Written(found, checked, counted([*tests, *helping]))
 
 
 def _python(folder: Path) -> list[Path]:

@@ -77,22 +77,76 @@ def test_one(number):
 EMPTY = """\
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from emel_disk import total
 
 
 class Steps(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        if total([1]) > 1:
+            assert total([]) == 0
+
+    @initialize()
+    def begin(self):
+        if total([1]) > 1:
+            assert total([]) == 0
+
+    @rule()
     def step(self):
-        assert total([]) == 0
+        if total([1]) > 1:
+            assert total([]) == 0
+
+    @rule()
+    def stay(self):
+        self.lost()
+
+    def lost(self):
+        if total([1]) > 1:
+            assert total([]) == 3
+
+    @invariant()
+    def holds(self):
+        if total([1]) > 1:
+            assert total([]) == 0
+
+    def teardown(self):
+        if total([1]) > 1:
+            assert total([]) == 0
+
+
+TestSteps = Steps.TestCase
 
 
 class Mixed:
     @rule()
     def step(self):
         assert total([]) == 0
+
+    def teardown(self):
+        assert total([]) == 4
+
+
+def same(left, right):
+    if left != right:
+        pytest.fail("they differ")
+
+
+def test_calls():
+    for number in [0] * (total([1]) - 1):
+        with pytest.raises(TypeError):
+            total(number)
+        with pytest.warns(UserWarning):
+            total([number])
+        same(number, 1)
+        if total([number]):
+            raise AssertionError(number)
+        print(number)
+    same(total([1]), 1)
 
 
 def test_each():
@@ -271,7 +325,7 @@ def test_a_green_suite_says_what_it_ran(green):
     seen = [ran["disk-1-of-2"], ran["disk-2-of-2"]]
     assert [told(each) for each in seen] == [[], []]
     assert all(re.fullmatch(r"\d passed in \d+\.\ds, seed 7", each.checked) for each in seen)
-    assert sum(int(each.checked[0]) for each in seen) == 6
+    assert sum(int(each.checked[0]) for each in seen) == 8
     counted = Counter()
     for each in seen:
         counted.update({name: int(cases.split()[0]) for name, cases in each.measured.items()})
@@ -279,10 +333,13 @@ def test_a_green_suite_says_what_it_ran(green):
         "test_disk.py::TestMean::test_of": 1,
         "test_disk.py::test_one": 1,
         "test_disk.py::test_total": 2,
+        "test_empty.py::TestSteps::runTest": 1,
+        "test_empty.py::test_calls": 1,
         "test_empty.py::test_each": 1,
         "test_empty.py::test_property": 1,
     }
-    assert "1 of 30 examples" in {cases for each in seen for cases in each.measured.values()}
+    cases = {cases for each in seen for cases in each.measured.values()}
+    assert cases >= {"1 of 30 examples", "1 of 100 examples, 3 rules, 1 invariants"}
 
 
 @pytest.mark.behaviour("GATE-110")
@@ -333,14 +390,26 @@ def test_a_changed_line_or_branch_that_no_test_runs_is_found_whatever_is_recorde
 @pytest.mark.behaviour("GATE-108")
 def test_an_assertion_that_no_run_reaches_is_found_but_in_a_property(green, monkeypatch):
     found = outcome(green[0], "disk", lane=coverage.LANE)
-    assert told(found) == [
-        (
-            *("never runs", "packages/disk/tests/test_empty.py:25"),
-            "no test reaches `assert number == 1`, so it can't fail",
-        )
+    path = "packages/disk/tests/test_empty.py"
+    lines = EMPTY.splitlines()
+    never = [
+        "assert total([]) == 3",
+        "assert total([]) == 4",
+        "with pytest.raises(TypeError):",
+        "with pytest.warns(UserWarning):",
+        "same(number, 1)",
+        "assert number == 1",
     ]
-    skipped = Skip("packages/disk/tests/test_empty.py::test_each", "not today")
-    monkeypatch.setattr(unreached, "ALLOWED", (skipped,))
+    at = {
+        text: next(n for n, line in enumerate(lines, 1) if line.strip() == text) for text in never
+    }
+    said = {(line, f"no test reaches `{text}`, so it can't fail") for text, line in at.items()}
+    assert {
+        (rule, int(where.removeprefix(f"{path}:")), what) for rule, where, what in told(found)
+    } == {("never runs", *each) for each in said}
+    tests_of_it = ("Steps::lost", "Mixed", "test_calls", "test_each")
+    skipped = tuple(Skip(f"{path}::{name}", "not today") for name in tests_of_it)
+    monkeypatch.setattr(unreached, "ALLOWED", skipped)
     assert told(outcome(green[0], "disk", lane=coverage.LANE)) == []
 
 
@@ -349,7 +418,7 @@ def test_all_parts_together_run_what_pytest_collects(green, monkeypatch):
     root, _ = green
     found = outcome(root, "collection")
     assert told(found) == []
-    assert found.checked == "8 tests in 3 shards"
+    assert found.checked == "10 tests in 3 shards"
     known = collection.collected(root)
     monkeypatch.setattr(collection, "collected", lambda _: {*known, "packages/test_lost.py::test"})
     (lost,) = outcome(root, "collection").findings

@@ -27,6 +27,7 @@ from emel_tools.suites.record import ENDED, LEAST, Case, Record, Trouble
 _LINES: Final = 6
 """How many lines of what pytest says of a failure are kept."""
 _CONSTANTS: Final = "_get_local_constants"
+_MACHINE: Final = "_hypothesis_state_machine_class"
 _KEY: Final = pytest.StashKey["Observer"]()
 
 settings.register_profile("gate", derandomize=True, deadline=None, database=None)
@@ -139,10 +140,14 @@ def _kept(config: pytest.Config) -> frozenset[str]:
 
 def _case(item: pytest.Item) -> Case:
     tested: Any = getattr(item, "obj", None)
-    chosen = getattr(tested, "_hypothesis_internal_use_settings", None)
-    if chosen is None and getattr(tested, "__name__", "") == "runTest":  # a state machine
-        chosen = getattr(getattr(item, "cls", None), "settings", None)
     function = item.nodeid.partition("[")[0]
+    machine = getattr(tested, _MACHINE, None)
+    if machine is not None:
+        made, cls = machine.setup_state(), getattr(item, "cls", None)
+        rules = len(made.rules) + len(made.initializers)
+        examples = getattr(cls, "settings", machine.TestCase.settings).max_examples
+        return Case(item.nodeid, function, examples, rules, len(made.invariants))
+    chosen = getattr(tested, "_hypothesis_internal_use_settings", None)
     return Case(item.nodeid, function, chosen.max_examples if chosen is not None else 0)
 
 

@@ -37,6 +37,9 @@ class Case(msgspec.Struct, frozen=True):
     """Its node id without its parameters."""
     examples: int = 0
     """How many examples Hypothesis may draw; 0 where it isn't a property."""
+    rules: int = 0
+    """How many it chooses steps from, those that begin included; 0 where it is no state machine."""
+    invariants: int = 0
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Final
 from emel_tools.findings import Finding
 from emel_tools.suites.command import Ran, again
 from emel_tools.suites.parts import Part
-from emel_tools.suites.record import LEAST, Record, Trouble
+from emel_tools.suites.record import LEAST, Case, Record, Trouble
 from emel_tools.suites.skips import ALLOWED, Skip
 
 _FIXES: Final[Mapping[str, str]] = {
@@ -106,11 +106,14 @@ def _file(node_id: str) -> str:
 
 
 def measured(root: Path, part: Part, record: Record) -> dict[str, str]:
-    """Count the cases of each test function, and say how many examples each draws."""
+    """Count the cases of each test function, and say how many examples each draws, by what."""
     tests = f"{(part.package.folder / 'tests').relative_to(root).as_posix()}/"
     counts = Counter(case.function.removeprefix(tests) for case in record.cases)
-    examples = {case.function.removeprefix(tests): case.examples for case in record.cases}
-    return {
-        function: f"{count} of {examples[function]} examples" if examples[function] else str(count)
-        for function, count in counts.items()
-    }
+    drawn = {case.function.removeprefix(tests): _drawn(case) for case in record.cases}
+    return {function: f"{count}{drawn[function]}" for function, count in counts.items()}
+
+
+def _drawn(case: Case) -> str:
+    examples = f" of {case.examples} examples" if case.examples else ""
+    steps = f", {case.rules} rules, {case.invariants} invariants" if case.rules else ""
+    return examples + steps

@@ -72,6 +72,14 @@ SWALLOWED = {
     "a crash that is suppressed": "with suppress(Exception):\n    f()\nassert g()",
     "kept in a name that says its type": "quiet: object = suppress(AssertionError)\n"
     "with quiet:\n    assert f()",
+    "passed over": "try:\n    assert f()\nexcept (OSError, ValueError):\n    pass",
+    "passed over by a return": "try:\n    a = f()\nexcept ValueError:\n    return\nassert a",
+    "passed over by the next": "while f():\n    for a in g():\n        try:\n            f(a)\n"
+    "        except ValueError:\n            break\n        holds(a)\nassert g()",
+    "passed over in an else": "try:\n    a = f()\nexcept ValueError:\n    print(1)\n"
+    "else:\n    holds(a)",
+    "passed over in a with": "with suppress(OSError, *MORE):\n    assert f()",
+    "passed over in a context": "quiet = suppress(ValueError)\nwith f(), quiet:\n    holds(g())",
     "left by return": "try:\n    assert f()\nfinally:\n    return",
     "left by break": "while True:\n    try:\n        assert f()\n    finally:\n        break",
     "pushed": "with ExitStack() as stack:\n    stack.push(lambda *_: True)\n    assert f()",
@@ -111,9 +119,18 @@ INNOCENT = {
     "    except Exception:\n        return True\nassert raised()",
     "a crash that is kept": "try:\n    f()\nexcept Exception as e:\n    seen.append(e)\n"
     "assert seen",
-    "another context of its own": "quiet = suppress(OSError)\nwith quiet:\n    assert f()",
+    "another context of its own": "quiet = suppress(OSError)\nwith quiet:\n    g()\nassert f()",
     "suppressed while closing": "with suppress(OSError):\n    f()\nassert f()",
-    "a loop of its own": "try:\n    assert f()\nexcept ValueError:\n    return",
+    "nothing that was left out": "for a in g():\n    try:\n        f(a)\n"
+    "    except ValueError:\n        continue\n    g(a)\nassert f()",
+    "nothing below": "assert g()\ntry:\n    f()\nexcept ValueError:\n    return",
+    "checked where it is raised": "try:\n    a = f()\nexcept ValueError:\n    assert g()\n"
+    "    return\nassert a",
+    "narrow in a function": "def made():\n    try:\n        return f()\n"
+    "    except ValueError:\n        return None\nassert made()",
+    "suppressed in a function": "def quiet():\n    with suppress(OSError):\n        holds(1)\n"
+    "quiet()\nassert f()",
+    "suppressed, and nothing": "with suppress():\n    assert f()",
     "closed on leaving": "class A:\n    def __exit__(self, *_):\n        return False\n"
     "with A():\n    assert f()",
     "left as another does": "class A:\n    def __exit__(self, *what):\n"

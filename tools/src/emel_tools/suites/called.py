@@ -8,7 +8,16 @@ from functools import cached_property
 from typing import Final, TypeAlias
 
 from emel_tools.suites.checks import Source, asked, checks_itself, is_check
-from emel_tools.suites.syntax import FUNCTIONS, Function, is_fixture, is_test, last, walk
+from emel_tools.suites.syntax import (
+    FUNCTIONS,
+    Block,
+    Function,
+    is_fixture,
+    is_test,
+    last,
+    walk,
+    within,
+)
 
 Place: TypeAlias = tuple[str, str]
 """A file, and a name in it."""
@@ -63,6 +72,10 @@ class Called:
         if is_check(node):
             return True
         return isinstance(node, ast.Call) and self._is_checking(path, _name(node))
+
+    def holds(self, path: str, nodes: Block) -> bool:
+        """Whether a check is among what a block runs itself."""
+        return any(self.checks(path, node) for node in within(nodes))
 
     def number(self, path: str, node: ast.AST) -> int:
         """Count the checks in something: those of a fixture are one, for each that asks for it."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
+from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source, is_check, mentioned
 from emel_tools.suites.syntax import (
     FUNCTIONS,
+    Block,
     Function,
     assigned,
     caught,
@@ -25,23 +28,26 @@ from emel_tools.suites.truth import truth
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
 _EXITS: Final = frozenset({"__exit__", "__aexit__"})
 _STACKS: Final = frozenset({"ExitStack", "AsyncExitStack"})
+_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _CONTEXTS: Final = frozenset({"contextmanager", "asynccontextmanager"})
 Told = tuple[int, str, str]
 """Line, rule, and what is wrong."""
 
 
-def swallowing(source: Source, checks: Checks) -> Iterator[Told]:
-    """Find what keeps an assertion from reaching pytest."""
-    known = assigned(source.tree.body)
+def swallowing(source: Source, checks: Checks, called: Called) -> Iterator[Told]:
+    """Find what keeps an assertion from reaching pytest, or a test from reaching its assertion."""
+    known, holds = assigned(source.tree.body), partial(called.holds, source.path)
     for node, around in within_functions(source.tree):
         if not isinstance(node, (ast.Try, ast.TryStar, ast.With, ast.AsyncWith, *FUNCTIONS)):
             continue
         names = known | {k: v for scope in around for k, v in assigned(scope.body).items()}
         if isinstance(node, (ast.Try, ast.TryStar)):
             yield from _try(node, around, checks, names)
+            yield from _passed_over(node, around, holds, names)
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             for item in node.items:
                 yield from _with(node, item.context_expr, around, checks, names)
+                yield from _left(node, item.context_expr, around, holds, names)
         elif node.name in _EXITS:
             yield from _exit(node)
     yield from _unheard(source, checks)
@@ -71,6 +77,58 @@ def _try(
         if isinstance(statement, (ast.Return, ast.Break, ast.Continue)):
             what = "leaving a `finally` lets go of whatever was raised, an assertion too"
             yield statement.lineno, "swallowed", what
+
+
+def _passed_over(
+    node: ast.Try | ast.TryStar,
+    around: tuple[Function, ...],
+    holds: Callable[[Block], bool],
+    names: Mapping[str, ast.expr],
+) -> Iterator[Told]:
+    """Find handlers of what no assertion is, by which a test gets past a check and passes.
+
+    What emel raises is as narrow as that: a ValueError, an OSError, a BufferError.
+    """
+    for handler in node.handlers if _is_test(around) else ():
+        is_wide = bool(caught(handler.type, names))
+        if is_wide or _goes_on(handler) or _is_used(handler):
+            continue
+        if holds([*node.body, *node.orelse, *_skipped(node, handler, around[-1])]):
+            kind = ast.unparse(handler.type) if handler.type else ""
+            what = f"a check is passed over when the code under test raises this ({kind})"
+            yield handler.lineno, "swallowed", what
+
+
+def _skipped(node: ast.stmt, handler: ast.ExceptHandler, function: Function) -> Block:
+    """List what a test leaves out, below a statement, because a handler ends it or its turn."""
+    ends = {type(each) for each in within(handler.body)} & {ast.Return, ast.Break, ast.Continue}
+    if not ends:
+        return []
+    loops = [n for n in within(function.body) if isinstance(n, _LOOPS) and _is_in(node, n)]
+    left = function if ast.Return in ends or not loops else max(loops, key=lambda n: n.lineno)
+    below = (n for n in within(left.body) if isinstance(n, ast.stmt))
+    return [each for each in below if each.lineno > (node.end_lineno or node.lineno)]
+
+
+def _is_in(node: ast.stmt, other: ast.stmt) -> bool:
+    return other.lineno < node.lineno <= (other.end_lineno or 0)
+
+
+def _left(
+    node: ast.With | ast.AsyncWith,
+    context: ast.expr,
+    around: tuple[Function, ...],
+    holds: Callable[[Block], bool],
+    names: Mapping[str, ast.expr],
+) -> Iterator[Told]:
+    """Find checks of a test that it leaves when something else is raised, and goes on."""
+    call = resolved(context, names)
+    if not (isinstance(call, ast.Call) and _is_test(around) and holds(node.body)):
+        return
+    is_wide = any(caught(each, names) for each in call.args)
+    if last(resolved(call.func, names)) == "suppress" and call.args and not is_wide:
+        what = f"a check is passed over when this is raised (`{ast.unparse(call)}`)"
+        yield context.lineno, "swallowed", what
 
 
 def _runs_a_with(node: ast.Try | ast.TryStar, around: tuple[Function, ...]) -> bool:

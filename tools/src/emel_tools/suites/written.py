@@ -56,7 +56,7 @@ def _check(root: Path) -> Written:
     tests = [source for folder in folders for source in read(root, folder)]
     helping = read_helping(root)
     checks, called = Checks([*tests, *helping]), Called([*tests, *helping])
-    found = [finding for source in tests for finding in _findings(source, checks)]
+    found = [finding for source in tests for finding in _findings(source, checks, called)]
     found += _strays(root, folders)
     count = sum(len(tests_of(source)) for source in tests)
     checked = f"{count} test functions in {len(tests)} files"
@@ -98,9 +98,9 @@ def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
                 yield Finding(source.path, 0, 0, "uncollected", what, _FIXES["uncollected"])
 
 
-def _findings(source: Source, checks: Checks) -> Iterator[Finding]:
+def _findings(source: Source, checks: Checks, called: Called) -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Told]], ...] = (
-        lambda: swallowed.swallowing(source, checks),
+        lambda: swallowed.swallowing(source, checks, called),
         lambda: vacuous.always_true(source),
         lambda: vacuous.overwritten(source),
         lambda: vacuous.weak_settings(source, LEAST),

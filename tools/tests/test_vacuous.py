@@ -7,6 +7,7 @@ import pytest
 
 from emel_tools.suites import vacuous
 from emel_tools.suites.checks import Source
+from emel_tools.suites.methods import methods
 from emel_tools.suites.truth import is_found_anywhere, truth
 
 
@@ -96,9 +97,15 @@ ALWAYS = {
     "a place inside": "assert [f(), (1, y)] == [3, (x, y)]",
     "a place among others": "assert g() and (x, f()) == (x, 3)",
     "a pattern": "with pytest.raises(ValueError, match='(slots)?'):\n    f()",
+    "a method among others": "assert x and y.keys",
+    "a method of each": "assert all(a.isdigit for a in x)",
+    "a method of one": "assert any([a.isdigit and f(a) for a in x])",
     "no pattern": "with pytest.warns(UserWarning, match=''):\n    f()",
 }
 INNOCENT = {
+    "a method or something": "assert f() or x.y",
+    "a field of each": "assert all(a.b for a in x)",
+    "methods that are compared": "assert x.keys == y",
     "other places": "assert (x.index, x.offset) == (x.offset, 2)",
     "calls": "assert (f(), 1) == (f(), 2)",
     "a constant": "assert (x, 1) == (y, 1)",
@@ -115,6 +122,61 @@ INNOCENT = {
 @pytest.mark.parametrize("body", ALWAYS.values(), ids=ALWAYS)
 def test_a_part_that_cannot_be_false_is_found(body):
     assert [rule for _, rule, _ in vacuous.always_true(source(body))] == ["always true"]
+
+
+PACKAGE = """
+class Disk(NamedTuple):
+    size: int
+    spin: Callable[[], None]
+    turn: Callable[[], None]
+
+    def close(self): ...
+    def turn(self): ...
+    def read(
+        self, nbytes
+    ): ...
+
+    async def wait(self): ...
+
+    @classmethod
+    def made(cls): ...
+
+    @property
+    @cache
+    def label(self): ...
+    @functools.cached_property
+    def full(self): ...
+
+    def mean(self):
+        self.stat = 2
+        self.min: int = 3
+
+def total(disk): ...
+"""
+
+
+@pytest.mark.behaviour("GATE-27")
+def test_what_is_a_method_everywhere_is_one_that_cannot_be_false():
+    found = methods([PACKAGE], ["class Fake:\n    wait: bool\n", "x.made = 3"])
+    ours = {
+        "close",
+        "turn",
+        "read",
+        "mean",
+        "wait",
+        "made",
+        "label",
+        "full",
+        "size",
+        "total",
+        "spin",
+    }
+    assert found & ours == {"close", "turn", "read", "mean"}
+    assert found >= {"keys", "all", "any", "max", "exists"}
+    assert not found & {"stat", "min", "shape", "name"}
+    (told,) = vacuous.always_true(source("assert x.close\nassert x.wait"), found)
+    assert told == (2, "always true", "`x.close` can't be false")
+    assert list(vacuous.always_true(source("assert x.close"))) == []
 
 
 @pytest.mark.behaviour("GATE-27")

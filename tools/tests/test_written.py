@@ -327,6 +327,17 @@ def test_a_check_may_lie_in_a_conftest_or_a_testing_module(read):
 
 
 @pytest.mark.behaviour("GATE-27")
+def test_a_method_of_a_package_that_is_not_called_is_found_unless_a_tool_has_such_a_field(read):
+    others = {
+        "packages/disk/src/emel_disk/face.py": "class A:\n    def open(self): ...\n"
+        "    def read(self): ...\n",
+        "tools/src/emel_tools/face.py": "class B:\n    read: bool\n    def look(self): ...\n",
+    }
+    code = "def test_a():\n    assert f().open\n    assert f().read\n    assert f().look\n"
+    assert read(code, **others) == [("always true", "2")]
+
+
+@pytest.mark.behaviour("GATE-27")
 @pytest.mark.parametrize(
     ("cases", "lines"),
     [

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from emel_tools.suites.checks import Source
+from emel_tools.suites.methods import BUILTIN
 from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Block, Function, blocks, last, walk
 from emel_tools.suites.truth import dead, is_found_anywhere, is_same, truth
 
 _SEQUENCES: Final = (ast.Tuple, ast.List)
-_METHODS: Final = frozenset(
-    name for kind in (list, dict, set, str, bytes) for name in dir(kind) if not name.startswith("_")
-)
-"""A member of such a name is taken for a method, whatever it is a member of."""
 
 
-def always_true(source: Source) -> Iterator[Told]:
-    """Find assertions that can't fail, or never run."""
+def always_true(source: Source, methods: Collection[str] = BUILTIN) -> Iterator[Told]:
+    """Find assertions that can't fail, or never run; members of some names are methods."""
     defined = {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     for node in walk(source.tree):
         if isinstance(node, ast.Assert):
             named = isinstance(node.test, ast.Name) and node.test.id in defined
-            if truth(node.test) or named or _is_method(node.test):
+            of_method = any(_is_method(part, methods) for part in _conditions(node.test))
+            if truth(node.test) or named or of_method:
                 yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
             for same in _compared_with_itself(node.test):
                 yield node.lineno, "always true", f"`{ast.unparse(same)}` is compared with itself"
@@ -98,9 +96,24 @@ def _overwritten(block: Block, later: set[str]) -> Iterator[Told]:
                 waiting = {key: at for key, at in waiting.items() if key not in named}
 
 
-def _is_method(node: ast.expr) -> bool:
-    """Whether this names a method of what Python builds in, and doesn't call it."""
-    return isinstance(node, ast.Attribute) and node.attr in _METHODS
+def _is_method(node: ast.expr, methods: Collection[str]) -> bool:
+    """Whether this names a method, and doesn't call it."""
+    return isinstance(node, ast.Attribute) and node.attr in methods
+
+
+def _conditions(test: ast.expr) -> Iterator[ast.expr]:
+    """List what has to be true so that something is: `a and b`, and each of `all(...)`."""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=values):
+            for value in values:
+                yield from _conditions(value)
+        case ast.Call(
+            func=ast.Name(id="all" | "any"),
+            args=[ast.GeneratorExp(elt=part) | ast.ListComp(elt=part)],
+        ):
+            yield from _conditions(part)
+        case _:
+            yield test
 
 
 def repeated(source: Source) -> Iterator[Told]:

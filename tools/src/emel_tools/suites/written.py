@@ -10,11 +10,13 @@ from typing import Final, NamedTuple
 
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
+from emel_tools.scope.observed import unnoted
 from emel_tools.suites import swallowed, vacuous
 from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
-from emel_tools.suites.parts import Part, number_of
+from emel_tools.suites.methods import methods
+from emel_tools.suites.parts import TOOLS, Part, number_of
 from emel_tools.suites.record import LEAST, Record
 from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Function, last, walk
@@ -56,11 +58,25 @@ def _check(root: Path) -> Written:
     tests = [source for folder in folders for source in read(root, folder)]
     helping = read_helping(root)
     checks, called = Checks([*tests, *helping]), Called([*tests, *helping])
-    found = [finding for source in tests for finding in _findings(source, checks, called)]
+    never_false = _methods(root)
+    found = [f for source in tests for f in _findings(source, checks, called, never_false)]
     found += _strays(root, folders)
     count = sum(len(tests_of(source)) for source in tests)
     checked = f"{count} test functions in {len(tests)} files"
     return Written(found, checked, counted([*tests, *helping], called))
+
+
+def _methods(root: Path) -> frozenset[str]:
+    """Name the methods of the packages; whatever they are, it is tests that this shard reads."""
+    texts: list[str] = []
+    others: list[str] = []
+    with unnoted():
+        for package in shards(root):
+            found = texts if package.name != TOOLS else others
+            found += [path.read_text("utf-8", "replace") for path in _python(package.source)]
+            tests = _python(package.folder / "tests")
+            others += [path.read_text("utf-8", "replace") for path in tests]
+    return methods(texts, others)
 
 
 def read(root: Path, folder: Path) -> list[Source]:
@@ -98,10 +114,12 @@ def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
                 yield Finding(source.path, 0, 0, "uncollected", what, _FIXES["uncollected"])
 
 
-def _findings(source: Source, checks: Checks, called: Called) -> Iterator[Finding]:
+def _findings(
+    source: Source, checks: Checks, called: Called, never_false: frozenset[str]
+) -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Told]], ...] = (
         lambda: swallowed.swallowing(source, checks, called),
-        lambda: vacuous.always_true(source),
+        lambda: vacuous.always_true(source, never_false),
         lambda: vacuous.overwritten(source),
         lambda: vacuous.weak_settings(source, LEAST),
         lambda: vacuous.repeated(source),

@@ -1,0 +1,46 @@
+"""Names of methods: an assertion that names one, and doesn't call it, can't be false."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+
+def _methods(*kinds: type) -> frozenset[str]:
+    names = ((kind, name) for kind in kinds for name in dir(kind) if not name.startswith("_"))
+    return frozenset(name for kind, name in names if callable(getattr(kind, name)))
+
+
+BUILTIN: Final = _methods(list, dict, set, str, bytes)
+"""A member of such a name is taken for a method, whatever it is a member of."""
+_OTHERS: Final = _methods(np.ndarray, Path)
+_METHODS: Final = re.compile(r"^ +(?:async )?def (\w+)\(\s*(?:self|cls)\b", re.MULTILINE)
+_PROPERTIES: Final = re.compile(r"^ +@[\w.]*property\b.*\n(?: +@.*\n)* +def (\w+)", re.MULTILINE)
+_FIELDS: Final = re.compile(r"^ +(\w+): (?!Callable\b)|\.(\w+)(?:: [^=\n]+)? = ", re.MULTILINE)
+"""What holds a function is as true as a method."""
+
+
+def methods(packages: Iterable[str], others: Iterable[str]) -> frozenset[str]:
+    """Name what is a method wherever it is a member: no property or field is called like it.
+
+    Lines are looked at and not syntax, which would take three times as long; what looks like a
+    field and is none leaves a name out, and no more.
+
+    Parameters
+    ----------
+    packages
+        The text of their sources.
+    others
+        What else may have fields of such names: the tools, and tests.
+    """
+    texts = [*packages]
+    found = {name for text in texts for name in _METHODS.findall(text)}
+    fields: set[str] = set()
+    for text in (*texts, *others):
+        fields.update(_PROPERTIES.findall(text))
+        fields.update(name for each in _FIELDS.findall(text) for name in each)
+    return BUILTIN | ((_OTHERS | found) - fields)

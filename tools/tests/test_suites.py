@@ -742,7 +742,7 @@ def test_the_lines_that_changed_are_those_that_git_names_and_untracked_files(rep
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n", {2, 4}),
+        ("if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n", {4}),
         ("if sys.version_info < (3, 0):\n    a\n    c\n", {2, 3}),
         ("if sys.platform == 'nothing':\n    a\nelse:\n    b\n", {2}),
         ("if sys.platform != 'nothing':\n    a\nelse:\n    b\n", {4}),
@@ -750,11 +750,49 @@ def test_the_lines_that_changed_are_those_that_git_names_and_untracked_files(rep
         ("if sys.version_info >= LEAST:\n    a\n", set()),
         ("if version == 1 == 2:\n    a\n", set()),
         ("if version == 1:\n    a\n", set()),
+        ("def f():\n    ...\n", {1, 2}),
+        ("async def f(): ...\n", {1}),
+        ("def f(\n    a,\n) -> int:\n    'It does.'\n    ...\n", {1, 2, 3, 4, 5}),
+        ("def f():\n    'It does.'\n", set()),
+        ("def f():\n    a\n    ...\n", set()),
+        ("if version == 1:\n    ...\n", set()),
+        ("class A:\n    ...\n", set()),
     ],
 )
 def test_what_this_python_never_runs_is_not_missing(tmp_path, code, expected):
     (tmp_path / "a.py").write_text(code)
     assert missing.Module(tmp_path / "a.py").unreachable == expected
+
+
+@pytest.mark.behaviour("GATE-28")
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n", {2, 4}),
+        ("if sys.version_info < (3, 0):\n    a\n    c\nelse:\n    b\n", {2, 3, 5}),
+        ("if sys.platform == 'nothing':\n    a\nelse:\n    b\n", {2}),
+        ("if sys.version_info >= LEAST:\n    a\n", set()),
+        ("def f(): ...\nwhile sys.version_info < (3, 0):\n    a\n", {1}),
+    ],
+)
+def test_what_some_python_never_runs_is_not_counted(tmp_path, code, expected):
+    (tmp_path / "a.py").write_text(code)
+    assert missing.Module(tmp_path / "a.py").unheld == expected
+
+
+@pytest.mark.behaviour("GATE-29")
+def test_a_changed_line_is_found_in_the_arm_that_runs_here(tmp_path):
+    code = "if sys.version_info >= (3, 0):\n    a\nelse:\n    b\n"
+    (tmp_path / "a.py").write_text(code)
+    (tmp_path / "b.py").write_text(code)
+    left = missing.Left([2, 4], [(1, 2), (1, 4)])
+    files = dict.fromkeys(("a.py", "b.py"), missing.Left([], [], {"": left}))
+    changed_lines = {"a.py": frozenset({1, 2, 3, 4}), "c.py": frozenset({1})}
+    assert list(missing.untested(tmp_path, files, changed_lines)) == [
+        ("a.py", 2, f"{RUNS} (module)"),
+        ("a.py", 1, f"{GOES} line 2 in (module)"),
+    ]
+    assert missing.missing(tmp_path, tmp_path, files) == ([], 2)
 
 
 @pytest.mark.behaviour("GATE-30")

@@ -53,7 +53,7 @@ def _judged(job: Job, package: Package) -> Outcome:
     here = changed.changed(job.root, job.base, source)
     findings = [
         Finding(path, line, 0, "untested change", what, _FIX)
-        for path, line, what in missing.untested(job.root, found, here)
+        for path, line, what in missing.untested(job.root, files, here)
     ]
     findings += [
         Finding(path, line, 0, "never runs", what, _REACH)

@@ -8,18 +8,16 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from types import EllipsisType
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import msgspec
 from coverage import Coverage
 
 from emel_tools.suites.syntax import dotted
 
-_EXCLUDED: Final = (
-    r"^\s*(((async )?def .*?)?[\])]+(\s*->.*?)?:\s*)?\.\.\.\s*(#|$)",
-    r"^\s*if (typing\.)?TYPE_CHECKING:",
-)
-"""What never runs: `...` for a body, and imports for types. No comment hides a line."""
+_EXCLUDED: Final = (r"^\s*if (typing\.)?TYPE_CHECKING:",)
+"""What never runs: imports for types. No comment hides a line."""
 _NEVER: Final = r"(?!)"
 MODULE: Final = "(module)"
 """The scope of what stands in no function."""
@@ -87,17 +85,17 @@ def missing(root: Path, source: Path, files: Mapping[str, Left]) -> tuple[list[M
     paths = sorted(source.rglob("*.py"))
     for path in paths:
         name = path.relative_to(root).as_posix()
-        unreachable = Module(path).unreachable
-        for scope, left in files[name].functions.items():
-            lines = tuple(line for line in left.missing_lines if line not in unreachable)
-            branches = tuple(
-                (start, end)
-                for start, end in left.missing_branches
-                if start not in unreachable and end not in unreachable
-            )
-            if lines or branches:
-                found.append(Missing(name, scope or MODULE, lines, branches))
+        found += _missing(name, files[name], Module(path).unheld)
     return sorted(found), len(paths)
+
+
+def _missing(name: str, file: Left, besides: frozenset[int]) -> Iterator[Missing]:
+    """List what was left out of a file, besides some lines."""
+    for scope, left in file.functions.items():
+        lines = tuple(line for line in left.missing_lines if line not in besides)
+        branches = tuple(each for each in left.missing_branches if besides.isdisjoint(each))
+        if lines or branches:
+            yield Missing(name, scope or MODULE, lines, branches)
 
 
 def left_out(data: Sequence[Path]) -> Mapping[str, Left]:
@@ -130,12 +128,17 @@ class Module:
 
     @cached_property
     def unreachable(self) -> frozenset[int]:
-        """Lines that this system, or some version of Python, never runs: an `if` asks `sys`."""
-        lines: set[int] = set()
-        for node in ast.walk(self.tree):
-            for statement in _unheld(node):
-                lines |= {*range(statement.lineno, (statement.end_lineno or 0) + 1)}
-        return frozenset(lines)
+        """Lines that never run here: an `if` asks `sys`, or a function has no body but `...`."""
+        return _lines(each for node in ast.walk(self.tree) for each in _unreachable(node))
+
+    @cached_property
+    def unheld(self) -> frozenset[int]:
+        """Those, and the lines that another version of Python never runs.
+
+        What is left out is recorded for all versions, whichever it is that runs here.
+        """
+        asking = (node for node in ast.walk(self.tree) if _asks_for_version(node))
+        return self.unreachable | _lines(each for n in asking for each in (*n.body, *n.orelse))
 
     @cached_property
     def extents(self) -> dict[int, range]:
@@ -154,21 +157,38 @@ class Module:
         return any(each in extent for each in changed)
 
 
-def _unheld(node: ast.AST) -> list[ast.stmt]:
-    """List what an `if` keeps from this system, or from any version of Python.
+def _lines(statements: Iterable[ast.stmt]) -> frozenset[int]:
+    ends = ((each.lineno, each.end_lineno or each.lineno) for each in statements)
+    return frozenset(line for start, end in ends for line in range(start, end + 1))
 
-    What is left out is recorded for all versions, whichever it is that runs here.
-    """
+
+def _unreachable(node: ast.AST) -> list[ast.stmt]:
+    """List what doesn't run here."""
     match node:
-        case ast.If(test=ast.Compare(left=left) as test, body=body, orelse=orelse):
+        case ast.If(test=test, body=body, orelse=orelse):
             holds = _holds_here(test)
-            if holds is None:
-                return []
-            if dotted(left) == "sys.version_info":
-                return [*body, *orelse]
-            return orelse if holds else body
+            return [] if holds is None else orelse if holds else body
+        case ast.FunctionDef(body=[*before, last]) | ast.AsyncFunctionDef(body=[*before, last]):
+            is_empty = all(map(_is_constant, before)) and _is_constant(last, of=EllipsisType)
+            return [node] if is_empty else []
         case _:
             return []
+
+
+def _is_constant(statement: ast.stmt, of: type = str) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=value)):
+            return isinstance(value, of)
+        case _:
+            return False
+
+
+def _asks_for_version(node: ast.AST) -> TypeGuard[ast.If]:
+    match node:
+        case ast.If(test=ast.Compare(left=left) as test):
+            return dotted(left) == "sys.version_info" and _holds_here(test) is not None
+        case _:
+            return False
 
 
 def _holds_here(test: ast.expr) -> bool | None:
@@ -231,17 +251,15 @@ def counts(source: str, found: Iterable[Missing]) -> Iterator[Count]:
 
 
 def untested(
-    root: Path, found: Iterable[Missing], changed: dict[str, frozenset[int]]
+    root: Path, files: Mapping[str, Left], changed: Mapping[str, frozenset[int]]
 ) -> Iterator[tuple[str, int, str]]:
-    """List changed lines that no test runs: path, line and what is missing."""
-    for each in found:
-        lines = changed.get(each.path)
-        if not lines:
-            continue
-        module = Module(root / each.path)
-        for line in each.lines:
-            if module.is_among(line, lines):
-                yield each.path, line, each.says_line()
-        for start, end in each.branches:
-            if module.is_among(start, lines):
-                yield each.path, start, each.says_branch(end)
+    """List changed lines of what runs here that no test runs: path, line and what is missing."""
+    for path in sorted(files.keys() & changed.keys()):
+        module, lines = Module(root / path), changed[path]
+        for each in _missing(path, files[path], module.unreachable):
+            for line in each.lines:
+                if module.is_among(line, lines):
+                    yield path, line, each.says_line()
+            for start, end in each.branches:
+                if module.is_among(start, lines):
+                    yield path, start, each.says_branch(end)

@@ -5,9 +5,10 @@ import textwrap
 
 import pytest
 
-from emel_tools.suites import vacuous
+from emel_tools.suites import silenced, vacuous
 from emel_tools.suites.checks import Source
 from emel_tools.suites.methods import methods
+from emel_tools.suites.skips import Silence
 from emel_tools.suites.truth import is_found_anywhere, truth
 
 
@@ -228,3 +229,43 @@ def test_a_value_that_was_remembered_for_nothing_is_found(body):
 @pytest.mark.parametrize("body", REMEMBERED.values(), ids=REMEMBERED)
 def test_a_value_that_is_looked_at_or_let_go_is_not(body):
     assert list(vacuous.overwritten(source(body))) == []
+
+
+SILENCED = {
+    "a mark": "pytest.mark.filterwarnings('ignore:old')",
+    "a filter": "warnings.simplefilter('ignore')",
+    "a filter by name": "warnings.filterwarnings(action='default', category=f)",
+    "another name": "from warnings import simplefilter as once\nonce('once')",
+    "a filter of anything": "warnings.filterwarnings(x)",
+    "no filter": "warnings.resetwarnings()",
+    "what is only recorded": "with warnings.catch_warnings(record=True) as seen:\n    f()",
+    "a context": "with warnings.catch_warnings(action='ignore'):\n    f()",
+    "configuration": "x.addinivalue_line('filterwarnings', 'ignore')",
+    "numpy": "with np.errstate(all='ignore'):\n    f()",
+}
+LOUD = {
+    "an error": "warnings.simplefilter('error')",
+    "errors of a kind": "pytest.mark.filterwarnings('error:old')",
+    "what is put back": "with warnings.catch_warnings():\n    warnings.simplefilter('error')",
+    "what isn't recorded": "with warnings.catch_warnings(record=False):\n    f()",
+    "a context of errors": "with warnings.catch_warnings(action='error'):\n    f()",
+    "what is waited for": "with pytest.warns(UserWarning):\n    f()",
+    "other configuration": "x.addinivalue_line('markers', 'slow')",
+}
+
+
+@pytest.mark.behaviour("GATE-23")
+@pytest.mark.parametrize("body", SILENCED.values(), ids=SILENCED)
+def test_a_warning_that_is_let_pass_is_found_unless_it_is_allowed(body):
+    code = source(body)
+    assert [rule for _, rule, _ in silenced.silenced(code)] == ["silenced"]
+    allowed = Silence("packages/disk/tests/test_face.py::test_a", "of another library")
+    assert list(silenced.silenced(code, [allowed])) == []
+    elsewhere = Silence("packages/disk/tests/test_face.py::test_b", "of another library")
+    assert len(list(silenced.silenced(code, [elsewhere]))) == 1
+
+
+@pytest.mark.behaviour("GATE-23")
+@pytest.mark.parametrize("body", LOUD.values(), ids=LOUD)
+def test_a_warning_that_is_an_error_is_not(body):
+    assert list(silenced.silenced(source(body))) == []

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
 from emel_tools.scope.observed import unnoted
-from emel_tools.suites import swallowed, vacuous
+from emel_tools.suites import silenced, swallowed, vacuous
 from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
@@ -28,6 +28,8 @@ _FIXES: Final = {
     "always true": "assert what would be false if the promise were broken",
     "overwritten": "compare with what was remembered, or don't remember it",
     "never runs": "remove it, or let it be reached",
+    "silenced": "let pytest.warns wait for it; or allow it, with its reason, in"
+    " emel_tools.suites.skips",
     "weak": f"let it draw {LEAST} examples or more",
     "repeated": "give each case values of its own",
     "no check": "assert what it promises",
@@ -123,6 +125,7 @@ def _findings(
         lambda: vacuous.overwritten(source),
         lambda: vacuous.weak_settings(source, LEAST),
         lambda: vacuous.repeated(source),
+        lambda: silenced.silenced(source),
         lambda: _unchecking(source, checks),
         lambda: _hidden(source),
         lambda: _shadowed(source.tree),

@@ -1,0 +1,60 @@
+"""Tests that let warnings pass: the suites stand on each of them being an error."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from emel_tools.suites.checks import Source
+from emel_tools.suites.skips import SILENCED, Silence
+from emel_tools.suites.swallowed import Told
+from emel_tools.suites.syntax import assigned, last, resolved, within_functions
+
+_FILTERS: Final = frozenset({"filterwarnings", "simplefilter"})
+_CATCHES: Final = "catch_warnings"
+_RESETS: Final = frozenset({"resetwarnings", "errstate", "seterr"})
+"""What forgets all filters, or what numpy would warn of."""
+
+
+def silenced(source: Source, allowed: Sequence[Silence] = SILENCED) -> Iterator[Told]:
+    """Find what keeps a warning from being an error, unless it is allowed with its reason."""
+    names = assigned(source.tree.body)
+    for node, around in within_functions(source.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        here = {key: value for function in around for key, value in assigned(function.body).items()}
+        if _silences(node, last(resolved(node.func, names | here))):
+            where = "::".join((source.path, *(function.name for function in around)))
+            if not any(where == each.where for each in allowed):
+                what = f"a warning is let pass: `{ast.unparse(node)[:60]}`"
+                yield node.lineno, "silenced", what
+
+
+def _silences(call: ast.Call, name: str) -> bool:
+    if name in _FILTERS:
+        return not _is_error(_first(call, "action"))
+    if name == _CATCHES:  # by itself it only puts the filters back
+        given = {each.arg: each.value for each in call.keywords}
+        records = given.get("record", ast.Constant(value=False))
+        return not _is_error(given.get("action")) if "action" in given else not _is_false(records)
+    if name == "addinivalue_line":
+        return isinstance(key := _first(call, "name"), ast.Constant) and key.value in _FILTERS
+    return name in _RESETS
+
+
+def _first(call: ast.Call, name: str) -> ast.expr | None:
+    named = [each.value for each in call.keywords if each.arg == name]
+    return (*call.args, *named, None)[0]
+
+
+def _is_error(action: ast.expr | None) -> bool:
+    match action:
+        case ast.Constant(value=str(text)):
+            return text.partition(":")[0] == "error"
+        case _:
+            return False
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value

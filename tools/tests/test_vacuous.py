@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from emel_tools.suites import silenced, vacuous
+from emel_tools.suites import aliases, silenced, vacuous
 from emel_tools.suites.checks import Source
 from emel_tools.suites.methods import methods
 from emel_tools.suites.skips import Silence
@@ -269,3 +269,53 @@ def test_a_warning_that_is_let_pass_is_found_unless_it_is_allowed(body):
 @pytest.mark.parametrize("body", LOUD.values(), ids=LOUD)
 def test_a_warning_that_is_an_error_is_not(body):
     assert list(silenced.silenced(source(body))) == []
+
+
+ALIASED = {
+    "a name": "before = x\ng()\nassert x == before",
+    "an array": "before = x\ng(x)\nassert (before == x).all()",
+    "what it holds": "before = x\nassert f(y) and list(before.a) == list(x.a)",
+    "in a tuple": "before = x\nassert (1, before) == (1, x)",
+    "identity": "before = x\ng()\nassert before is x",
+    "what was made": "states = f()\nbefore = states\nassert states == before",
+    "in a loop": "for a in x:\n    before = a\n    g(a)\n    assert a == before",
+    "deeper": "before = x\nif f():\n    for _ in y:\n        assert x <= before",
+    "of the file": "before = STATES\ng()\nassert before == STATES",
+    "equal for numpy": "before = x\ng(x)\nassert np.array_equal(before, x)",
+    "by a function": "before = x\ng(x)\nnp.testing.assert_array_equal(x, before)",
+    "an attribute that is an array": "before = x.a\ng(x)\nassert (before == x.a).all()",
+    "an attribute in numpy": "before = x.a\ng(x)\nassert np.array_equal(before, x.a)",
+}
+KEPT = {
+    "a copy": "before = x.copy()\ng(x)\nassert (before == x).all()",
+    "an attribute that has another value": "before = x.a\ng(x)\nassert before == x.a",
+    "a part": "before = x\nassert x.a == before.b",
+    "given again": "before = x\nx = f()\nassert x == before",
+    "given twice": "before = x\nbefore = y\nassert x == before",
+    "given in a loop": "for a in x:\n    if f():\n        before = a\n    assert a == before",
+    "given later": "for _ in y:\n    before = a\n    assert a == before\n    a = f()",
+    "given inside": "before = x\ndef h():\n    nonlocal x\n    x = 3\nh()\nassert x == before",
+    "another": "before = x\nassert y == before",
+    "something else": "before = x\nassert x != before",
+    "itself": "before = x\nassert f(before) or y.a == y.a",
+    "a constant": "before = 3\nassert f() == before",
+    "a call": "before = x\nf(x, before)\nassert g()",
+    "of the file, given twice": "before = COUNT\ng()\nassert before == COUNT",
+}
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("body", ALIASED.values(), ids=ALIASED)
+def test_what_is_compared_with_another_name_of_it_is_found(body):
+    (told,) = aliases.aliased(source(body))
+    assert told[0] == len(body.splitlines()) + 1
+    assert told[1] == "always true"
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
+def test_what_was_kept_may_be_otherwise(body):
+    code = source(body)
+    counting = ast.parse("COUNT = 1\ndef count():\n    global COUNT\n    COUNT += 1")
+    code.tree.body[:0] = counting.body
+    assert list(aliases.aliased(code)) == []

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
 from emel_tools.scope.observed import unnoted
-from emel_tools.suites import silenced, swallowed, vacuous
+from emel_tools.suites import aliases, silenced, swallowed, vacuous
 from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
@@ -123,6 +123,7 @@ def _findings(
         lambda: swallowed.swallowing(source, checks, called),
         lambda: vacuous.always_true(source, never_false),
         lambda: vacuous.overwritten(source),
+        lambda: aliases.aliased(source),
         lambda: vacuous.weak_settings(source, LEAST),
         lambda: vacuous.repeated(source),
         lambda: silenced.silenced(source),

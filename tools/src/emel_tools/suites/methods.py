@@ -11,8 +11,13 @@ import numpy as np
 
 
 def _methods(*kinds: type) -> frozenset[str]:
-    names = ((kind, name) for kind in kinds for name in dir(kind) if not name.startswith("_"))
-    return frozenset(name for kind, name in names if callable(getattr(kind, name)))
+    found: set[str] = set()
+    for kind in kinds:
+        for name in dir(kind):
+            member: object = getattr(kind, name, None)
+            if callable(member) and not name.startswith("_"):
+                found.add(name)
+    return frozenset(found)
 
 
 BUILTIN: Final = _methods(list, dict, set, str, bytes)
@@ -38,9 +43,9 @@ def methods(packages: Iterable[str], others: Iterable[str]) -> frozenset[str]:
         What else may have fields of such names: the tools, and tests.
     """
     texts = [*packages]
-    found = {name for text in texts for name in _METHODS.findall(text)}
+    found = {match[1] for text in texts for match in _METHODS.finditer(text)}
     fields: set[str] = set()
     for text in (*texts, *others):
-        fields.update(_PROPERTIES.findall(text))
-        fields.update(name for each in _FIELDS.findall(text) for name in each)
+        fields.update(match[1] for match in _PROPERTIES.finditer(text))
+        fields.update(match[1] or match[2] for match in _FIELDS.finditer(text))
     return BUILTIN | ((_OTHERS | found) - fields)

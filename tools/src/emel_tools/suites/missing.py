@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import EllipsisType
-from typing import Any, Final, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from coverage import Coverage
@@ -137,8 +137,8 @@ class Module:
 
         What is left out is recorded for all versions, whichever it is that runs here.
         """
-        asking = (node for node in ast.walk(self.tree) if _asks_for_version(node))
-        return self.unreachable | _lines(each for n in asking for each in (*n.body, *n.orelse))
+        nodes = ast.walk(self.tree)
+        return self.unreachable | _lines(each for node in nodes for each in _of_versions(node))
 
     @cached_property
     def extents(self) -> dict[int, range]:
@@ -183,12 +183,14 @@ def _is_constant(statement: ast.stmt, of: type = str) -> bool:
             return False
 
 
-def _asks_for_version(node: ast.AST) -> TypeGuard[ast.If]:
+def _of_versions(node: ast.AST) -> list[ast.stmt]:
+    """List what runs in some versions of Python alone."""
     match node:
-        case ast.If(test=ast.Compare(left=left) as test):
-            return dotted(left) == "sys.version_info" and _holds_here(test) is not None
+        case ast.If(test=ast.Compare(left=left) as test, body=body, orelse=orelse):
+            asks = dotted(left) == "sys.version_info" and _holds_here(test) is not None
+            return [*body, *orelse] if asks else []
         case _:
-            return False
+            return []
 
 
 def _holds_here(test: ast.expr) -> bool | None:

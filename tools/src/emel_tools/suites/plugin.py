@@ -17,6 +17,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+from hypothesis.stateful import RuleBasedStateMachine
 
 from emel_tools.running.results import writable
 from emel_tools.scope import observed
@@ -27,7 +28,6 @@ from emel_tools.suites.record import ENDED, LEAST, Case, Record, Trouble
 _LINES: Final = 6
 """How many lines of what pytest says of a failure are kept."""
 _CONSTANTS: Final = "_get_local_constants"
-_MACHINE: Final = "_hypothesis_state_machine_class"
 _KEY: Final = pytest.StashKey["Observer"]()
 
 settings.register_profile("gate", derandomize=True, deadline=None, database=None)
@@ -141,14 +141,20 @@ def _kept(config: pytest.Config) -> frozenset[str]:
 def _case(item: pytest.Item) -> Case:
     tested: Any = getattr(item, "obj", None)
     function = item.nodeid.partition("[")[0]
-    machine = getattr(tested, _MACHINE, None)
-    if machine is not None:
-        made, cls = machine.setup_state(), getattr(item, "cls", None)
-        rules = len(made.rules) + len(made.initializers)
-        examples = getattr(cls, "settings", machine.TestCase.settings).max_examples
-        return Case(item.nodeid, function, examples, rules, len(made.invariants))
     chosen = getattr(tested, "_hypothesis_internal_use_settings", None)
-    return Case(item.nodeid, function, chosen.max_examples if chosen is not None else 0)
+    machine: object = getattr(tested, "_hypothesis_state_machine_class", None)
+    if machine is not None:
+        chosen = getattr(getattr(item, "cls", None), "settings", None)
+    examples = chosen.max_examples if chosen is not None else 0
+    return Case(item.nodeid, function, examples, *_steps(machine))
+
+
+def _steps(machine: object) -> tuple[int, int]:
+    """Count the rules and invariants of a state machine."""
+    if not (isinstance(machine, type) and issubclass(machine, RuleBasedStateMachine)):
+        return 0, 0
+    made = machine.setup_state()
+    return len(made.rules) + len(made.initializers), len(made.invariants)
 
 
 def pytest_collection_finish() -> None:

@@ -283,11 +283,13 @@ def test_an_assertion_that_may_be_reached_is_not(body):
         "x = f() == 1",
         "f() == 1",
         "for x in f():\n    x.y",
+        "x = len(f())\nx.holds()",
         "with open('a') as file:\n    file.read()",
     ],
 )
 def test_a_test_without_a_check_is_found(read, body):
-    found = read(f"def test_a():\n{textwrap.indent(body, '    ')}\n")
+    other = {"packages/disk/tests/test_other.py": "def len(x):\n    assert x\n"}
+    found = read(f"def test_a():\n{textwrap.indent(body, '    ')}\n", **other)
     assert found == [("no check", "1")]
 
 
@@ -303,6 +305,7 @@ CHECKING = {
     "a fixture": f"{CLOSED}def test_a(closed):\n    g()\n",
     "a fixture by name": f"{CLOSED}@mark.usefixtures('closed')\ndef test_a():\n    f()\n",
     "a method": f"{HOLDS}class TestA:\n    x = holds\n\n    def test_a(self):\n        self.x()\n",
+    "one that is handed over": f"{HOLDS}def test_a():\n    list(map(holds, f()))\n",
     "a machine": "class A(M):\n    def x(self):\n        assert f()\n\n\nTestA = A.TestCase\n",
     "an example": "def test_a():\n    exec(README)\n",
 }

@@ -159,7 +159,7 @@ def test_no_module_can_do_io():
 def test_importing_imports_nothing_slow():
     slow = "{'ml_dtypes', 'msgspec'}"
     code = f"import sys, emel_model_format; sys.exit(bool({slow} & sys.modules.keys()))"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.behaviour("FMT-03")

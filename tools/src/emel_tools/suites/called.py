@@ -14,7 +14,6 @@ from emel_tools.suites.syntax import (
     Function,
     is_fixture,
     is_test,
-    last,
     walk,
     within,
 )
@@ -27,8 +26,9 @@ _OWN: Final = frozenset({"self", "cls"})
 class Called:
     """The functions of many files that check something, themselves or by what they call.
 
-    A name means what its own file defines, or else what conftests and testing modules do. By name
-    alone, as in `Checks`, almost any call would be one of a function that checks.
+    One that is handed over is called, too. A name means what its own file defines, or else what
+    conftests and testing modules do. By name alone, as in `Checks`, almost any call would be one of
+    a function that checks.
 
     Parameters
     ----------
@@ -37,15 +37,14 @@ class Called:
     """
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self._functions: dict[Place, list[Function]] = {}
+        self._functions: dict[Place, list[Function | ast.Name]] = {}
         self._shared: dict[str, set[Place]] = {}
         for source in sources:
-            for node in walk(source.tree):
-                if isinstance(node, FUNCTIONS) and not is_test(node):
-                    place = (source.path, node.name)
-                    self._functions.setdefault(place, []).append(node)
-                    if not source.is_test:
-                        self._shared.setdefault(node.name, set()).add(place)
+            for name, node in _named(source.tree):
+                place = (source.path, name)
+                self._functions.setdefault(place, []).append(node)
+                if not source.is_test:
+                    self._shared.setdefault(name, set()).add(place)
 
     @cached_property
     def _checking(self) -> frozenset[Place]:
@@ -68,10 +67,12 @@ class Called:
         return found
 
     def checks(self, path: str, node: ast.AST) -> bool:
-        """Whether this, in a file, is a check, or a call of a function that checks."""
+        """Whether this, in a file, is a check, or a call of a function that checks, or with one."""
         if is_check(node):
             return True
-        return isinstance(node, ast.Call) and self._is_checking(path, _name(node))
+        return isinstance(node, ast.Call) and any(
+            self._is_checking(path, name) for name in _names(node)
+        )
 
     def holds(self, path: str, nodes: Block) -> bool:
         """Whether a check is among what a block runs itself."""
@@ -89,27 +90,48 @@ class Called:
         return not self._checking.isdisjoint(self._meant(path, (name,)))
 
 
+def _named(tree: ast.Module) -> Iterator[tuple[str, Function | ast.Name]]:
+    """List what has a name: functions, and what a module or class calls by another name."""
+    for node in walk(tree):
+        if isinstance(node, FUNCTIONS) and not is_test(node):
+            yield node.name, node
+        elif isinstance(node, (ast.Module, ast.ClassDef)):
+            for statement in node.body:
+                match statement:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name() as value):
+                        yield name, value
+                    case _:
+                        pass
+
+
 def _is_given(function: Function) -> bool:
     """Whether what a function is handed are fixtures."""
     return is_test(function) or is_fixture(function)
 
 
-def _used(function: Function) -> Iterator[str]:
+def _used(function: Function | ast.Name) -> Iterator[str]:
     """Name what a function calls, and the fixtures that it asks for."""
+    if isinstance(function, ast.Name):
+        yield function.id
+        return
     handed = asked(function)
     if _is_given(function):
         yield from handed
     for node in walk(function):
-        if isinstance(node, ast.Call) and _name(node) not in handed:
-            yield _name(node)
+        if isinstance(node, ast.Call):
+            yield from (name for name in _names(node) if name not in handed)
 
 
-def _name(call: ast.Call) -> str:
-    """Name the function that is called; empty if it is whatever an object has of that name."""
-    match call.func:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=ast.Name(id=owner)) if owner in _OWN:
-            return last(call.func)
-        case _:
-            return ""
+def _names(call: ast.Call) -> Iterator[str]:
+    """Name the function that is called, and those that it may be handed.
+
+    A method is one only of the object itself: what others have of that name isn't known.
+    """
+    for node in (call.func, *call.args):
+        match node:
+            case ast.Name(id=name):
+                yield name
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in _OWN:
+                yield name
+            case _:
+                pass

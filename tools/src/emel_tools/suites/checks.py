@@ -85,10 +85,6 @@ class Checks:
         }
         return any(self.checks(statement, frozenset(given)) for statement in block)
 
-    def asked_for(self, function: Function) -> bool:
-        """Whether a fixture that a test asks for checks something, when it ends for example."""
-        return bool(asked(function) & self.names)
-
 
 def checks_itself(node: ast.AST) -> bool:
     """Whether there is a check among the statements of something."""

@@ -127,7 +127,7 @@ def _findings(
         lambda: vacuous.weak_settings(source, LEAST),
         lambda: vacuous.repeated(source),
         lambda: silenced.silenced(source),
-        lambda: _unchecking(source, checks),
+        lambda: _unchecking(source, called),
         lambda: _hidden(source),
         lambda: _shadowed(source.tree),
     )
@@ -170,9 +170,9 @@ def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
             yield Finding(source.path, function.lineno, 0, "uncollected", what, fix)
 
 
-def _unchecking(source: Source, checks: Checks) -> Iterator[Told]:
+def _unchecking(source: Source, called: Called) -> Iterator[Told]:
     for name, function in tests_of(source).items() if source.is_test else ():
-        if not (checks.checks(function) or checks.asked_for(function)):
+        if not called.number(source.path, function):
             yield function.lineno, "no check", f"{name} checks nothing, so it can't fail"
 
 

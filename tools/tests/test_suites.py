@@ -11,6 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from emel_tools.gates import boundaries, coverage, tests
 from emel_tools.running import Job, Reads
@@ -471,6 +474,43 @@ def test_few(number):
 def test_enough(number):
     assert number < 20
 """
+
+
+class Disk(RuleBasedStateMachine):
+    @initialize()
+    def mount(self): ...
+
+    @rule()
+    def spin(self): ...
+
+    @rule()
+    def stop(self): ...
+
+    @invariant()
+    def is_whole(self): ...
+
+
+def drawn(number): ...
+
+
+class OfDisk:
+    settings = settings(max_examples=40)
+    step = Disk.TestCase.runTest
+
+
+@pytest.mark.behaviour("GATE-24")
+@pytest.mark.parametrize(
+    ("tested", "cls", "examples", "steps"),
+    [
+        (OfDisk.step, OfDisk, 40, (3, 1)),
+        (settings(max_examples=50)(given(st.integers())(drawn)), None, 50, (0, 0)),
+        (abs, None, 0, (0, 0)),
+    ],
+)
+def test_a_case_says_what_is_drawn_and_by_which_steps(tested, cls, examples, steps):
+    item = SimpleNamespace(nodeid="test_a.py::test_a[1]", obj=tested, cls=cls)
+    case = plugin._case(item)
+    assert case == record.Case(item.nodeid, "test_a.py::test_a", examples, *steps)
 
 
 @pytest.mark.behaviour("GATE-27")

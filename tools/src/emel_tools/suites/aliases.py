@@ -32,10 +32,14 @@ def aliased(source: Source) -> Iterator[Told]:
     """
     elsewhere = _names(source.tree)
     for function in walk(source.tree):
-        if isinstance(function, FUNCTIONS):
+        if isinstance(function, FUNCTIONS) and any(map(_takes, walk(function))):
             names = _names(function)
             for block in blocks(function):
                 yield from _aliased(block, names, elsewhere)
+
+
+def _takes(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.value, (ast.Name, ast.Attribute))
 
 
 def _names(scope: ast.Module | Function) -> _Names:

@@ -9,7 +9,7 @@ from typing import Final
 from emel_tools.suites.checks import Source
 from emel_tools.suites.skips import SILENCED, Silence
 from emel_tools.suites.swallowed import Told
-from emel_tools.suites.syntax import assigned, last, resolved, within_functions
+from emel_tools.suites.syntax import last, walk, within_functions
 
 _FILTERS: Final = frozenset({"filterwarnings", "simplefilter"})
 _CATCHES: Final = "catch_warnings"
@@ -19,12 +19,12 @@ _RESETS: Final = frozenset({"resetwarnings", "errstate", "seterr"})
 
 def silenced(source: Source, allowed: Sequence[Silence] = SILENCED) -> Iterator[Told]:
     """Find what keeps a warning from being an error, unless it is allowed with its reason."""
-    names = assigned(source.tree.body)
+    aliases = (node for node in walk(source.tree) if isinstance(node, ast.alias))
+    names = {each.asname: each.name for each in aliases}
     for node, around in within_functions(source.tree):
         if not isinstance(node, ast.Call):
             continue
-        here = {key: value for function in around for key, value in assigned(function.body).items()}
-        if _silences(node, last(resolved(node.func, names | here))):
+        if _silences(node, names.get(name := last(node.func), name)):
             where = "::".join((source.path, *(function.name for function in around)))
             if not any(where == each.where for each in allowed):
                 what = f"a warning is let pass: `{ast.unparse(node)[:60]}`"

@@ -76,6 +76,8 @@ SWALLOWED = {
     "passed over by a return": "try:\n    a = f()\nexcept ValueError:\n    return\nassert a",
     "passed over by the next": "while f():\n    for a in g():\n        try:\n            f(a)\n"
     "        except ValueError:\n            break\n        holds(a)\nassert g()",
+    "passed over with a word": "try:\n    a = f()\nexcept ValueError as e:\n    str(e)\n"
+    "    return\nassert a",
     "passed over in an else": "try:\n    a = f()\nexcept ValueError:\n    print(1)\n"
     "else:\n    holds(a)",
     "passed over in a with": "with suppress(OSError, *MORE):\n    assert f()",
@@ -126,6 +128,8 @@ INNOCENT = {
     "nothing below": "assert g()\ntry:\n    f()\nexcept ValueError:\n    return",
     "checked where it is raised": "try:\n    a = f()\nexcept ValueError:\n    assert g()\n"
     "    return\nassert a",
+    "kept, and looked at": "try:\n    assert f()\nexcept ValueError as e:\n    seen.append(e)\n"
+    "assert seen",
     "narrow in a function": "def made():\n    try:\n        return f()\n"
     "    except ValueError:\n        return None\nassert made()",
     "suppressed in a function": "def quiet():\n    with suppress(OSError):\n        holds(1)\n"

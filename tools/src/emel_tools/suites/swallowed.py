@@ -90,22 +90,24 @@ def _passed_over(
     What emel raises is as narrow as that: a ValueError, an OSError, a BufferError.
     """
     for handler in node.handlers if _is_test(around) else ():
-        is_wide = bool(caught(handler.type, names))
-        if is_wide or _goes_on(handler) or _is_used(handler):
+        if caught(handler.type, names) or _goes_on(handler):
             continue
-        if holds([*node.body, *node.orelse, *_skipped(node, handler, around[-1])]):
-            kind = ast.unparse(handler.type) if handler.type else ""
-            what = f"a check is passed over when the code under test raises this ({kind})"
+        below = _skipped(node, handler, around[-1])
+        is_kept = _is_used(handler) and not _ends(handler)
+        if not is_kept and holds([*node.body, *node.orelse, *below]):
+            caught_here = ast.unparse(handler).partition(":")[0]
+            what = f"a check is passed over by `{caught_here}`, whatever is wrong"
             yield handler.lineno, "swallowed", what
 
 
 def _skipped(node: ast.stmt, handler: ast.ExceptHandler, function: Function) -> Block:
     """List what a test leaves out, below a statement, because a handler ends it or its turn."""
-    ends = {type(each) for each in within(handler.body)} & {ast.Return, ast.Break, ast.Continue}
+    ends = _ends(handler)
     if not ends:
         return []
     loops = [n for n in within(function.body) if isinstance(n, _LOOPS) and _is_in(node, n)]
-    left = function if ast.Return in ends or not loops else max(loops, key=lambda n: n.lineno)
+    returns = any(isinstance(each, ast.Return) for each in ends)
+    left = function if returns or not loops else max(loops, key=lambda n: n.lineno)
     below = (n for n in within(left.body) if isinstance(n, ast.stmt))
     return [each for each in below if each.lineno > (node.end_lineno or node.lineno)]
 
@@ -127,7 +129,7 @@ def _left(
         return
     is_wide = any(caught(each, names) for each in call.args)
     if last(resolved(call.func, names)) == "suppress" and call.args and not is_wide:
-        what = f"a check is passed over when this is raised (`{ast.unparse(call)}`)"
+        what = f"a check is passed over by `{ast.unparse(call)}`, whatever is wrong"
         yield context.lineno, "swallowed", what
 
 
@@ -180,7 +182,6 @@ def _is_test(around: tuple[Function, ...]) -> bool:
 
 def _lets_go(handler: ast.ExceptHandler) -> bool:
     """Whether a handler ends the test early, or does nothing, with no use of what it caught."""
-    ends = any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in within(handler.body))
     idle = all(
         isinstance(statement, ast.Pass)
         or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
@@ -191,7 +192,13 @@ def _lets_go(handler: ast.ExceptHandler) -> bool:
         )
         for statement in handler.body
     )
-    return (ends or idle) and not _is_used(handler)
+    return (bool(_ends(handler)) or idle) and not _is_used(handler)
+
+
+def _ends(handler: ast.ExceptHandler) -> list[ast.AST]:
+    """List the statements by which a handler ends the test, or the turn of a loop."""
+    kinds = (ast.Return, ast.Break, ast.Continue)
+    return [node for node in within(handler.body) if isinstance(node, kinds)]
 
 
 def _goes_on(handler: ast.ExceptHandler) -> bool:

@@ -14,6 +14,7 @@ from emel_tools.suites import arcs, narrowing, parts, reached, record
 
 ONE = "packages/one/src/emel_one/__init__.py"
 LATE = "packages/one/src/emel_one/late.py"
+UNUSED = "packages/one/src/emel_one/unused.py"
 TESTS = "packages/one/tests/test_one.py"
 FILES = {
     ".importlinter": "[importlinter]\nroot_packages =\n    emel_one\n    emel_two\n",
@@ -46,6 +47,7 @@ FILES = {
         def never():
             return 4
         """,
+    UNUSED: "VALUE = 1\n",
     TESTS: """\
         import pytest
         from emel_one import later, sign, twice
@@ -132,6 +134,16 @@ def alter(root, old, new, path=ONE):
     (root / path).write_text(text.replace(old, new))
 
 
+NOTED = {"late.py never lines": "1", "unused.py (module) lines": "1"}
+"""What all tests leave out."""
+
+
+@pytest.mark.behaviour("GATE-116")
+def test_what_was_counted_is_what_it_would_be_without_a_word_of_tests(noted, monkeypatch):
+    monkeypatch.chdir(noted)
+    assert left_out(noted) == (NOTED, [])
+
+
 @pytest.mark.behaviour("GATE-116")
 @pytest.mark.parametrize(
     ("old", "new", "expected", "left"),
@@ -153,7 +165,7 @@ def test_those_run_that_call_what_has_changed_and_all_are_counted(repo, old, new
     assert run(repo).findings == []
     assert ran(repo) == expected
     there = {f"__init__.py {name}": count for name, count in left.items()}
-    assert left_out(repo) == ({"late.py never lines": "1", **there}, [])
+    assert left_out(repo) == (NOTED | there, [])
 
 
 @pytest.mark.behaviour("GATE-116")

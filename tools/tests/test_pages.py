@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from emel_io_loader import TABLES
 from emel_machine import mermaid
 from emel_tools.gates.docs import LANE
 from emel_tools.pages import __main__ as command
-from emel_tools.pages import api, blocks, commands, console, machines, samples, table
+from emel_tools.pages import api, blocks, check, commands, console, machines, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
 from emel_tools.pages.known import Known
+from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.markdown import read
 from emel_tools.pages.numpydoc import markdown
 from emel_tools.pages.references import links, mentions
@@ -380,3 +382,67 @@ def test_all_examples_of_the_repository_run_and_what_is_left_out_is_counted():
     (outcome,) = LANE.run(Job(ROOT, ("examples",), full=False, base="", seed=0))
     assert outcome.findings == []
     assert re.fullmatch(r"\d\d+ examples, \d not run", outcome.checked)
+
+
+OURS, THEIRS = "<" * 7, ">" * 7
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A folder that git knows, and in which it ignores `*.tmp`."""
+    subprocess.run(("git", "init", "-q"), cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("*.tmp\n")
+    return tmp_path
+
+
+def put(root, name, text=""):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8"))
+
+
+@pytest.mark.behaviour("GATE-130")
+def test_the_marks_of_a_conflict_are_found_in_every_text_that_git_knows_or_would_add(tree):
+    put(tree, "a.toml", f"x = 1\n{OURS} HEAD\ny = 2\n=======\ny = 3\n{THEIRS} theirs\r\n")
+    subprocess.run(("git", "add", "a.toml"), cwd=tree, check=True)
+    put(tree, "deep/\u00fc b.txt", f"\f\n{OURS} ours\n")
+    mark = "the mark of a conflict stands there:"
+    assert heard(leftovers(tree)) == [
+        ("a.toml:2", f"{mark} {OURS} HEAD"),
+        ("a.toml:6", f"{mark} {THEIRS} theirs"),
+        ("deep/\u00fc b.txt:2", f"{mark} {OURS} ours"),
+    ]
+
+
+@pytest.mark.behaviour("GATE-130")
+@pytest.mark.parametrize("name", ["a.py.orig", "deep/a.rej", ".a.bak", "deep/a.md~"])
+def test_what_a_merge_or_an_editor_has_put_aside_is_found_until_it_is_gone(tree, name):
+    put(tree, name)
+    what = "it is a copy that a merge or an editor has put aside"
+    assert heard(leftovers(tree)) == [(name, what)]
+    subprocess.run(("git", "add", "."), cwd=tree, check=True)
+    assert heard(leftovers(tree)) == [(name, what)]
+    (tree / name).unlink()
+    assert heard(leftovers(tree)) == []
+
+
+@pytest.mark.behaviour("GATE-130")
+def test_what_only_looks_like_a_leftover_is_left_alone(tree):
+    shown = f"{OURS} HEAD\n"
+    for name in ("tools/tests/test_a.py", "tools/regressions/docs/a.txt", "a.tmp"):
+        put(tree, name, shown)
+    put(tree, "data.bin", f"\0\n{shown}")
+    put(tree, "page.md", f"  {shown}{OURS}\n<{shown}{OURS[1:]} a\n=======\n")
+    put(tree, "original.md")
+    assert heard(leftovers(tree)) == []
+
+
+@pytest.mark.behaviour("GATE-130")
+def test_leftovers_are_told_with_what_leads_nowhere(tree, monkeypatch):
+    (tree / "packages").mkdir()
+    (tree / "noxfile.py").touch()
+    monkeypatch.setattr(check, "Known", lambda *_: None)
+    put(tree, "page.md", f"[a](gone.md)\n{THEIRS} b\n")
+    findings, checked = check.references(tree)
+    assert [finding.rule for finding in findings] == ["link", "leftover"]
+    assert checked == "1 Markdown files"

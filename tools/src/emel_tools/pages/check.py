@@ -13,6 +13,7 @@ from emel_tools.pages import blocks, console, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
 from emel_tools.pages.known import Known
+from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.machines import undrawn
 from emel_tools.pages.markdown import read
 from emel_tools.pages.references import links, mentions
@@ -76,10 +77,11 @@ def examples(root: Path) -> Checked:
 
 
 def references(root: Path) -> Checked:
-    """Find links and mentions that lead nowhere."""
+    """Find links and mentions that lead nowhere, and what nobody means to commit."""
     known = Known(root, commands())
     pages = [read(path) for path in table.markdown_files(root)]
     findings = [found for page in pages for found in links(root, page)]
+    findings += leftovers(root)
     written = {*table.hand_written(root)}
     for page in pages:
         if page.path in written and page.path.parent.name != "changes":

@@ -168,6 +168,25 @@ def test_a_block_that_nobody_generates_or_that_has_no_end_is_found(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-71")
+def test_a_block_that_has_left_its_page_is_found(tmp_path, monkeypatch):
+    assert blocks.HOMES.keys() == blocks.BLOCKS.keys()
+    assert list(blocks.missing(ROOT)) == []
+    (tmp_path / "packages").mkdir()
+    shown = "<!-- generated: {} -->\n<!-- end -->\n"
+    homes = "".join(map(shown.format, ["commands", "house", "lanes", "house"]))
+    page(tmp_path, f"{homes}{shown.format('errors').replace('end', 'fin')}", "README.md")
+    monkeypatch.setattr(check.table, "generated", lambda *_: {})
+    findings, _ = check.generated(tmp_path)
+    lost = [(each.file, each.what) for each in findings if "times" in each.what]
+    assert lost == [
+        ("README.md", "<!-- generated: errors --> to <!-- end --> stands there 0 times"),
+        ("README.md", "<!-- generated: house --> to <!-- end --> stands there 2 times"),
+        ("tools/README.md", "<!-- generated: lanes --> to <!-- end --> stands there 0 times"),
+        ("tools/README.md", "<!-- generated: sessions --> to <!-- end --> stands there 0 times"),
+    ]
+
+
+@pytest.mark.behaviour("GATE-71")
 def test_the_house_is_told_from_the_descriptions_in_the_order_of_the_layers():
     rows = blocks.BLOCKS["house"](ROOT, ROOT / "tools/README.md").splitlines()[2:]
     assert rows[0].startswith("| [`emel`](../packages/emel) | ")
@@ -259,6 +278,30 @@ def test_a_command_in_a_block_that_runs_none_is_found(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-73")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- so:\n\n    ```python\n    1 / 0\n    ```\n", 3),
+        ("1. so:\n\n\t~~~ python\n\t1 / 0\n\t~~~\n", 3),
+        ("- ```python\n  1 / 0\n\n  ```", 1),
+        ("> ```python\n> 1 / 0\n> ```\n", 1),
+        ("- so:\n\n      $ emel load\n", 3),
+        ("```python\n1\n```\n\n$ emel load\n", 5),
+        ("1. so:\n\n   ```console\n   $ emel load\n   ```\n", 4),
+    ],
+)
+def test_a_block_or_a_command_that_stands_too_far_in_to_be_run_is_found(tmp_path, text, line):
+    found = heard(odd(tmp_path, page(tmp_path, text)))
+    assert f"page.md:{line}" in [where for where, _ in found]
+
+
+@pytest.mark.behaviour("GATE-73")
+def test_what_is_no_block_and_no_command_is_left_alone(tmp_path):
+    text = "It costs $ 5; ``` is a fence.\n\n- `$ emel`\n\n  ```text\n    ```\n  a $ b\n  ```\n"
+    assert heard(odd(tmp_path, page(tmp_path, text))) == []
+
+
+@pytest.mark.behaviour("GATE-73")
 def test_an_example_is_left_out_only_where_a_reason_stands_right_above(tmp_path, files):
     left_out = "<!-- not run: it waits -->\n```python\n1 / 0\n```\n"
     assert run_page(tmp_path, page(tmp_path, left_out), files) == ([], 0)
@@ -299,6 +342,9 @@ def test_a_docstring_that_shows_what_is_not_so_is_found(tmp_path, shown, what):
         ("![a](gone.png 'title')", "the link gone.png leads to nothing"),
         ("[`a`](gone.md)", "the link gone.md leads to nothing"),
         ("[a](/gone.md)", "the link /gone.md leads to nothing"),
+        ('<img alt="a" SRC="gone.png">', "the link gone.png leads to nothing"),
+        ("<a\nhref = '#no-such'>a</a>", "leads to a heading that docs/page.md hasn't"),
+        ("<img src=/gone.png />", "the link /gone.png leads to nothing"),
         ("[a](../../x)", "the link ../../x leads out of the repository"),
     ],
 )
@@ -316,6 +362,7 @@ def test_links_that_lead_somewhere_are_left_alone(tmp_path):
         "[a](there.md) [b](there.md#the-house-again) [c](there.md#twice-1) [d](https://x.org/y)\n"
         "[e](../docs/there.md) `[f](gone.md)` [g](mailto:a@b.c) [h](/docs/there.md) [i](#page)\n"
         "[k][The  Label] [the label][] `x[0][1]`\n\n[the label]: there.md\n"
+        '<a href="there.md#the-house-again">a</a> <img src="https://x.org"> `src="gone.png"`\n'
         "```text\n[j](gone.md)\n```\n# Page\n<!-- [k](gone.md) -->\n"
     )
     assert heard(links(tmp_path, page(tmp_path, text, "docs/page.md"))) == []

@@ -37,6 +37,9 @@ def generated(root: Path) -> Checked:
     with folder() as files:
         texts = table.generated(root, files)
     findings = [*table.compare(root, texts)]
+    for where, what in blocks.missing(root):
+        fix = "put its two marks where its table belongs, and run nox -s docs"
+        findings.append(Finding(where, 0, 0, "generated", what, fix))
     for path in table.hand_written(root):
         where = path.relative_to(root).as_posix()
         for line, what in blocks.unknown(path):

@@ -14,7 +14,7 @@ from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
-from emel_tools.surface.rules import offered, undocumented
+from emel_tools.surface.rules import offered, undocumented, untaken
 from emel_tools.workspace import Package, packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,7 +139,12 @@ def edit(package, old, new, file="_arm.py"):
 
 def heard(package):
     modules = Modules(package)
-    found = [*offered(package, modules), *undocumented(package, public(package, modules))]
+    names = public(package, modules)
+    found = [
+        *offered(package, modules),
+        *undocumented(package, names),
+        *untaken(package, names),
+    ]
     return [(finding.where, finding.what) for finding in found]
 
 
@@ -308,6 +313,54 @@ def test_a_docstring_that_is_missing_is_found_at_its_line(disk, old, new, what):
     line = int(where.rpartition(":")[2])
     text = (disk.source / "_arm.py").read_text().splitlines()[line - 1]
     assert what.rpartition(".")[2] in text
+
+
+@pytest.mark.behaviour("GATE-131")
+@pytest.mark.parametrize(
+    ("text", "told", "untrue"),
+    [
+        ("Spin.", "rate : int, optional", ""),
+        ("Spin.", "unit, rate", ""),
+        ("Spin.", "rate, speed : int", "spin tells of speed"),
+        ("An arm.", r"name, *sides, \**facts", ""),
+        ("An arm.", "track", "Arm tells of track"),
+        ("A head.", "side", ""),
+        ("A head.", "sides", "Head tells of sides"),
+        ("A platter.", "heads : list", ""),
+        ("A platter.", "side", "Platter tells of side"),
+        ("Move to a track.", "fast", ""),
+        ("Move to a track.", "slow", "Arm.move tells of slow"),
+        ("Make one.", "cls", "Arm.of tells of cls"),
+        ("List them.", "all", "Arm.known tells of all"),
+        ("What can be done.", "value", ""),  # nobody makes one
+        ("Where it is.", "track", ""),  # nor calls this
+    ],
+)
+@pytest.mark.parametrize("title", ["Parameters", "Other Parameters"])
+def test_a_parameter_that_only_the_docstring_knows_is_found(disk, title, text, told, untrue):
+    section = f"    {title}\n    ----------\n    {told}\n        So.\n"
+    edit(disk, f'"""{text}', f'r"""{text}\n\n{section}')
+    what = f"the docstring of emel_disk.{untrue}, which it doesn't take"
+    assert [said for _, said in heard(disk)][:1] == ([what] if untrue else [])
+
+
+@pytest.mark.behaviour("GATE-131")
+def test_the_parameters_of_all_overloads_may_be_told_and_a_default_parts_none(disk):
+    told = (
+        '"""Spin.\n\n    Parameters\n    ----------\n    rate, unit, at, by\n        So.\n    """'
+    )
+    edit(disk, '"""Spin."""', told)
+    edit(
+        disk,
+        "def spin(",
+        "@overload\ndef spin(at: int, /) -> float: ...\n"
+        '@overload\ndef spin(*, by: str = "; (") -> float: ...\ndef spin(',
+    )
+    said = [said for _, said in heard(disk)]
+    assert said == [
+        f"the docstring of emel_disk.spin tells of {name}, which it doesn't take"
+        for name in ("rate", "unit")
+    ]
 
 
 @pytest.mark.behaviour("GATE-69")

@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from emel_tools.findings import Finding
+from emel_tools.pages.numpydoc import parameters
 from emel_tools.surface.modules import Module, Modules
 from emel_tools.surface.names import Name
+from emel_tools.surface.signatures import taken
 from emel_tools.workspace import Package
 
 _DESCRIBED = ("module", "function", "class", "method", "property")
@@ -15,20 +17,39 @@ _DESCRIBED = ("module", "function", "class", "method", "property")
 
 def undocumented(package: Package, names: Sequence[Name]) -> Iterator[Finding]:
     """Find modules, classes, functions, methods and properties without a docstring."""
-    folder = package.folder.parent.name
-    base = f"{folder}/{package.name}" if folder == "packages" else package.name
     for name in names:
         is_magic = name.key.rpartition(".")[2].startswith("__")
         if name.kind in _DESCRIBED and not is_magic and not (name.doc or "").strip():
             told = f"{package.module}.{name.key}".rstrip(".")
             yield Finding(
-                f"{base}/{name.file}",
+                _path(package, name),
                 name.line,
                 0,
                 "docstring",
                 f"the public {name.kind} {told} has no docstring",
                 "say in one below it what it does, what it takes and what comes of it",
             )
+
+
+def untaken(package: Package, names: Sequence[Name]) -> Iterator[Finding]:
+    """Find what a docstring tells as a parameter, and the function or the class doesn't take."""
+    calls = {name.key: name.what for name in names if name.kind == "call"}
+    for name in names:
+        called = calls.get(f"{name.key}()", "") if name.kind == "class" else name.what
+        if name.kind not in ("class", "function", "method") or not called:
+            continue
+        for told in parameters(name.doc or ""):
+            if told not in taken(called):
+                who = f"{package.module}.{name.key}"
+                what = f"the docstring of {who} tells of {told}, which it doesn't take"
+                fix = f"name one of its own: {called}"
+                yield Finding(_path(package, name), name.line, 0, "docstring", what, fix)
+
+
+def _path(package: Package, name: Name) -> str:
+    folder = package.folder.parent.name
+    base = f"{folder}/{package.name}" if folder == "packages" else package.name
+    return f"{base}/{name.file}"
 
 
 def offered(package: Package, modules: Modules) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from emel_tools.pages import __main__ as command
 from emel_tools.pages import api, blocks, check, commands, console, machines, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
+from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
 from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.markdown import read
@@ -484,12 +485,61 @@ def test_what_only_looks_like_a_leftover_is_left_alone(tree):
     assert heard(leftovers(tree)) == []
 
 
-@pytest.mark.behaviour("GATE-130")
-def test_leftovers_are_told_with_what_leads_nowhere(tree, monkeypatch):
-    (tree / "packages").mkdir()
+@pytest.mark.behaviour("GATE-130", "GATE-133")
+def test_leftovers_and_fragments_are_told_with_what_leads_nowhere(tree, monkeypatch):
+    put(tree, "packages/disk/pyproject.toml")
+    put(tree, "packages/disk/changes/+a.feature.md", "A.\n")
     (tree / "noxfile.py").touch()
     monkeypatch.setattr(check, "Known", lambda *_: None)
     put(tree, "page.md", f"[a](gone.md)\n{THEIRS} b\n")
     findings, checked = check.references(tree)
-    assert [finding.rule for finding in findings] == ["link", "leftover"]
-    assert checked == "1 Markdown files"
+    assert [finding.rule for finding in findings] == ["link", "leftover", "fragment"]
+    assert checked == "2 Markdown files"
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A package whose fragments towncrier finds in `changes`."""
+    put(tmp_path, "packages/disk/pyproject.toml", '[tool.towncrier]\ndirectory = "changes"\n')
+    put(tmp_path, "packages/disk/changes/+arm.feature.md", "It has an arm.\n")
+    put(tmp_path, "packages/disk/changes/12.bugfix.1.md", "It turns.\n")
+    put(tmp_path, "packages/disk/changes/.gitkeep")
+    return tmp_path
+
+
+@pytest.mark.behaviour("GATE-133")
+def test_fragments_that_a_changelog_takes_are_left_alone(told):
+    put(told, "packages/disk/src/emel_disk/changes/feature.md", "no kind\n")
+    assert heard(untold(told)) == []
+    assert heard(untold(ROOT)) == []
+
+
+@pytest.mark.behaviour("GATE-133")
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("changes/+looks.feture.md", "It looks.\n", "its name has no kind that towncrier knows"),
+        ("changes/feature.md", "It looks.\n", "its name has no kind that towncrier knows"),
+        ("changes/+looks.feature.md", " \n", "it says nothing"),
+        ("changes/later/+looks.md", "It.\n", "it isn't where towncrier looks"),
+        ("change/+looks.feature.md", "It.\n", "it isn't where towncrier looks"),
+        ("+looks.misc", "It.\n", "it isn't where towncrier looks"),
+    ],
+)
+def test_a_fragment_that_no_changelog_takes_is_found(told, name, text, what):
+    put(told, f"packages/disk/{name}", text)
+    ((where, said),) = heard(untold(told))
+    assert where == f"packages/disk/{name}"
+    assert said.startswith(what)
+
+
+@pytest.mark.behaviour("GATE-133")
+@pytest.mark.parametrize("setting", ['directory = "news"\n', ""])
+def test_fragments_in_a_folder_that_is_not_named_are_found(told, setting):
+    put(told, "packages/disk/pyproject.toml", f"[tool.towncrier]\n{setting}")
+    what = "it isn't where towncrier looks for what has changed"
+    found = heard(untold(told))
+    assert found == [
+        ("packages/disk/changes/+arm.feature.md", what),
+        ("packages/disk/changes/12.bugfix.1.md", what),
+    ]

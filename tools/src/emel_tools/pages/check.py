@@ -12,6 +12,7 @@ from emel_tools.findings import Finding
 from emel_tools.pages import blocks, console, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
+from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
 from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.machines import undrawn
@@ -80,11 +81,11 @@ def examples(root: Path) -> Checked:
 
 
 def references(root: Path) -> Checked:
-    """Find links and mentions that lead nowhere, and what nobody means to commit."""
+    """Find links and mentions that lead nowhere, leftovers, and fragments of no changelog."""
     known = Known(root, commands())
     pages = [read(path) for path in table.markdown_files(root)]
     findings = [found for page in pages for found in links(root, page)]
-    findings += leftovers(root)
+    findings += (*leftovers(root), *untold(root))
     written = {*table.hand_written(root)}
     for page in pages:
         if page.path in written and page.path.parent.name != "changes":

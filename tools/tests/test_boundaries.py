@@ -86,7 +86,8 @@ broken_contract_guidance = ask the disk
 {CAPABILITIES}
 """
 PYPROJECT = '[tool.uv.workspace]\nmembers = ["packages/disk", "packages/emel", "tools"]\n'
-DISK = '[project]\nname = "emel-disk"\ndependencies = []\n'
+DISK = '[project]\nname = "emel-disk"\nversion = "1.2"\ndependencies = []\n'
+EMEL = '[project]\nname = "emel"\ndependencies = ["emel-disk==1.2"]\n'
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def repo(tmp_path):
     files = {
         ".importlinter": TABLE,
         "pyproject.toml": PYPROJECT,
-        "packages/emel/pyproject.toml": '[project]\nname = "emel"\ndependencies = ["emel-disk"]\n',
+        "packages/emel/pyproject.toml": EMEL,
         "packages/emel/src/emel/__init__.py": "from emel_disk import spin\n",
         "packages/emel/src/emel/face.py": "def open(path):\n    return path\n\n\nopen('x')\n",
         "packages/disk/pyproject.toml": DISK,
@@ -417,6 +418,19 @@ def test_an_extra_is_declared_like_any_dependency(repo):
     write(repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    import yaml\n")
     what = "xxhash is declared and never imported"
     assert heard(repo) == [("packages/disk/pyproject.toml", what)]
+
+
+@pytest.mark.behaviour("BND-08")
+@pytest.mark.parametrize(
+    "loose", ["emel-disk", "Emel_Disk >= 1.2", "emel-disk==1.*", "emel.disk==1"]
+)
+def test_a_sibling_of_another_version_is_found(repo, loose):
+    edit(repo, "packages/emel/pyproject.toml", "emel-disk==1.2", loose)
+    what = f"the sibling {loose} is declared so that another version than ours will do"
+    assert heard(repo) == [("packages/emel/pyproject.toml", what)]
+    extra = '[]\noptional-dependencies = { big = [ "Emel-Disk[big] == 1.2" ] }'
+    write(repo, "packages/emel/pyproject.toml", EMEL.replace('["emel-disk==1.2"]', extra))
+    assert heard(repo) == []
 
 
 @pytest.mark.behaviour("BND-08")

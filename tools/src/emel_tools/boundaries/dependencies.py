@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,7 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
             yield Finding(where, 0, 0, RULE, "the package has none", "write it: see a neighbour's")
             continue
         project = read_toml(path).get("project", {})
-        extras = project.get("optional-dependencies", {}).values()
-        needs = (project.get("dependencies", []), *extras)
-        declared = {canonical(text).replace("-", "_") for texts in needs for text in texts}
+        declared = {canonical(text).replace("-", "_") for text in _needs(project)}
         imported: dict[str, tuple[Subject, int]] = {}
         for subject in tree.subjects:
             if subject.package == package.module:
@@ -44,6 +42,29 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
         for top in sorted(declared - imported.keys()):
             what = f"{top} is declared and never imported"
             yield Finding(where, 0, 0, RULE, what, "remove it from the dependencies")
+
+
+def siblings_are_pinned(tree: Tree) -> Iterator[Finding]:
+    """A package declares a sibling by the very version that it has here."""
+    paths = (package.folder / "pyproject.toml" for package in tree.packages)
+    projects = {path: read_toml(path).get("project", {}) for path in paths if path.exists()}
+    named = [each for each in projects.values() if {"name", "version"} <= each.keys()]
+    versions = {canonical(project["name"]): project["version"] for project in named}
+    for path, project in projects.items():
+        for text in _needs(project):
+            name = canonical(text)
+            pin = f"=={versions.get(name, '')}"
+            if name in versions and not "".join(text.split()).endswith(pin):
+                where = path.relative_to(tree.root).as_posix()
+                what = f"the sibling {text} is declared so that another version than ours will do"
+                yield Finding(where, 0, 0, RULE, what, f"declare it as {name}{pin}")
+
+
+def _needs(project: Mapping[str, Any]) -> Iterator[str]:
+    """List what is needed, for extras too."""
+    extras = project.get("optional-dependencies", {}).values()
+    for texts in (project.get("dependencies", []), *extras):
+        yield from texts
 
 
 def foreign(tree: Tree, subject: Subject) -> tuple[tuple[str, int], ...]:

@@ -35,17 +35,25 @@ def _spell(name: Name) -> str:
 
 
 def _declared(package: Package) -> dict[str, str]:
-    """List what installing the package brings: commands, extras, entry points, its Pythons."""
+    """List what installing the package takes and brings: other packages, commands, its Pythons."""
     project = tomllib.loads((package.folder / "pyproject.toml").read_text("utf-8"))["project"]
     found = {"[python]": project.get("requires-python", "any")}
     found |= {f"[command {k}]": v for k, v in project.get("scripts", {}).items()}
+    found |= {f"[needs {name}]": which for name, which in _needs(project.get("dependencies", []))}
     for extra, needs in project.get("optional-dependencies", {}).items():
-        bare = sorted(re.split(r"[=<>~!; ]", need)[0] for need in needs)
-        found[f"[extra {extra}]"] = ", ".join(bare)
+        found[f"[extra {extra}]"] = ", ".join(sorted(" ".join(need.split()) for need in needs))
     points: dict[str, dict[str, Any]] = project.get("entry-points", {})
     for group, entries in points.items():
         found |= {f"[{group} {k}]": v for k, v in entries.items()}
     return found
+
+
+def _needs(requirements: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Part requirements into what is needed, each told once, and which versions of it will do."""
+    parted = [(re.split(r"[=<>~!;@ ]", text)[0], text) for text in sorted(requirements)]
+    for name in dict.fromkeys(name for name, _ in parted):
+        rests = (text.removeprefix(name).split() for other, text in parted if other == name)
+        yield name, ", ".join(" ".join(rest) or "any" for rest in rests)
 
 
 def _commands() -> dict[str, str]:

@@ -399,7 +399,7 @@ def test_what_is_needed_is_told_with_all_that_is_said_of_it(disk):
                 ("pyproject.toml", "[tool.towncrier] has the version 1.2, and [project] 1.3"),
                 (
                     "src/emel_disk/_arm.py:2",
-                    "__version__ is 1.2, and [project] has the version 1.3",
+                    "__version__ is 1.2, and [project] has 1.3",
                 ),
             ],
         ),
@@ -411,7 +411,7 @@ def test_what_is_needed_is_told_with_all_that_is_said_of_it(disk):
             [
                 (
                     "src/emel_disk/_arm.py:2",
-                    "__version__ is 1.2, and [project] has the version None",
+                    "__version__ is 1.2, and [project] has none",
                 )
             ],
         ),
@@ -444,7 +444,7 @@ def test_a_name_or_a_version_that_is_not_the_published_one_is_found(disk, publis
 )
 def test_a_version_of_the_face_is_read_however_it_is_written(disk, written, said):
     edit(disk, '"""A disk."""', f'"""A disk."""\n{written}', "__init__.py")
-    what = f"__version__ is {said}, and [project] has the version 1.2"
+    what = f"__version__ is {said}, and [project] has 1.2"
     assert heard(disk) == [("packages/disk/src/emel_disk/__init__.py:2", what)]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from emel_tools.boundaries.isolation.declared import canonical
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.findings import Finding
+from emel_tools.projects import FILE, declaration
 
 RULE = "dependencies"
 
@@ -21,13 +22,13 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
     for package in tree.packages:
         if package.folder.name == "tools":
             continue
-        path = package.folder / "pyproject.toml"
+        path = package.folder / FILE
         where = path.relative_to(tree.root).as_posix()
         if not path.exists():
             yield Finding(where, 0, 0, RULE, "the package has none", "write it: see a neighbour's")
             continue
-        project = read_toml(path).get("project", {})
-        declared = {canonical(text).replace("-", "_") for text in _needs(project)}
+        needs = declaration(package.folder).project.needs
+        declared = {canonical(text).replace("-", "_") for text in needs}
         imported: dict[str, tuple[Subject, int]] = {}
         for subject in tree.subjects:
             if subject.package == package.module:
@@ -46,25 +47,16 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
 
 def siblings_are_pinned(tree: Tree) -> Iterator[Finding]:
     """A package declares a sibling by the very version that it has here."""
-    paths = (package.folder / "pyproject.toml" for package in tree.packages)
-    projects = {path: read_toml(path).get("project", {}) for path in paths if path.exists()}
-    named = [each for each in projects.values() if {"name", "version"} <= each.keys()]
-    versions = {canonical(project["name"]): project["version"] for project in named}
-    for path, project in projects.items():
-        for text in _needs(project):
+    projects = {package.folder: declaration(package.folder).project for package in tree.packages}
+    versions = {canonical(each.name): each.version for each in projects.values() if each.version}
+    for folder, project in projects.items():
+        for text in project.needs:
             name = canonical(text)
             pin = f"=={versions.get(name, '')}"
             if name in versions and not "".join(text.split()).endswith(pin):
-                where = path.relative_to(tree.root).as_posix()
+                where = (folder / FILE).relative_to(tree.root).as_posix()
                 what = f"the sibling {text} is declared so that another version than ours will do"
                 yield Finding(where, 0, 0, RULE, what, f"declare it as {name}{pin}")
-
-
-def _needs(project: Mapping[str, Any]) -> Iterator[str]:
-    """List what is needed, for extras too."""
-    extras = project.get("optional-dependencies", {}).values()
-    for texts in (project.get("dependencies", []), *extras):
-        yield from texts
 
 
 def foreign(tree: Tree, subject: Subject) -> tuple[tuple[str, int], ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from emel_tools.findings import Finding
+from emel_tools.projects import declaration
 from emel_tools.workspace import Package, packages
 
 _KINDS: Final = ("bugfix", "doc", "feature", "misc", "removal")
@@ -19,20 +19,13 @@ _KEPT: Final = (".gitignore", ".gitkeep")
 def untold(root: Path) -> Iterator[Finding]:
     """Find fragments that would be in no changelog: of no kind, empty, or in another folder."""
     for package in packages(root):
-        folder = _folder(package)
+        folder = package.folder / declaration(package.folder).tool.towncrier.directory
         for path in sorted(package.folder.rglob("*")):
             what = _wrong(path, folder) if _is_meant(package, path, folder) else ""
             if what:
                 where = path.relative_to(root).as_posix()
                 fix = f"tell it in {folder.relative_to(root).as_posix()}/+<what>.feature.md"
                 yield Finding(where, 0, 0, "fragment", what, fix)
-
-
-def _folder(package: Package) -> Path:
-    """Say where a package's fragments are read from."""
-    document = tomllib.loads((package.folder / "pyproject.toml").read_text("utf-8"))
-    setting = document.get("tool", {}).get("towncrier", {})
-    return package.folder / setting.get("directory", "newsfragments")
 
 
 def _kind(path: Path) -> str:

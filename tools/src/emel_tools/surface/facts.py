@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from emel_tools.projects import declaration
 from emel_tools.surface.names import Name
 from emel_tools.workspace import Package
 
@@ -36,15 +35,14 @@ def _spell(name: Name) -> str:
 
 def _declared(package: Package) -> dict[str, str]:
     """List what installing the package takes and brings: other packages, commands, its Pythons."""
-    project = tomllib.loads((package.folder / "pyproject.toml").read_text("utf-8"))["project"]
-    found = {"[python]": project.get("requires-python", "any")}
-    found |= {f"[command {k}]": v for k, v in project.get("scripts", {}).items()}
-    found |= {f"[needs {name}]": which for name, which in _needs(project.get("dependencies", []))}
-    for extra, needs in project.get("optional-dependencies", {}).items():
+    project = declaration(package.folder).project
+    found = {"[python]": project.requires_python}
+    found |= {f"[command {name}]": where for name, where in project.scripts.items()}
+    found |= {f"[needs {name}]": which for name, which in _needs(project.dependencies)}
+    for extra, needs in project.optional_dependencies.items():
         found[f"[extra {extra}]"] = ", ".join(sorted(" ".join(need.split()) for need in needs))
-    points: dict[str, dict[str, Any]] = project.get("entry-points", {})
-    for group, entries in points.items():
-        found |= {f"[{group} {k}]": v for k, v in entries.items()}
+    for group, points in project.entry_points.items():
+        found |= {f"[{group} {name}]": where for name, where in points.items()}
     return found
 
 

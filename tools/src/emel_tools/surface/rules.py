@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Iterator, Sequence
 
 from emel_tools.findings import Finding
 from emel_tools.pages.numpydoc import parameters
+from emel_tools.projects import declaration
 from emel_tools.surface.modules import Found, Module, Modules
 from emel_tools.surface.names import Name
 from emel_tools.surface.signatures import taken
 from emel_tools.workspace import Package
 
+_SAME = "write the same into both"
 _DESCRIBED = ("module", "function", "class", "method", "property")
 
 
@@ -91,22 +92,21 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
 def unlike(package: Package, modules: Modules) -> Iterator[Finding]:
     """Find a version or a name that isn't the one that the package is published by."""
     where = f"packages/{package.name}/pyproject.toml"
-    document = tomllib.loads((package.folder / "pyproject.toml").read_text("utf-8"))
-    project, news = document["project"], document.get("tool", {}).get("towncrier", {})
-    for key in ("name", "version"):
-        published = project.get(key)
-        if key in news and news[key] != published:
-            what = f"[tool.towncrier] has the {key} {news[key]}, and [project] {published}"
-            yield Finding(where, 0, 0, "version", what, "write the same into both")
+    told = declaration(package.folder)
+    project, news = told.project, told.tool.towncrier
+    pairs = (("name", news.name, project.name), ("version", news.version, project.version))
+    for key, said, published in pairs:
+        if said not in (None, published):
+            what = f"[tool.towncrier] has the {key} {said}, and [project] {published or 'none'}"
+            yield Finding(where, 0, 0, "version", what, _SAME)
     found = modules.find(package.module, "__version__")
     if isinstance(found, Found):
         node, path = found.nodes[-1], found.module.path.relative_to(package.folder).as_posix()
         value = getattr(node, "value", None)
         said = _text(value) if isinstance(value, ast.expr) else "nothing that can be read"
-        if said != project.get("version"):
-            what = f"__version__ is {said}, and [project] has the version {project.get('version')}"
-            place = f"packages/{package.name}/{path}"
-            yield Finding(place, node.lineno, 0, "version", what, "write the same into both")
+        if said != project.version:
+            what = f"__version__ is {said}, and [project] has {project.version or 'none'}"
+            yield Finding(f"packages/{package.name}/{path}", node.lineno, 0, "version", what, _SAME)
 
 
 def _changes_list(node: ast.stmt) -> bool:

@@ -741,6 +741,17 @@ def test_what_took_too_long_is_no_failure_that_a_scope_could_miss(repository):
 
 
 @pytest.mark.behaviour("GATE-100")
+def test_what_is_left_out_by_declaration_is_no_failure_that_a_scope_could_miss(repository):
+    repository.branch()
+    repository.write("packages/reel/README.md", "new\n")
+    whole = lane("whole", ("disk", Reads(own=("disk",)), 9, (), (), True))
+    full = scope.choose(repository.root, (*LANES, whole), scope.Asked(full=True))
+    results = [Result("tests", "disk", "failed", ""), Result("whole", "disk", "failed", "")]
+    missed = scope.misses(repository.root, full, results)
+    assert [finding.file for finding in missed] == ["tests/disk"]
+
+
+@pytest.mark.behaviour("GATE-100")
 def test_on_main_the_last_commit_is_what_the_changed_scope_would_have_seen(repository):
     repository.write("packages/reel/src/emel_reel/code.py", "")
     repository.commit()

@@ -8,7 +8,7 @@ from typing import Final
 
 from emel_tools.boundaries import calls
 from emel_tools.boundaries.annotations import annotated
-from emel_tools.boundaries.powers import CATALOGUE, powers_of
+from emel_tools.boundaries.powers import CATALOGUE
 from emel_tools.boundaries.received import Received, received
 from emel_tools.boundaries.scopes import Binding, Scope, Scopes
 from emel_tools.boundaries.syntax import Nodes
@@ -294,7 +294,7 @@ class Names:
         if found is not None:
             return found
         dotted = f"{path}.{name}"
-        held = name in SYSTEM and dotted not in CATALOGUE and not powers_of(path)
+        held = name in SYSTEM and name != path and dotted not in CATALOGUE
         if held and not self.world.is_ours(path):
             return frozenset(
                 {Reference(name.lstrip("_") if name in PRIVATE else name)}

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from emel_tools.workspace import Package, packages
 
 GROUP = "test"
@@ -28,6 +30,17 @@ class Declared(NamedTuple):
     """What the pyproject.toml of these name as README and licences, as globs from the root.
 
     An installation reads it in a process that nobody sees, and of licences takes what it finds."""
+
+
+class _Project(msgspec.Struct, frozen=True, rename="kebab"):
+    readme: str | dict[str, str] = {}
+    license_files: list[str] = []
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What is said of files that an installation reads."""
+
+    project: _Project = _Project()
 
 
 def declared(root: Path) -> list[Declared]:
@@ -68,7 +81,7 @@ def _declared(
     files = tuple(
         f"{each.folder.relative_to(root).as_posix()}/{name}"
         for each in found
-        for name in _files(projects[each].get("project", {}))
+        for name in _files(projects[each])
     )
     folders = tuple(each.folder for each in found)
     return Declared(package, GROUP in groups, outside, folders, files)
@@ -84,9 +97,11 @@ def _dependencies(project: dict[str, Any]) -> Iterable[str]:
 
 
 def _files(project: dict[str, Any]) -> Iterable[str]:
-    readme = project.get("readme", {})
-    yield from [readme] if isinstance(readme, str) else readme.get("file", "").split()
-    yield from project.get("license-files", [])
+    read = msgspec.convert(project, _Read).project
+    yield from (
+        [read.readme] if isinstance(read.readme, str) else read.readme.get("file", "").split()
+    )
+    yield from read.license_files
 
 
 def _group(groups: dict[str, list[Any]], name: str) -> Iterable[str]:

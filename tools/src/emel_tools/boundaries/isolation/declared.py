@@ -33,7 +33,7 @@ class Declared(NamedTuple):
 
 
 class _Project(msgspec.Struct, frozen=True, rename="kebab"):
-    readme: str | dict[str, str] = {}
+    readme: str | dict[str, str] = ""
     license_files: list[str] = []
 
 
@@ -96,12 +96,10 @@ def _dependencies(project: dict[str, Any]) -> Iterable[str]:
     return project.get("project", {}).get("dependencies", [])
 
 
-def _files(project: dict[str, Any]) -> Iterable[str]:
+def _files(project: dict[str, object]) -> list[str]:
     read = msgspec.convert(project, _Read).project
-    yield from (
-        [read.readme] if isinstance(read.readme, str) else read.readme.get("file", "").split()
-    )
-    yield from read.license_files
+    readme = read.readme if isinstance(read.readme, str) else read.readme.get("file", "")
+    return [name for name in (readme, *read.license_files) if name]
 
 
 def _group(groups: dict[str, list[Any]], name: str) -> Iterable[str]:

@@ -89,4 +89,5 @@ LANE = Lane(
     _run,
     Kind(counts=False),
     varies=True,  # environments are installed again only where what they need has changed
+    varies_in_full=True,
 )

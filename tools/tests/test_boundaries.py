@@ -434,6 +434,7 @@ def test_a_module_of_python_that_nobody_has_judged_may_do_anything(repo, monkeyp
         ("xml.sax.make_parser", {"files", "network", "imports"}),
         ("xml.sax.saxutils.escape", set()),
         ("compileall.compile_dir", {"files", "processes"}),
+        ("optparse.Values", {"files", "imports", "evaluate"}),
         ("imghdr.what", {"files"}),
         ("sndhdr.what", {"files"}),
         ("ensurepip.bootstrap", {"processes"}),

@@ -18,13 +18,13 @@ _INNOCENT: Final = """
     _tracemalloc _typing _uuid _warnings _weakref _weakrefset abc array atexit audioop binascii
     bisect cmath collections colorsys contextvars copy crypt csv datetime decimal difflib encodings
     enum errno fnmatch fractions functools getopt graphlib hashlib heapq hmac html ipaddress
-    itertools keyword math nturl2path numbers opcode operator optparse pprint pydoc_data pyexpat
-    queue random re reprlib secrets sre_compile sre_constants sre_parse stat statistics string
-    stringprep struct symtable textwrap this time token tomllib unicodedata weakref zlib
+    itertools keyword math nturl2path numbers opcode operator pprint pydoc_data pyexpat queue
+    random re reprlib secrets sre_compile sre_constants sre_parse stat statistics string stringprep
+    struct textwrap this time token tomllib unicodedata weakref zlib
 """
 _IN_PART: Final = """
-    ast base64 builtins calendar codecs contextlib dataclasses dis email faulthandler gc inspect
-    io json locale logging os pathlib platform plistlib quopri resource signal sys sysconfig
+    ast base64 builtins calendar codecs contextlib dataclasses dis email faulthandler gc inspect io
+    json locale logging os pathlib platform plistlib quopri resource signal symtable sys sysconfig
     tokenize traceback tracemalloc types typing unittest urllib uuid warnings xml
 """
 INNOCENT: Final = frozenset(_INNOCENT.split())

@@ -46,7 +46,9 @@ _ENTRIES: Final = {
         platform.platform pstats pwd py_compile pyclbr pydoc quopri.main readline shlex sndhdr spwd
         sysconfig._* tabnanny termios tokenize.main tty unittest.TestLoader unittest.TestProgram
         unittest.__main__ unittest.defaultTestLoader unittest.findTestCases unittest.loader
-        unittest.main uu winreg winsound xml.dom xml.etree.ElementInclude xml.sax zoneinfo
+        unittest.main uu winreg winsound xml.dom xml.etree.ElementInclude xml.sax zoneinfo optparse
+        symtable.main pathlib._abc pathlib._local pathlib._RecursiveWildcardSelector
+        pathlib._WildcardSelector sysconfig.is_python_build
     """,
     "mapping": """
         mmap numpy.memmap numpy.lib.format.open_memmap ?.memmap ?.open_memmap ?.madvise
@@ -97,7 +99,7 @@ _ENTRIES: Final = {
         inspect.getouterframes logging.config pyclbr pydoc sysconfig._* traceback.walk_stack
         traceback.walk_tb unittest.TestLoader unittest.TestProgram unittest.__main__
         unittest.defaultTestLoader unittest.findTestCases unittest.loader unittest.main warnings._*
-        xml.dom xml.sax
+        xml.dom xml.sax optparse traceback._*
     """,
     "native": """
         ctypes _ctypes cffi _cffi_backend numpy.ctypeslib numpy.f2py numba cython pyximport
@@ -114,9 +116,9 @@ _ENTRIES: Final = {
         builtins.eval builtins.exec builtins.compile code codeop types.FunctionType()
         types.CodeType() types.LambdaType() timeit pdb bdb doctest trace cProfile profile ?.__code__
         builtins.breakpoint sys.breakpointhook typing.get_type_hints _interpreters _lsprof _pyrepl
-        _tkinter annotationlib dataclasses._* distutils gettext idlelib
-        ?.signature(eval_str) rlcompleter tkinter turtle turtledemo typing.ForwardRef
-        typing._eval_type typing.evaluate_forward_ref
+        _tkinter annotationlib dataclasses._* distutils gettext idlelib ?.signature(eval_str)
+        rlcompleter tkinter turtle turtledemo typing.ForwardRef typing._eval_type
+        typing.evaluate_forward_ref optparse
     """,
 }
 """Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""
@@ -139,7 +141,7 @@ _INNOCENT: Final = """
     numpy.lib.stride_tricks numpy.lib.NumpyVersion numpy.lib.mixins numpy.lib.recfunctions
     numpy.lib.scimath numpy.lib.array_utils http.HTTPStatus asyncio.iscoroutinefunction shlex.join
     shlex.quote shlex.split xml.dom.Node xml.sax.saxutils.escape xml.sax.saxutils.quoteattr
-    xml.sax.saxutils.unescape xml.sax.SAXException xml.sax.SAXParseException
+    xml.sax.saxutils.unescape xml.sax.SAXException xml.sax.SAXParseException sys.platform
 """
 _PURE_PATH: Final = """
     joinpath with_name with_suffix with_stem name stem suffix suffixes parent parents parts

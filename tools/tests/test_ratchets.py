@@ -301,10 +301,18 @@ def test_a_name_that_a_module_only_imports_is_told_of_other_peoples_alone(tree, 
         'TEXT = "# type: ignore"\n',
         "x = 1  # type: int\n",
         "# of the type: ignored\n",
-        "from a import cast\ncast(1)\n",
+        "def cast(of): ...\ncast(1)\n",
         "memoryview(b'').cast('B')\n",
+        "def f(view): view.cast('B')\n",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    import os\n",
+        "TYPE_CHECKING = False\n",
         "from collections.abc import Callable\nx: Callable[[int], int]\n",
+        "x: tuple[int, ...] = array[..., 0]\n",
+        "x: 'tuple[int, ...]'\nTEXT = 'Callable[...] takes anything'\n",
+        "from functools import cached_property, partial\nx = partial(cached_property)\n",
+        "x = 1 if y == 1 else y or 0\nz = [y for y in x if y]\n",
+        "import sys\nif sys.version_info >= (3, 12):\n    import os\n",
         "# pyright: strict\n",
     ],
 )
@@ -312,6 +320,47 @@ def test_what_only_looks_like_a_hole_is_none(tmp_path, code):
     path = tmp_path / "a.py"
     path.write_text(code)
     assert [*holes(Source(path))] == []
+
+
+@pytest.mark.behaviour("GATE-18")
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("TYPE_CHECKING = False\nif not TYPE_CHECKING:\n    ''.nothing\n", "not TYPE_CHECKING"),
+        ("import a\nif a.TYPE_CHECKING:\n    x = 1\nelse:\n    x = ''.no\n", "not TYPE_CHECKING"),
+        ("x = 0 if TYPE_CHECKING else ''.nothing\n", "not TYPE_CHECKING"),
+        ("x = TYPE_CHECKING or ''.nothing\n", "not TYPE_CHECKING"),
+        ("x = [y.nothing for y in '' if not TYPE_CHECKING]\n", "not TYPE_CHECKING"),
+        ("match 1:\n    case _ if TYPE_CHECKING:\n        1\n", "not TYPE_CHECKING"),
+        ("checked = TYPE_CHECKING\n", "not TYPE_CHECKING"),
+        ("x = 0 if True else ''.nothing\n", "decided"),
+        ("x = not 0 or ''.nothing\n", "decided"),
+        ("import sys\nx = 0 if sys.version_info >= (3, 9) else ''.nothing\n", "decided"),
+        ("x = [y.nothing for y in '' if y and False]\n", "decided"),
+        ("match 1:\n    case _ if False:\n        ''.nothing\n", "decided"),
+        ("x: Callable[Concatenate[int, ...], str]\n", "Concatenate[...]"),
+        ("import collections.abc as c\nx: c.Callable[..., str]\n", "Callable[...]"),
+        ("from collections.abc import Callable as given\nx: given[..., str]\n", "Callable[...]"),
+        ("class Hook(Protocol[P]): ...\nx: Hook[...]\n", "Hook[...]"),
+        ("x: 'list[Callable[..., str]]'\n", "Callable[...]"),
+        ("from emel_disk.code import cast\ncast(int, '')\n", "cast"),
+        ("from . import code\ncode.typing.cast(int, '')\n", "cast"),
+        ("import emel_disk.code\nemel_disk.code.cast(int, '')\n", "cast"),
+        ("from typing import cast as believe\n", "cast"),
+        ("from emel_disk.code import TypeIs\ndef f(x: int) -> TypeIs[int]: ...\n", "TypeIs"),
+        ("from functools import cache\n@cache\ndef f(x: int) -> int: ...\n", "cache"),
+        ("import functools\n@functools.lru_cache(1)\ndef f(x: int) -> int: ...\n", "lru_cache"),
+        ("from functools import cache\ndef f(x: int): ...\ng = cache(f)\n", "cache"),
+        (
+            "from functools import singledispatch\n@singledispatch\ndef f(x): ...\n",
+            "singledispatch",
+        ),
+    ],
+)
+def test_a_hole_that_hides_behind_another_name_or_in_an_expression_counts(tmp_path, code, rule):
+    path = tmp_path / "a.py"
+    path.write_text(code)
+    assert [place.rule for place in holes(Source(path))] == [rule]
 
 
 @pytest.mark.behaviour("GATE-18")

@@ -178,17 +178,33 @@ def test_every_python_file_belongs_to_one_shard_whatever_the_configuration_exclu
     tree.write(".gitignore", "code.py\n")
     for path in (CODE, "noxfile.py", "docs/conf.py", "tools/parity/a.pyi", "packages/stray.py"):
         tree.write(path, "import os\n")
-    for path in (".nox/a.py", "packages/disk/build/a.py", "packages/disk/src/__pycache__/a.py"):
+    hidden = (".ci/publish.py", "packages/disk/.ci/a.py")
+    deep = ("packages/disk/src/emel_disk/dist/__init__.py", "docs/build/__pycache__/a.py")
+    for path in (*hidden, *deep):
+        tree.write(path, "import os\n")
+    for path in (
+        ".nox/a.py",
+        ".git/a.py",
+        "dist/a.py",
+        "packages/disk/build/a.py",
+        "tools/.venv/a.py",
+    ):
         tree.write(path, "import os\n")
     found = {
         name: sorted(key for key in o.measured if key.endswith(" F401"))
         for name, o in tree.run(LINT).items()
     }
     assert found == {
-        "disk": ["src/emel_disk/code.py <module> F401"],
+        "disk": [
+            ".ci/a.py <module> F401",
+            "src/emel_disk/code.py <module> F401",
+            "src/emel_disk/dist/__init__.py <module> F401",
+        ],
         "tape": [],
         "tools": ["parity/a.pyi <module> F401"],
         "root": [
+            ".ci/publish.py <module> F401",
+            "docs/build/__pycache__/a.py <module> F401",
             "docs/conf.py <module> F401",
             "noxfile.py <module> F401",
             "packages/stray.py <module> F401",
@@ -377,6 +393,15 @@ def test_one_package_alone_is_judged_as_among_all_and_every_file_is_looked_at(tr
     assert together["disk"].checked == "2 files"
 
 
+@pytest.mark.behaviour("GATE-18")
+def test_the_types_of_a_file_are_checked_in_whatever_folder_it_lies(tree):
+    paths = {"root": ".ci/publish.py", "disk": "src/emel_disk/dist/__init__.py"}
+    tree.write(paths["root"], "def f(x): return x\n")
+    tree.write(f"packages/disk/{paths['disk']}", "def f(x): return x\n")
+    for shard, outcome in tree.run(TYPES, *paths).items():
+        assert outcome.measured[f"{paths[shard]} f reportMissingParameterType"] == "1"
+
+
 @pytest.mark.behaviour("GATE-19")
 @pytest.mark.parametrize(
     ("lane", "old", "new", "news"),
@@ -413,6 +438,8 @@ def test_softening_the_configuration_is_news_of_the_root(tree, lane, old, new, n
     [
         (LINT, "ruff.toml", "", "root"),
         (LINT, "packages/disk/.ruff.toml", "", "disk"),
+        (LINT, "packages/disk/src/emel_disk/dist/ruff.toml", "", "disk"),
+        (LINT, ".ci/ruff.toml", "", "root"),
         (LINT, "packages/disk/pyproject.toml", "[tool.ruff.lint]\nselect = []\n", "disk"),
         (TYPES, "pyrightconfig.json", "{}", "root"),
         (TYPES, "docs/pyproject.toml", "[tool.basedpyright]\n", "root"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
+from emel_tools.ratchets.sources import not_ours
 from emel_tools.suites import swallowed, vacuous
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
@@ -32,7 +33,6 @@ _FIXES: Final = {
     "shadowed": "give each a name of its own",
     "unused": "call it, name it test_..., or remove it",
 }
-_AWAY: Final = frozenset({".nox", ".git", ".venv", "build", "dist", "__pycache__"})
 
 
 class Written(NamedTuple):
@@ -52,33 +52,34 @@ def check(root: Path) -> Written:
 
 def _check(root: Path) -> Written:
     folders = [package.folder / "tests" for package in shards(root)]
-    tests = [Source.read(root, path) for folder in folders for path in _python(folder)]
+    apart = not_ours(root)
+    tests = [Source.read(root, path) for folder in folders for path in _python(folder, apart)]
     helping = [
         Source.read(root, path)
         for package in shards(root)
-        for path in _python(package.source)
+        for path in _python(package.source, apart)
         if "testing" in path.relative_to(package.source).with_suffix("").parts
     ]
     checks = Checks([*tests, *helping])
     found = [finding for source in tests for finding in _findings(source, checks)]
-    found += _strays(root, folders)
+    found += _strays(root, folders, apart)
     count = sum(len(tests_of(source)) for source in tests)
     checked = f"{count} test functions in {len(tests)} files"
     return Written(found, checked, counted([*tests, *helping]))
 
 
-def _python(folder: Path) -> list[Path]:
+def _python(folder: Path, apart: Collection[Path]) -> list[Path]:
     found: list[Path] = []
     for name, folders, files in os.walk(folder):
-        folders[:] = [each for each in folders if each not in _AWAY]  # an environment is large
+        folders[:] = [each for each in folders if Path(name, each) not in apart]
         found += [Path(name, file) for file in files if file.endswith(".py")]
     return sorted(found)
 
 
-def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
+def _strays(root: Path, folders: Iterable[Path], apart: Collection[Path]) -> Iterator[Finding]:
     """Find files of tests that belong to no suite."""
     known = (*folders, root / "tools" / "parity")  # needs the real models, and has its session
-    for path in _python(root):
+    for path in _python(root, apart):
         named = path.name.startswith("test_") or path.name.endswith("_test.py")
         if named and not any(path.is_relative_to(folder) for folder in known):
             source = Source.read(root, path)
@@ -124,7 +125,7 @@ def tests_of(source: Source) -> dict[str, Function]:
 def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
     """Find tests that stand in a suite's files and that pytest doesn't know."""
     known = {*record.functions}
-    for path in _python(part.package.folder / "tests"):
+    for path in _python(part.package.folder / "tests", not_ours(root)):
         source = Source.read(root, path)
         if not source.is_test or number_of(source.path, part.of) != part.number:
             continue

@@ -153,6 +153,36 @@ def test_what_ruff_would_format_otherwise_is_a_finding_and_no_count(tree):
 
 
 @pytest.mark.behaviour("GATE-17")
+@pytest.mark.parametrize(
+    ("path", "text", "shard", "said"),
+    [
+        ("packages/disk/README.md", b"one\ntwo\r\n", "disk", {("README.md:2", "line-ending")}),
+        ("docs/a.md", b"one\rtwo\n", "root", {("a.md:1", "line-ending")}),
+        (".ci/run", b"\xef\xbb\xbf#!/bin/sh\n", "root", {("run:1", "byte-order-mark")}),
+        (CODE, b"\xef\xbb\xbfx = 1\n", "disk", {("code.py:1:1", "format")}),
+        (CODE, b"x = 1\r\n", "disk", {("code.py:1:6", "format")}),
+        (CODE, b"x = 1\ry = 2\n", "disk", {("code.py:1:6", "format")}),
+        ("packages/disk/tests/a.gguf", b"GGUF\0\r\n", "disk", set()),
+        ("packages/disk/ignored.txt", b"one\r\n", "disk", set()),
+    ],
+)
+def test_a_text_whose_lines_end_otherwise_or_that_begins_with_a_mark_is_found(
+    tree, path, text, shard, said
+):
+    tree.write(".git/HEAD", "ref: refs/heads/main\n")  # which makes it a repository
+    for folder in ("objects", "refs"):
+        (tree.root / ".git" / folder).mkdir()
+    project = f'{PROJECT}\n[tool.ruff.format]\nline-ending = "lf"\n'
+    tree.write("pyproject.toml", project)
+    tree.write(".gitignore", "ignored.txt\n")
+    tree.write(path, "")
+    (tree.root / path).write_bytes(text)
+    findings = tree.run(LINT, shard)[shard].findings
+    assert {(f.where.rpartition("/")[2], f.rule) for f in findings} == said
+    assert all(f.file == path and f.fix for f in findings)
+
+
+@pytest.mark.behaviour("GATE-17")
 def test_a_mistake_in_the_syntax_is_counted_and_hides_no_other_file(tree):
     tree.write(CODE, "def f(:\n")
     tree.write("packages/disk/src/emel_disk/other.py", "import os\n")

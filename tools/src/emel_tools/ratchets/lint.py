@@ -9,9 +9,10 @@ from pathlib import Path
 from emel_tools.findings import Finding
 from emel_tools.ratchets import comments, ruff
 from emel_tools.ratchets.broken import BrokenToolError
+from emel_tools.ratchets.endings import endings
 from emel_tools.ratchets.scopes import Source
 from emel_tools.ratchets.settings import scattered, settings, where
-from emel_tools.ratchets.sources import ROOT, home, python_files
+from emel_tools.ratchets.sources import ROOT, home, python_files, texts
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
 
@@ -38,7 +39,8 @@ def _outcome(
     for path in files:
         places += comments.suppressing(read(path), comments.FORMAT)
     found = tally(root, home(root, shard), places, read)
-    wrong = [*loose, *scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))]
+    second = scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))
+    wrong = [*loose, *second, *endings(root, texts(root, shard))]
     facts = settings(root, "ruff") if shard == ROOT else {}
     return Outcome(
         shard,

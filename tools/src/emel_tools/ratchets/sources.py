@@ -1,4 +1,4 @@
-"""Which Python files there are, whatever a tool's configuration leaves out, and whose they are."""
+"""Which files there are, whatever a tool's configuration leaves out, and whose they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools import workspace
+from emel_tools.scope.changes import known
 
 ROOT: Final = "root"
 """The shard of the files that lie in no package."""
@@ -37,6 +38,14 @@ def not_ours(root: Path) -> frozenset[Path]:
 def python_files(root: Path, shard: str) -> list[Path]:
     """List the Python files of a shard, sorted, those in hidden folders too."""
     return sorted(path for path in _files(root, shard) if path.suffix in _SUFFIXES)
+
+
+def texts(root: Path, shard: str) -> list[Path]:
+    """List the other files of a shard that git knows, or would take in, sorted."""
+    folder = home(root, shard)
+    listed = {folder / name for name in known(folder)}
+    found = (path for path in _files(root, shard) if path.suffix not in _SUFFIXES)
+    return sorted(path for path in found if path in listed and path.is_file())
 
 
 def is_test(root: Path, shard: str, path: Path) -> bool:

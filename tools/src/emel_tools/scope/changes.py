@@ -98,6 +98,11 @@ def since(root: Path, commit: str) -> Changes:
     return _since(root, commit, "")
 
 
+def known(folder: Path) -> list[str]:
+    """List what lies in a folder and isn't ignored, named from there; nothing without git."""
+    return _git(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
+
+
 def _since(root: Path, commit: str, because: str) -> Changes:
     words = _git(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
     status = dict(zip(words[1::2], words[::2], strict=False))

@@ -128,6 +128,7 @@ def test_a_misformed_catalogue_is_found(repo, text, what):
         'pytestmark = m.behaviour("AB-01")\nTestIt = Machine.TestCase',
         'TestIt = Machine.TestCase\nTestIt.pytestmark = [m.behaviour("AB-01")]',
         '@m.parametrize("x", [p.param(1, marks=m.behaviour("AB-01"))])\ndef test_it(x): ...',
+        'pytestmark = m.behaviour("AB-01")\nclass TestIt:\n    def test_it(self): ...',
         'if sys:\n    pass\nelse:\n    @m.behaviour("AB-01")\n    def test_it(): ...',
         'try:\n    pass\nexcept E:\n    @m.behaviour("AB-01")\n    def test_it(): ...',
         'with it:\n    pytestmark = m.behaviour("AB-01")\ndef test_it(): ...',

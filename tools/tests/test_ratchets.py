@@ -10,6 +10,7 @@ from emel_tools.ratchets.holes import holes
 from emel_tools.ratchets.scopes import MODULE, Source
 from emel_tools.running import Job
 from emel_tools.running.worker import judged
+from emel_tools.scope.affected import matches
 from emel_tools.snapshots import lines
 
 PROJECT = """
@@ -180,6 +181,13 @@ def test_a_text_whose_lines_end_otherwise_or_that_begins_with_a_mark_is_found(
     findings = tree.run(LINT, shard)[shard].findings
     assert {(f.where.rpartition("/")[2], f.rule) for f in findings} == said
     assert all(f.file == path and f.fix for f in findings)
+
+
+@pytest.mark.behaviour("GATE-17")
+@pytest.mark.parametrize("path", ["README.md", "docs/design/a.md", "snapshots/costs/disk.txt"])
+def test_a_changed_text_outside_of_packages_is_looked_at(tree, path):
+    (root,) = (shard for shard in LINT.shards(tree.root) if shard.name == "root")
+    assert any(matches(path, glob) for glob in root.reads.paths)
 
 
 @pytest.mark.behaviour("GATE-17")

@@ -360,7 +360,6 @@ def test_a_name_that_a_module_only_imports_is_told_of_other_peoples_alone(tree, 
         "def f(view): view.cast('B')\n",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\n",
         "import typing\nif typing.TYPE_CHECKING:\n    import os\n",
-        "TYPE_CHECKING = False\n",
         "from collections.abc import Callable\nx: Callable[[int], int]\n",
         "x: tuple[int, ...] = array[..., 0] + arrays()[..., 0]\n",
         "x: 'tuple[int, ...]'\nTEXT = 'Callable[...] takes anything'\n",
@@ -380,7 +379,8 @@ def test_what_only_looks_like_a_hole_is_none(tmp_path, code):
 @pytest.mark.parametrize(
     ("code", "rule"),
     [
-        ("TYPE_CHECKING = False\nif not TYPE_CHECKING:\n    ''.nothing\n", "not TYPE_CHECKING"),
+        ("from a import TYPE_CHECKING\nif not TYPE_CHECKING:\n    ''.no\n", "not TYPE_CHECKING"),
+        ("TYPE_CHECKING = True\nif TYPE_CHECKING:\n    import a\n", "not TYPE_CHECKING"),
         ("import a\nif a.TYPE_CHECKING:\n    x = 1\nelse:\n    x = ''.no\n", "not TYPE_CHECKING"),
         ("x = 0 if TYPE_CHECKING else ''.nothing\n", "not TYPE_CHECKING"),
         ("x = TYPE_CHECKING or ''.nothing\n", "not TYPE_CHECKING"),

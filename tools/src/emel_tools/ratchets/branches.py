@@ -10,7 +10,8 @@ from emel_tools.ratchets.scopes import Source
 from emel_tools.ratchets.tally import Place
 
 _CHECKING: Final = "TYPE_CHECKING"
-"""Checkers take any name that is spelled so as true, wherever it comes from."""
+"""Checkers take any name that is spelled so as true, wherever it comes from; so one of one's own
+counts where it is bound, too."""
 
 
 def unchecked(source: Source) -> Iterator[Place]:
@@ -28,7 +29,7 @@ def unchecked(source: Source) -> Iterator[Place]:
 
 def _is_checking(node: ast.expr) -> bool:
     match node:
-        case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name, ctx=ast.Load()):
+        case ast.Name(id=name) | ast.Attribute(attr=name):
             return name == _CHECKING
         case _:
             return False

@@ -1,10 +1,12 @@
 import errno
+import mmap
 import os
+import sys
 
 import pytest
 
 from emel_io_loader import Advice, Reaction
-from emel_io_mmap import MmapStrategy
+from emel_io_mmap import MmapStrategy, Port
 from emel_io_mmap.testing import CountingPort, Fault
 
 PAGE = 4096
@@ -36,6 +38,34 @@ def test_three_kinds_widen_to_pages(advised, kind):
     assert given == [(PAGE, 3 * PAGE)]
     assert strategy.advise(*leases[1], kind, 100, 1).ok
     assert given[-1] == (PAGE, PAGE)
+
+
+class Told(mmap.mmap):
+    """A mapping that keeps what reaches the system call."""
+
+    asked: tuple[int, ...] = ()
+
+    def madvise(self, *asked):
+        self.asked = asked
+
+
+@pytest.mark.behaviour("MAP-11")
+@pytest.mark.skipif(sys.platform != "linux", reason="the numbers are Linux's")
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [(Advice.SEQUENTIAL, 2), (Advice.WILL_NEED, 3), (Advice.DONT_NEED, 4), (Advice.POPULATE, 22)],
+)
+def test_the_kernel_is_told_what_was_advised(make, spans, kind, number):
+    made = []
+
+    def told(descriptor, nbytes, offset):
+        made.append(Told(descriptor, nbytes, access=mmap.ACCESS_READ, offset=offset))
+        return made[0]
+
+    with MmapStrategy(port=Port(map=told)) as strategy:
+        (lease,) = strategy.load(spans(make(nbytes=20_000), (0, 20_000))).leases
+        assert strategy.advise(*lease, kind, PAGE, 2 * PAGE).ok
+        assert made[0].asked == (number, PAGE, 2 * PAGE)
 
 
 @pytest.mark.behaviour("MAP-11")

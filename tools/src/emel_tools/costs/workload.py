@@ -19,6 +19,9 @@ SIZES: Final = (128, 1024)
 GROWTH: Final = (512, 8192)
 """Items of a scaled workload whose processor time is compared."""
 
+GROWTH_OF_CALLS: Final = (512, 32_768)
+"""The same where each item is a call of 10 us: adding up what is done drowns in fewer of them."""
+
 
 class Workload(NamedTuple):
     """Something whose calls to the system, memory and dispatches are held to exact figures."""

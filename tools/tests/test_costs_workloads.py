@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import emel
+from emel_tools.costs import named
 from emel_tools.costs.site import Site
+from emel_tools.costs.workload import RefusedError
 from emel_tools.costs.workloads import io_read, io_staged
 
 
@@ -21,3 +24,31 @@ def test_progress_is_told_for_each_of_many_items(site, monkeypatch, package):
     monkeypatch.setattr(package, "sink", told.append)
     package.told_of_each(site, 20)()
     assert set(told) == {64 * i for i in range(1, 21)}
+
+
+@pytest.mark.behaviour("GATE-42")
+@pytest.mark.parametrize(
+    ("use", "loaded"),
+    [
+        (named.look_up, []),
+        (named.load, []),
+        (named.release, [1, 3]),
+        (named.load_into, [0, 2]),
+        (named.make_buffers, []),
+    ],
+)
+def test_tensors_that_are_named_are_some_of_many(site, use, loaded):
+    with emel.open(site.gguf(4, 64), "mmap") as model:
+        use(model)
+        states = [model.info(name).residency for name in model]
+        assert [i for i, state in enumerate(states) if state.endswith("resident")] == loaded
+
+
+@pytest.mark.behaviour("GATE-43")
+def test_a_name_that_is_found_where_there_is_none_is_refused(monkeypatch):
+    class Everything(dict):
+        def __contains__(self, _):
+            return True
+
+    with pytest.raises(RefusedError, match="in vain"):
+        named.look_up(Everything(a=1))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import emel
+from emel_tools.costs import named
 from emel_tools.costs.command import (
     added_up,
     compared,
@@ -275,6 +276,11 @@ WORKLOADS: Workloads = (
     _each("load-tensors-into-one-buffer", into_one_buffer),
     _many("load-tensors-into-arrays", into_arrays)._replace(growth=None),
     _each("release-each-of-tensors", release_each),
+    _many("look-up-names", named.look_up),
+    _many("load-named-tensors", named.load),
+    _many("release-named-tensors", named.release),
+    _each("load-named-tensors-into-one-buffer", named.load_into),
+    _many("make-buffers-for-named-tensors", named.make_buffers),
     _each("read-each-of-tensors", read_each),
     _each("digest-tensors", digested),
     _each("verify-tensors", verified),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 import emel
-from emel_tools.costs import named
+from emel_tools.costs import first, named
+from emel_tools.costs.causes import causes
+from emel_tools.costs.measure import Figure, take
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import RefusedError
+from emel_tools.costs.workload import First, RefusedError
 from emel_tools.costs.workloads import io_read, io_staged
 
 
@@ -52,3 +54,28 @@ def test_a_name_that_is_found_where_there_is_none_is_refused(monkeypatch):
 
     with pytest.raises(RefusedError, match="in vain"):
         named.look_up(Everything(a=1))
+
+
+@pytest.mark.behaviour("GATE-160")
+def test_what_a_first_look_at_a_tensor_imports_is_counted(site, tmp_path):
+    workload = First("first-look", first.mapped)
+    figures = [each for each in take([workload], site, "", {}) if isinstance(each, Figure)]
+    held = {figure.name: figure.value for figure in figures}
+    assert held["imported modules"] > 20
+    assert held["opened modules"] >= held["imported modules"]
+    assert held["looked-at numpy"] == 1
+    assert not any(name.endswith((" json", " ml_dtypes", " emel_io_mmap")) for name in held)
+    more = [Figure(workload, "imported modules", held["imported modules"] + 1)]
+    recorded = {figure.key: str(figure.value) for figure in figures}
+    assert "before it is needed" in causes(more, recorded)["first-look imported modules"]
+
+
+@pytest.mark.behaviour("GATE-160")
+def test_what_is_imported_is_told_at_the_step_that_imports_it():
+    steps = {"begun": "import json", "looked": "import numpy", "ended": "import emel_machine.table"}
+    told = first.imported(steps)
+    ours = [told.pop(f"{step} modules") for step in steps]
+    assert ours[0] == ours[1] == 0 < ours[2]
+    assert told == {"looked numpy": 1, "ended numpy": 1}
+    with pytest.raises(RefusedError, match="nothing_of_that_name"):
+        first.imported({"failed": "import nothing_of_that_name"})

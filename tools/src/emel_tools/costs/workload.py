@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from emel_tools.costs.site import Site
@@ -51,7 +51,16 @@ class Scaled(NamedTuple):
     """None where so many items can't be had."""
 
 
-Workloads: TypeAlias = tuple[Workload | Scaled, ...]
+class First(NamedTuple):
+    """Something that is done first in a process: what it imports is held, step by step."""
+
+    name: str
+    make: Callable[[Site], Mapping[str, str]]
+    """Answers with Python's words, by what was done after them."""
+
+
+Work: TypeAlias = Workload | Scaled | First
+Workloads: TypeAlias = tuple[Work, ...]
 """The table of a package: `WORKLOADS` of its module."""
 
 

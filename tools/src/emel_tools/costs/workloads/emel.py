@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import emel
-from emel_tools.costs import named
+from emel_tools.costs import first, named
 from emel_tools.costs.command import (
     added_up,
     compared,
@@ -20,6 +20,7 @@ from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import (
     MIB,
     Action,
+    First,
     Scaled,
     Workload,
     Workloads,
@@ -289,5 +290,6 @@ WORKLOADS: Workloads = (
     _each("slice-tensors", sliced),
     _each("convert-tensors", converted),
     each("inspect-tensors", inspected),
+    First("first-look", first.mapped),
     Scaled("inspect-tokens", inspected_tokens, growth=None),
 )

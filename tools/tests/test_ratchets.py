@@ -312,6 +312,44 @@ def by_scope(measured):
     return found
 
 
+BLIND = """
+import contextlib as c
+import os
+from contextlib import ExitStack, suppress
+from contextlib import suppress as quiet
+
+ALL = (Exception,)
+
+
+def each():
+    with suppress(Exception), quiet(OSError, BaseException):
+        os.sync()
+    with c.suppress(*ALL), suppress(OSError):
+        os.sync()
+    with ExitStack() as stack:
+        stack.enter_context(suppress(__builtins__.Exception))
+
+
+def caught(suppressed):
+    suppressed(Exception)
+"""
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_whoever_suppresses_every_exception_is_counted_but_in_tests(tree):
+    tree.write(CODE, BLIND)
+    tree.write("packages/disk/tests/test_a.py", BLIND)
+    assert tree.disk(LINT).measured == {
+        "src/emel_disk/code.py each suppress(*)": "1",
+        "src/emel_disk/code.py each suppress(BaseException)": "1",
+        "src/emel_disk/code.py each suppress(Exception)": "2",
+    }
+    assert (
+        "lets pass what nobody thought of"
+        in tree.told(LINT)[f"{CODE}:10:10", "suppress(Exception)"]
+    )
+
+
 @pytest.mark.behaviour("GATE-18")
 def test_a_hole_in_the_types_is_counted_in_its_scope_however_it_is_made(tree):
     tree.write(CODE, HOLES)

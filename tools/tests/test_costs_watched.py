@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import fcntl
+import gc
 import mmap
 import os
 import posix
@@ -16,7 +17,7 @@ import pytest
 
 from emel_tools.costs import watch
 
-REPLACED = (posix, os, _thread, threading, mmap, fcntl, time)
+REPLACED = (posix, os, _thread, threading, mmap, fcntl, gc, time)
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def called(seen, action):
         lambda file, _: fcntl.fcntl(file, fcntl.F_GETFL),
         lambda file, _: fcntl.flock(file, fcntl.LOCK_UN),
         lambda *_: time.sleep(0),
+        lambda *_: gc.collect(0),
         lambda *_: mmap.mmap(-1, 4096).flush(),
         lambda *_: mmap.mmap(-1, 4096).resize(8192),
     ],

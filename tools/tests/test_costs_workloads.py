@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import emel
@@ -10,7 +12,7 @@ from emel_tools.costs.causes import causes
 from emel_tools.costs.measure import Figure, take
 from emel_tools.costs.site import Site
 from emel_tools.costs.workload import First, RefusedError
-from emel_tools.costs.workloads import io_read, io_staged
+from emel_tools.costs.workloads import io_mmap, io_read, io_staged
 
 
 @pytest.fixture
@@ -26,6 +28,13 @@ def test_progress_is_told_for_each_of_many_items(site, monkeypatch, package):
     monkeypatch.setattr(package, "sink", told.append)
     package.told_of_each(site, 20)()
     assert set(told) == {64 * i for i in range(1, 21)}
+
+
+@pytest.mark.behaviour("GATE-43")
+@pytest.mark.parametrize("make", [io_mmap.load_and_release, io_mmap.load_and_close])
+def test_a_block_that_is_left_leaves_nothing_mapped(site, tmp_path, make):
+    make(site)()
+    assert f" {tmp_path}/" not in Path("/proc/self/maps").read_text()
 
 
 @pytest.mark.behaviour("GATE-42")

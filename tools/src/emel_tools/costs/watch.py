@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _thread
 import fcntl
+import gc
 import mmap
 import os
 import posix
@@ -56,8 +57,12 @@ GROUPS: Final[Mapping[str, str]] = {
     "posix_fadvise": "read-ahead-hints",
 }
 """Functions of `posix`, and the figure that each counts for. The kernel counts what reads."""
-_BESIDE: Final = ((time, "sleep"), *((fcntl, name) for name in _functions(fcntl)))
-"""What asks the kernel in other modules, and is one of the other calls."""
+_BESIDE: Final = (
+    (time, "sleep"),
+    (gc, "collect"),
+    *((fcntl, name) for name in _functions(fcntl)),
+)
+"""What asks the kernel in other modules, or takes as long, and is one of the other calls."""
 _EVENTS: Final[Mapping[str, str]] = {"open": "opens", "mmap.__new__": "maps"}
 _POPULATE: Final = getattr(mmap, "MAP_POPULATE", 0)
 _STARTS: Final = ("start_new_thread", "start_new", "start_joinable_thread")

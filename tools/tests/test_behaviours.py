@@ -128,11 +128,41 @@ def test_a_misformed_catalogue_is_found(repo, text, what):
         'pytestmark = m.behaviour("AB-01")\nTestIt = Machine.TestCase',
         'TestIt = Machine.TestCase\nTestIt.pytestmark = [m.behaviour("AB-01")]',
         '@m.parametrize("x", [p.param(1, marks=m.behaviour("AB-01"))])\ndef test_it(x): ...',
+        'pytestmark = m.behaviour("AB-01")\nclass TestIt:\n    def test_it(self): ...',
+        'if sys:\n    pass\nelse:\n    @m.behaviour("AB-01")\n    def test_it(): ...',
+        'try:\n    pass\nexcept E:\n    @m.behaviour("AB-01")\n    def test_it(): ...',
+        'with it:\n    pytestmark = m.behaviour("AB-01")\ndef test_it(): ...',
+        'pytestmark = m.behaviour("AB-01")\nmatch sys:\n    case 1:\n        def test_it(): ...',
+        'class TestIt:\n  for _ in it:\n    @m.behaviour("AB-01")\n    def test_it(): ...',
     ],
 )
 def test_every_way_to_mark_a_test_is_read(repo, text):
     write(repo, "packages/disk/tests/test_disk.py", text)
     assert [(mark.id, mark.proves) for mark in read_marks(repo)] == [("AB-01", True)]
+
+
+@pytest.mark.behaviour("GATE-02")
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (1, 'proves = m.behaviour\n@proves("AB-99")\ndef test_it(): ...'),
+        (1, 'proved = m.behaviour("AB-99")\n@proved\ndef test_it(): ...'),
+        (1, 'marks = [m.behaviour("AB-99")]\npytestmark = marks'),
+        (1, 'IT = p.param(1, marks=m.behaviour("AB-99"))'),
+        (2, 'pytestmark = []\npytestmark += [m.behaviour("AB-99")]'),
+        (1, '@m.behaviour.with_args("AB-99")\ndef test_it(): ...'),
+        (
+            2,
+            'def proves(name):\n    return m.behaviour(name)\n@proves("AB-99")\ndef test_it(): ...',
+        ),
+        (2, 'def test_it():\n    @m.behaviour("AB-99")\n    def inside(): ...'),
+    ],
+)
+@pytest.mark.parametrize("name", ["test_hiding.py", "conftest.py"])
+def test_a_mark_that_hides_its_ids_is_found(repo, name, line, text):
+    write(repo, f"packages/disk/tests/{name}", text)
+    said = [(where, what) for where, what in heard(repo) if what.startswith("`m.behaviour`")]
+    assert said == [(f"packages/disk/tests/{name}:{line}", "`m.behaviour` is read by nobody here")]
 
 
 @pytest.mark.behaviour("GATE-01")

@@ -1,15 +1,17 @@
 """Each rule over the table itself sees what it is there for, in a small repository."""
 
 import ast
+import sys
 
 import pytest
 
-from emel_tools.boundaries import kept, table
+from emel_tools.boundaries import kept, powers, table
 from emel_tools.boundaries.__main__ import main
 from emel_tools.boundaries.check import check, contracts, tree_at
+from emel_tools.boundaries.innocents import IN_PART, INNOCENT
 from emel_tools.boundaries.kept import settled
 from emel_tools.boundaries.meanings import plain, value
-from emel_tools.boundaries.powers import NAMES
+from emel_tools.boundaries.powers import CATALOGUE, NAMES, powers_of
 from emel_tools.boundaries.values import Getter, Instance, Items, Namespace, Reference, Text
 from emel_tools.gates.boundaries import LANE
 from emel_tools.gates.boundaries import TABLE as TABLED
@@ -86,7 +88,8 @@ broken_contract_guidance = ask the disk
 {CAPABILITIES}
 """
 PYPROJECT = '[tool.uv.workspace]\nmembers = ["packages/disk", "packages/emel", "tools"]\n'
-DISK = '[project]\nname = "emel-disk"\ndependencies = []\n'
+DISK = '[project]\nname = "emel-disk"\nversion = "1.2"\ndependencies = []\n'
+EMEL = '[project]\nname = "emel"\ndependencies = ["emel-disk==1.2"]\n'
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def repo(tmp_path):
     files = {
         ".importlinter": TABLE,
         "pyproject.toml": PYPROJECT,
-        "packages/emel/pyproject.toml": '[project]\nname = "emel"\ndependencies = ["emel-disk"]\n',
+        "packages/emel/pyproject.toml": EMEL,
         "packages/emel/src/emel/__init__.py": "from emel_disk import spin\n",
         "packages/emel/src/emel/face.py": "def open(path):\n    return path\n\n\nopen('x')\n",
         "packages/disk/pyproject.toml": DISK,
@@ -392,6 +395,60 @@ def test_an_owner_may_be_a_module_a_package_or_tests(repo, owner):
     assert ("tests" in left) is owner.startswith("tests:")
 
 
+# What 3.12 and 3.13 brought, and a Python before them doesn't list.
+LATER = """
+    _android_support _apple_support _colorize _interpchannels _interpqueues _interpreters
+    _ios_support _opcode_metadata _pydatetime _pylong _pyrepl _sha2 _suggestions _sysconfig _wmi
+"""
+
+
+@pytest.mark.behaviour("BND-07")
+def test_every_module_of_python_gives_powers_or_was_found_innocent():
+    known = {name.partition(".")[0] for name, found in CATALOGUE.items() if found}
+    modules = sys.stdlib_module_names | {*LATER.split()}
+    assert sorted(modules - known - INNOCENT) == []
+    # Of those that are innocent the catalogue names nothing, of those that are in part members.
+    assert sorted(INNOCENT & known) == []
+    whole = {name for name in modules if CATALOGUE.get(name)}
+    assert sorted(modules & known - whole ^ IN_PART) == []
+
+
+@pytest.mark.behaviour("BND-07")
+def test_a_module_of_python_that_nobody_has_judged_may_do_anything(repo, monkeypatch):
+    write(repo, "packages/disk/src/emel_disk/_platform.py", "import heapq\n\nspin = heapq.merge\n")
+    powers_of.cache_clear()
+    monkeypatch.setattr(powers, "INNOCENT", INNOCENT - {"heapq"})
+    found = {finding.rule for finding in contracts(tree_at(repo))}
+    powers_of.cache_clear()
+    assert {f"capability-{name}" for name in NAMES} - found == {"capability-files"}
+
+
+@pytest.mark.behaviour("BND-07")
+@pytest.mark.parametrize(
+    ("target", "gives"),
+    [
+        ("pydoc.locate", {"files", "processes", "network", "imports"}),
+        ("pyclbr.readmodule", {"files", "imports"}),
+        ("unittest.TestLoader", {"files", "imports"}),
+        ("unittest.mock.Mock", set()),
+        ("xml.sax.make_parser", {"files", "network", "imports"}),
+        ("xml.sax.saxutils.escape", set()),
+        ("compileall.compile_dir", {"files", "processes"}),
+        ("optparse.Values", {"files", "imports", "evaluate"}),
+        ("imghdr.what", {"files"}),
+        ("sndhdr.what", {"files"}),
+        ("ensurepip.bootstrap", {"processes"}),
+        ("heapq.merge", set()),
+        # What can be got at through a module that is handed on as a whole.
+        ("signal.*", {"threads", "processes"}),
+        ("warnings.*", {"imports"}),
+        ("heapq.*", set()),
+    ],
+)
+def test_what_modules_about_modules_files_and_processes_give(target, gives):
+    assert {*powers_of(target)} == gives
+
+
 @pytest.mark.behaviour("BND-08")
 def test_an_import_that_is_not_declared_is_found(repo):
     write(
@@ -417,6 +474,19 @@ def test_an_extra_is_declared_like_any_dependency(repo):
     write(repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    import yaml\n")
     what = "xxhash is declared and never imported"
     assert heard(repo) == [("packages/disk/pyproject.toml", what)]
+
+
+@pytest.mark.behaviour("BND-08")
+@pytest.mark.parametrize(
+    "loose", ["emel-disk", "Emel_Disk >= 1.2", "emel-disk==1.*", "emel.disk==1"]
+)
+def test_a_sibling_of_another_version_is_found(repo, loose):
+    edit(repo, "packages/emel/pyproject.toml", "emel-disk==1.2", loose)
+    what = f"the sibling {loose} is declared so that another version than ours will do"
+    assert heard(repo) == [("packages/emel/pyproject.toml", what)]
+    extra = '[]\noptional-dependencies = { big = [ "Emel-Disk[big] == 1.2" ] }'
+    write(repo, "packages/emel/pyproject.toml", EMEL.replace('["emel-disk==1.2"]', extra))
+    assert heard(repo) == []
 
 
 @pytest.mark.behaviour("BND-08")

@@ -500,6 +500,8 @@ USES = [
     checkpoints.every_array,
     checkpoints.load_and_release,
     checkpoints.load_touched,
+    checkpoints.load_and_tell,
+    checkpoints.digest_and_tell,
     checkpoints.into_buffers,
     checkpoints.release_each,
     checkpoints.digested,

@@ -250,19 +250,6 @@ def test_each_entry_of_the_corpus_is_held_to_its_answer(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-56")
-def test_every_entry_of_the_committed_corpus_says_why_and_is_replayed():
-    shards = {shard.name for shard in LANE.shards(ROOT)}
-    paths = sorted((ROOT / corpus.FOLDER).rglob("*.txt"))
-    assert len(paths) > 20
-    for path in paths:
-        parts = path.relative_to(ROOT / corpus.FOLDER).parts
-        assert parts[0] in shards
-        (entry,) = (e for e in corpus.entries(ROOT, "/".join(parts[:-1])) if e.path == path)
-        assert len(entry.reason) > 20
-        assert entry.data if parts[0] == "model_format" else entry.moves
-
-
-@pytest.mark.behaviour("GATE-56")
 def test_shrinking_leaves_what_fails_and_ends():
     assert smallest(list(range(50)), lambda some: {3, 41} <= {*some}) == [3, 41]
     assert smallest(b"abcXdef", lambda some: b"X" in some) == b"X"

@@ -180,6 +180,29 @@ def test_a_package_that_does_not_say_what_its_tests_need_is_found(repo, probed, 
 
 
 @pytest.mark.behaviour("BND-28")
+@pytest.mark.parametrize(
+    ("named", "gone"),
+    [
+        ('readme = "README.md"\nlicense-files = ["LICENSE"]', []),
+        ('readme = "README.md"\nlicense-files = ["LICEN?E", "LICENSES/*"]', ["LICENSES/*"]),
+        ('readme = "docs/README.md"\nlicense-files = ["COPYING"]', ["docs/README.md", "COPYING"]),
+        ('readme = { file = "READ.rst", content-type = "text/x-rst" }', ["READ.rst"]),
+        ('readme = { text = "It spins", content-type = "text/plain" }', []),
+    ],
+)
+def test_a_file_that_an_installation_reads_and_lacks_is_found(repo, probed, capsys, named, gone):
+    """Also where an environment is kept that was made while it was there."""
+    path = repo / "packages/tape/pyproject.toml"
+    path.write_text(path.read_text().replace('version = "1.0"', f'version = "1.0"\n{named}', 1))
+    write(repo, "packages/tape/README.md", "")
+    write(repo, "packages/tape/LICENSE", "")
+    assert command.main([sys.executable, "disk"]) == bool(gone)
+    heard = capsys.readouterr().err
+    assert heard.count("FAIL packages/tape/pyproject.toml: it names ") == len(gone)
+    assert all(f"packages/tape/{name}, which isn't there" in heard for name in gone)
+
+
+@pytest.mark.behaviour("BND-28")
 def test_an_unknown_package_is_refused(repo, capsys):
     with pytest.raises(SystemExit):
         command.main([sys.executable, "dsik"])

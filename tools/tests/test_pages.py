@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from emel_io_loader import TABLES
 from emel_machine import mermaid
 from emel_tools.gates.docs import LANE
 from emel_tools.pages import __main__ as command
-from emel_tools.pages import api, blocks, commands, console, machines, samples, table
+from emel_tools.pages import api, blocks, check, commands, console, machines, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
+from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
+from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.markdown import read
 from emel_tools.pages.numpydoc import markdown
 from emel_tools.pages.references import links, mentions
@@ -166,6 +169,25 @@ def test_a_block_that_nobody_generates_or_that_has_no_end_is_found(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-71")
+def test_a_block_that_has_left_its_page_is_found(tmp_path, monkeypatch):
+    assert blocks.HOMES.keys() == blocks.BLOCKS.keys()
+    assert list(blocks.missing(ROOT)) == []
+    (tmp_path / "packages").mkdir()
+    shown = "<!-- generated: {} -->\n<!-- end -->\n"
+    homes = "".join(map(shown.format, ["commands", "house", "lanes", "house"]))
+    page(tmp_path, f"{homes}{shown.format('errors').replace('end', 'fin')}", "README.md")
+    monkeypatch.setattr(check.table, "generated", lambda *_: {})
+    findings, _ = check.generated(tmp_path)
+    lost = [(each.file, each.what) for each in findings if "times" in each.what]
+    assert lost == [
+        ("README.md", "<!-- generated: errors --> to <!-- end --> stands there 0 times"),
+        ("README.md", "<!-- generated: house --> to <!-- end --> stands there 2 times"),
+        ("tools/README.md", "<!-- generated: lanes --> to <!-- end --> stands there 0 times"),
+        ("tools/README.md", "<!-- generated: sessions --> to <!-- end --> stands there 0 times"),
+    ]
+
+
+@pytest.mark.behaviour("GATE-71")
 def test_the_house_is_told_from_the_descriptions_in_the_order_of_the_layers():
     rows = blocks.BLOCKS["house"](ROOT, ROOT / "tools/README.md").splitlines()[2:]
     assert rows[0].startswith("| [`emel`](../packages/emel) | ")
@@ -257,6 +279,30 @@ def test_a_command_in_a_block_that_runs_none_is_found(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-73")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- so:\n\n    ```python\n    1 / 0\n    ```\n", 3),
+        ("1. so:\n\n\t~~~ python\n\t1 / 0\n\t~~~\n", 3),
+        ("- ```python\n  1 / 0\n\n  ```", 1),
+        ("> ```python\n> 1 / 0\n> ```\n", 1),
+        ("- so:\n\n      $ emel load\n", 3),
+        ("```python\n1\n```\n\n$ emel load\n", 5),
+        ("1. so:\n\n   ```console\n   $ emel load\n   ```\n", 4),
+    ],
+)
+def test_a_block_or_a_command_that_stands_too_far_in_to_be_run_is_found(tmp_path, text, line):
+    found = heard(odd(tmp_path, page(tmp_path, text)))
+    assert f"page.md:{line}" in [where for where, _ in found]
+
+
+@pytest.mark.behaviour("GATE-73")
+def test_what_is_no_block_and_no_command_is_left_alone(tmp_path):
+    text = "It costs $ 5; ``` is a fence.\n\n- `$ emel`\n\n  ```text\n    ```\n  a $ b\n  ```\n"
+    assert heard(odd(tmp_path, page(tmp_path, text))) == []
+
+
+@pytest.mark.behaviour("GATE-73")
 def test_an_example_is_left_out_only_where_a_reason_stands_right_above(tmp_path, files):
     left_out = "<!-- not run: it waits -->\n```python\n1 / 0\n```\n"
     assert run_page(tmp_path, page(tmp_path, left_out), files) == ([], 0)
@@ -297,6 +343,9 @@ def test_a_docstring_that_shows_what_is_not_so_is_found(tmp_path, shown, what):
         ("![a](gone.png 'title')", "the link gone.png leads to nothing"),
         ("[`a`](gone.md)", "the link gone.md leads to nothing"),
         ("[a](/gone.md)", "the link /gone.md leads to nothing"),
+        ('<img alt="a" SRC="gone.png">', "the link gone.png leads to nothing"),
+        ("<a\nhref = '#no-such'>a</a>", "leads to a heading that docs/page.md hasn't"),
+        ("<img src=/gone.png />", "the link /gone.png leads to nothing"),
         ("[a](../../x)", "the link ../../x leads out of the repository"),
     ],
 )
@@ -314,6 +363,7 @@ def test_links_that_lead_somewhere_are_left_alone(tmp_path):
         "[a](there.md) [b](there.md#the-house-again) [c](there.md#twice-1) [d](https://x.org/y)\n"
         "[e](../docs/there.md) `[f](gone.md)` [g](mailto:a@b.c) [h](/docs/there.md) [i](#page)\n"
         "[k][The  Label] [the label][] `x[0][1]`\n\n[the label]: there.md\n"
+        '<a href="there.md#the-house-again">a</a> <img src="https://x.org"> `src="gone.png"`\n'
         "```text\n[j](gone.md)\n```\n# Page\n<!-- [k](gone.md) -->\n"
     )
     assert heard(links(tmp_path, page(tmp_path, text, "docs/page.md"))) == []
@@ -380,3 +430,116 @@ def test_all_examples_of_the_repository_run_and_what_is_left_out_is_counted():
     (outcome,) = LANE.run(Job(ROOT, ("examples",), full=False, base="", seed=0))
     assert outcome.findings == []
     assert re.fullmatch(r"\d\d+ examples, \d not run", outcome.checked)
+
+
+OURS, THEIRS = "<" * 7, ">" * 7
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A folder that git knows, and in which it ignores `*.tmp`."""
+    subprocess.run(("git", "init", "-q"), cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("*.tmp\n")
+    return tmp_path
+
+
+def put(root, name, text=""):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8"))
+
+
+@pytest.mark.behaviour("GATE-130")
+def test_the_marks_of_a_conflict_are_found_in_every_text_that_git_knows_or_would_add(tree):
+    put(tree, "a.toml", f"x = 1\n{OURS} HEAD\ny = 2\n=======\ny = 3\n{THEIRS} theirs\r\n")
+    subprocess.run(("git", "add", "a.toml"), cwd=tree, check=True)
+    put(tree, "deep/\u00fc b.txt", f"\f\n{OURS} ours\n")
+    mark = "the mark of a conflict stands there:"
+    assert heard(leftovers(tree)) == [
+        ("a.toml:2", f"{mark} {OURS} HEAD"),
+        ("a.toml:6", f"{mark} {THEIRS} theirs"),
+        ("deep/\u00fc b.txt:2", f"{mark} {OURS} ours"),
+    ]
+
+
+@pytest.mark.behaviour("GATE-130")
+@pytest.mark.parametrize("name", ["a.py.orig", "deep/a.rej", ".a.bak", "deep/a.md~"])
+def test_what_a_merge_or_an_editor_has_put_aside_is_found_until_it_is_gone(tree, name):
+    put(tree, name)
+    what = "it is a copy that a merge or an editor has put aside"
+    assert heard(leftovers(tree)) == [(name, what)]
+    subprocess.run(("git", "add", "."), cwd=tree, check=True)
+    assert heard(leftovers(tree)) == [(name, what)]
+    (tree / name).unlink()
+    assert heard(leftovers(tree)) == []
+
+
+@pytest.mark.behaviour("GATE-130")
+def test_what_only_looks_like_a_leftover_is_left_alone(tree):
+    shown = f"{OURS} HEAD\n"
+    for name in ("tools/tests/test_a.py", "tools/regressions/docs/a.txt", "a.tmp"):
+        put(tree, name, shown)
+    put(tree, "data.bin", f"\0\n{shown}")
+    put(tree, "page.md", f"  {shown}{OURS}\n<{shown}{OURS[1:]} a\n=======\n")
+    put(tree, "original.md")
+    assert heard(leftovers(tree)) == []
+
+
+@pytest.mark.behaviour("GATE-130", "GATE-133")
+def test_leftovers_and_fragments_are_told_with_what_leads_nowhere(tree, monkeypatch):
+    put(tree, "packages/disk/pyproject.toml")
+    put(tree, "packages/disk/changes/+a.feature.md", "A.\n")
+    (tree / "noxfile.py").touch()
+    monkeypatch.setattr(check, "Known", lambda *_: None)
+    put(tree, "page.md", f"[a](gone.md)\n{THEIRS} b\n")
+    findings, checked = check.references(tree)
+    assert [finding.rule for finding in findings] == ["link", "leftover", "fragment"]
+    assert checked == "2 Markdown files"
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A package whose fragments towncrier finds in `changes`."""
+    put(tmp_path, "packages/disk/pyproject.toml", '[tool.towncrier]\ndirectory = "changes"\n')
+    put(tmp_path, "packages/disk/changes/+arm.feature.md", "It has an arm.\n")
+    put(tmp_path, "packages/disk/changes/12.bugfix.1.md", "It turns.\n")
+    put(tmp_path, "packages/disk/changes/.gitkeep")
+    return tmp_path
+
+
+@pytest.mark.behaviour("GATE-133")
+def test_fragments_that_a_changelog_takes_are_left_alone(told):
+    put(told, "packages/disk/src/emel_disk/changes/feature.md", "no kind\n")
+    assert heard(untold(told)) == []
+    assert heard(untold(ROOT)) == []
+
+
+@pytest.mark.behaviour("GATE-133")
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("changes/+looks.feture.md", "It looks.\n", "its name has no kind that towncrier knows"),
+        ("changes/feature.md", "It looks.\n", "its name has no kind that towncrier knows"),
+        ("changes/+looks.feature.md", " \n", "it says nothing"),
+        ("changes/later/+looks.md", "It.\n", "it isn't where towncrier looks"),
+        ("change/+looks.feature.md", "It.\n", "it isn't where towncrier looks"),
+        ("+looks.misc", "It.\n", "it isn't where towncrier looks"),
+    ],
+)
+def test_a_fragment_that_no_changelog_takes_is_found(told, name, text, what):
+    put(told, f"packages/disk/{name}", text)
+    ((where, said),) = heard(untold(told))
+    assert where == f"packages/disk/{name}"
+    assert said.startswith(what)
+
+
+@pytest.mark.behaviour("GATE-133")
+@pytest.mark.parametrize("setting", ['directory = "news"\n', ""])
+def test_fragments_in_a_folder_that_is_not_named_are_found(told, setting):
+    put(told, "packages/disk/pyproject.toml", f"[tool.towncrier]\n{setting}")
+    what = "it isn't where towncrier looks for what has changed"
+    found = heard(untold(told))
+    assert found == [
+        ("packages/disk/changes/+arm.feature.md", what),
+        ("packages/disk/changes/12.bugfix.1.md", what),
+    ]

@@ -10,6 +10,7 @@ from emel_tools.ratchets.holes import holes
 from emel_tools.ratchets.scopes import MODULE, Source
 from emel_tools.running import Job
 from emel_tools.running.worker import judged
+from emel_tools.scope.affected import matches
 from emel_tools.snapshots import lines
 
 PROJECT = """
@@ -153,6 +154,43 @@ def test_what_ruff_would_format_otherwise_is_a_finding_and_no_count(tree):
 
 
 @pytest.mark.behaviour("GATE-17")
+@pytest.mark.parametrize(
+    ("path", "text", "shard", "said"),
+    [
+        ("packages/disk/README.md", b"one\ntwo\r\n", "disk", {("README.md:2", "line-ending")}),
+        ("docs/a.md", b"one\rtwo\n", "root", {("a.md:1", "line-ending")}),
+        (".ci/run", b"\xef\xbb\xbf#!/bin/sh\n", "root", {("run:1", "byte-order-mark")}),
+        (CODE, b"\xef\xbb\xbfx = 1\n", "disk", {("code.py:1:1", "format")}),
+        (CODE, b"x = 1\r\n", "disk", {("code.py:1:6", "format")}),
+        (CODE, b"x = 1\ry = 2\n", "disk", {("code.py:1:6", "format")}),
+        ("packages/disk/tests/a.gguf", b"GGUF\0\r\n", "disk", set()),
+        ("packages/disk/ignored.txt", b"one\r\n", "disk", set()),
+    ],
+)
+def test_a_text_whose_lines_end_otherwise_or_that_begins_with_a_mark_is_found(
+    tree, path, text, shard, said
+):
+    tree.write(".git/HEAD", "ref: refs/heads/main\n")  # which makes it a repository
+    for folder in ("objects", "refs"):
+        (tree.root / ".git" / folder).mkdir()
+    project = f'{PROJECT}\n[tool.ruff.format]\nline-ending = "lf"\n'
+    tree.write("pyproject.toml", project)
+    tree.write(".gitignore", "ignored.txt\n")
+    tree.write(path, "")
+    (tree.root / path).write_bytes(text)
+    findings = tree.run(LINT, shard)[shard].findings
+    assert {(f.where.rpartition("/")[2], f.rule) for f in findings} == said
+    assert all(f.file == path and f.fix for f in findings)
+
+
+@pytest.mark.behaviour("GATE-17")
+@pytest.mark.parametrize("path", ["README.md", "docs/design/a.md", "snapshots/costs/disk.txt"])
+def test_a_changed_text_outside_of_packages_is_looked_at(tree, path):
+    (root,) = (shard for shard in LINT.shards(tree.root) if shard.name == "root")
+    assert any(matches(path, glob) for glob in root.reads.paths)
+
+
+@pytest.mark.behaviour("GATE-17")
 def test_a_mistake_in_the_syntax_is_counted_and_hides_no_other_file(tree):
     tree.write(CODE, "def f(:\n")
     tree.write("packages/disk/src/emel_disk/other.py", "import os\n")
@@ -178,17 +216,33 @@ def test_every_python_file_belongs_to_one_shard_whatever_the_configuration_exclu
     tree.write(".gitignore", "code.py\n")
     for path in (CODE, "noxfile.py", "docs/conf.py", "tools/parity/a.pyi", "packages/stray.py"):
         tree.write(path, "import os\n")
-    for path in (".nox/a.py", "packages/disk/build/a.py", "packages/disk/src/__pycache__/a.py"):
+    hidden = (".ci/publish.py", "packages/disk/.ci/a.py")
+    deep = ("packages/disk/src/emel_disk/dist/__init__.py", "docs/build/__pycache__/a.py")
+    for path in (*hidden, *deep):
+        tree.write(path, "import os\n")
+    for path in (
+        ".nox/a.py",
+        ".git/a.py",
+        "dist/a.py",
+        "packages/disk/build/a.py",
+        "tools/.venv/a.py",
+    ):
         tree.write(path, "import os\n")
     found = {
         name: sorted(key for key in o.measured if key.endswith(" F401"))
         for name, o in tree.run(LINT).items()
     }
     assert found == {
-        "disk": ["src/emel_disk/code.py <module> F401"],
+        "disk": [
+            ".ci/a.py <module> F401",
+            "src/emel_disk/code.py <module> F401",
+            "src/emel_disk/dist/__init__.py <module> F401",
+        ],
         "tape": [],
         "tools": ["parity/a.pyi <module> F401"],
         "root": [
+            ".ci/publish.py <module> F401",
+            "docs/build/__pycache__/a.py <module> F401",
             "docs/conf.py <module> F401",
             "noxfile.py <module> F401",
             "packages/stray.py <module> F401",
@@ -258,6 +312,44 @@ def by_scope(measured):
     return found
 
 
+BLIND = """
+import contextlib as c
+import os
+from contextlib import ExitStack, suppress
+from contextlib import suppress as quiet
+
+ALL = (Exception,)
+
+
+def each():
+    with suppress(Exception), quiet(OSError, BaseException):
+        os.sync()
+    with c.suppress(*ALL), suppress(OSError):
+        os.sync()
+    with ExitStack() as stack:
+        stack.enter_context(suppress(__builtins__.Exception))
+
+
+def caught(suppressed):
+    suppressed(Exception)
+"""
+
+
+@pytest.mark.behaviour("GATE-17")
+def test_whoever_suppresses_every_exception_is_counted_but_in_tests(tree):
+    tree.write(CODE, BLIND)
+    tree.write("packages/disk/tests/test_a.py", BLIND)
+    assert tree.disk(LINT).measured == {
+        "src/emel_disk/code.py each suppress(*)": "1",
+        "src/emel_disk/code.py each suppress(BaseException)": "1",
+        "src/emel_disk/code.py each suppress(Exception)": "2",
+    }
+    assert (
+        "lets pass what nobody thought of"
+        in tree.told(LINT)[f"{CODE}:10:10", "suppress(Exception)"]
+    )
+
+
 @pytest.mark.behaviour("GATE-18")
 def test_a_hole_in_the_types_is_counted_in_its_scope_however_it_is_made(tree):
     tree.write(CODE, HOLES)
@@ -301,10 +393,17 @@ def test_a_name_that_a_module_only_imports_is_told_of_other_peoples_alone(tree, 
         'TEXT = "# type: ignore"\n',
         "x = 1  # type: int\n",
         "# of the type: ignored\n",
-        "from a import cast\ncast(1)\n",
+        "def cast(of): ...\ncast(1)\n",
         "memoryview(b'').cast('B')\n",
+        "def f(view): view.cast('B')\n",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    import os\n",
         "from collections.abc import Callable\nx: Callable[[int], int]\n",
+        "x: tuple[int, ...] = array[..., 0] + arrays()[..., 0]\n",
+        "x: 'tuple[int, ...]'\nTEXT = 'Callable[...] takes anything'\n",
+        "from functools import cached_property, partial\nx = partial(cached_property)\n",
+        "x = 1 if y == 1 else y or 0\nz = [y for y in x if y]\n",
+        "import sys\nif sys.version_info >= (3, 12):\n    import os\n",
         "# pyright: strict\n",
     ],
 )
@@ -312,6 +411,48 @@ def test_what_only_looks_like_a_hole_is_none(tmp_path, code):
     path = tmp_path / "a.py"
     path.write_text(code)
     assert [*holes(Source(path))] == []
+
+
+@pytest.mark.behaviour("GATE-18")
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("from a import TYPE_CHECKING\nif not TYPE_CHECKING:\n    ''.no\n", "not TYPE_CHECKING"),
+        ("TYPE_CHECKING = True\nif TYPE_CHECKING:\n    import a\n", "not TYPE_CHECKING"),
+        ("import a\nif a.TYPE_CHECKING:\n    x = 1\nelse:\n    x = ''.no\n", "not TYPE_CHECKING"),
+        ("x = 0 if TYPE_CHECKING else ''.nothing\n", "not TYPE_CHECKING"),
+        ("x = TYPE_CHECKING or ''.nothing\n", "not TYPE_CHECKING"),
+        ("x = [y.nothing for y in '' if not TYPE_CHECKING]\n", "not TYPE_CHECKING"),
+        ("match 1:\n    case _ if TYPE_CHECKING:\n        1\n", "not TYPE_CHECKING"),
+        ("checked = TYPE_CHECKING\n", "not TYPE_CHECKING"),
+        ("x = 0 if True else ''.nothing\n", "decided"),
+        ("x = not 0 or ''.nothing\n", "decided"),
+        ("import sys\nx = 0 if sys.version_info >= (3, 9) else ''.nothing\n", "decided"),
+        ("x = [y.nothing for y in '' if y and False]\n", "decided"),
+        ("match 1:\n    case _ if False:\n        ''.nothing\n", "decided"),
+        ("x: Callable[Concatenate[int, ...], str]\n", "Concatenate[...]"),
+        ("import collections.abc as c\nx: c.Callable[..., str]\n", "Callable[...]"),
+        ("from collections.abc import Callable as given\nx: given[..., str]\n", "Callable[...]"),
+        ("class Hook(Protocol[P]): ...\nx: Hook[...]\n", "Hook[...]"),
+        ("x: 'list[Callable[..., str]]'\n", "Callable[...]"),
+        ("from emel_disk.code import cast\ncast(int, '')\n", "cast"),
+        ("from . import code\ncode.typing.cast(int, '')\n", "cast"),
+        ("import emel_disk.code\nemel_disk.code.cast(int, '')\n", "cast"),
+        ("from typing import cast as believe\n", "cast"),
+        ("from emel_disk.code import TypeIs\ndef f(x: int) -> TypeIs[int]: ...\n", "TypeIs"),
+        ("from functools import cache\n@cache\ndef f(x: int) -> int: ...\n", "cache"),
+        ("import functools\n@functools.lru_cache(1)\ndef f(x: int) -> int: ...\n", "lru_cache"),
+        ("from functools import cache\ndef f(x: int): ...\ng = cache(f)\n", "cache"),
+        (
+            "from functools import singledispatch\n@singledispatch\ndef f(x): ...\n",
+            "singledispatch",
+        ),
+    ],
+)
+def test_a_hole_that_hides_behind_another_name_or_in_an_expression_counts(tmp_path, code, rule):
+    path = tmp_path / "a.py"
+    path.write_text(code)
+    assert [place.rule for place in holes(Source(path))] == [rule]
 
 
 @pytest.mark.behaviour("GATE-18")
@@ -326,6 +467,15 @@ def test_one_package_alone_is_judged_as_among_all_and_every_file_is_looked_at(tr
     assert together["tape"].measured == tree.run(TYPES, "tape")["tape"].measured
     assert together["disk"].measured["src/emel_disk/code.py f reportMissingParameterType"] == "1"
     assert together["disk"].checked == "2 files"
+
+
+@pytest.mark.behaviour("GATE-18")
+def test_the_types_of_a_file_are_checked_in_whatever_folder_it_lies(tree):
+    paths = {"root": ".ci/publish.py", "disk": "src/emel_disk/dist/__init__.py"}
+    tree.write(paths["root"], "def f(x): return x\n")
+    tree.write(f"packages/disk/{paths['disk']}", "def f(x): return x\n")
+    for shard, outcome in tree.run(TYPES, *paths).items():
+        assert outcome.measured[f"{paths[shard]} f reportMissingParameterType"] == "1"
 
 
 @pytest.mark.behaviour("GATE-19")
@@ -364,6 +514,8 @@ def test_softening_the_configuration_is_news_of_the_root(tree, lane, old, new, n
     [
         (LINT, "ruff.toml", "", "root"),
         (LINT, "packages/disk/.ruff.toml", "", "disk"),
+        (LINT, "packages/disk/src/emel_disk/dist/ruff.toml", "", "disk"),
+        (LINT, ".ci/ruff.toml", "", "root"),
         (LINT, "packages/disk/pyproject.toml", "[tool.ruff.lint]\nselect = []\n", "disk"),
         (TYPES, "pyrightconfig.json", "{}", "root"),
         (TYPES, "docs/pyproject.toml", "[tool.basedpyright]\n", "root"),

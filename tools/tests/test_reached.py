@@ -425,20 +425,28 @@ OWN = "packages/use/src/emel_use/__init__.py"
         (OWN, "from emel_disk import (", True),
         (OWN, None, True),
         ("packages/use/src/emel_use/more.py", "", True),
-        ("packages/use/tests/test_more.py", "# none\n", True),
-        ("packages/use/tests/test_new.py", "", True),
+        ("packages/use/tests/test_more.py", "# none\n", False),
         (DISK, "", False),
     ],
 )
-def test_nothing_is_left_out_where_code_or_tests_of_the_package_are_other_ones(
-    repo, path, text, is_altered
-):
+def test_it_is_told_where_code_of_the_package_is_another(repo, path, text, is_altered):
     known = reached.read(repo, part(repo), repo / ".nox/gate")
     if text is None:
         (repo / path).unlink()
     else:
         write(repo, path, text)
     assert reached.is_altered(repo, part(repo), known) == is_altered
+
+
+@pytest.mark.behaviour("GATE-100")
+@pytest.mark.parametrize(
+    ("path", "are_same"),
+    [("tests/test_more.py", False), ("tests/test_new.py", False), ("src/emel_use/more.py", True)],
+)
+def test_it_is_told_where_a_file_of_tests_is_another(repo, path, are_same):
+    write(repo, f"packages/use/{path}", "# none\n")
+    known = reached.read(repo, part(repo), repo / ".nox/gate")
+    assert reached.kept(repo, part(repo), known, ()).same_files == are_same
 
 
 @pytest.mark.behaviour("GATE-100")

@@ -453,6 +453,18 @@ def test_whatever_runs_last_what_pytest_ends_counts_for_whom_it_was(tmp_path, fi
     }
 
 
+@pytest.mark.behaviour("GATE-116")
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_where_lines_are_counted_each_test_has_its_own(monkeypatch, is_counted):
+    told = []
+    counting = SimpleNamespace(switch_context=told.append) if is_counted else None
+    monkeypatch.setattr(reaching, "Coverage", SimpleNamespace(current=lambda: counting))
+    with pytest.raises(KeyError), reaching.counted_for("a.py::test_a"):
+        told.append("runs")
+        raise KeyError
+    assert told == (["a.py::test_a", "runs", ""] if is_counted else ["runs"])
+
+
 def drive(hook, does):
     """Run a hook that wraps others, and something in their place."""
     next(hook)

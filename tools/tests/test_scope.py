@@ -15,9 +15,9 @@ from emel_tools.running import Job, Lane, Outcome, Reads, Shard, registry
 from emel_tools.running.results import Result
 from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import tasks
-from emel_tools.scope import observed
+from emel_tools.scope import affected, observed
 from emel_tools.scope.affected import matches
-from emel_tools.scope.changes import changes
+from emel_tools.scope.changes import Changes, changes
 from emel_tools.scope.choice import PASSED, folder
 from emel_tools.scope.closure import closures
 from emel_tools.scope.depth import Depth, depth
@@ -464,7 +464,27 @@ def test_the_probe_of_a_package_only_imports_what_it_depends_on_and_looks_at_its
     }
     assert probes.keys() == {package.name for package in packages(ROOT)}
     for name, reads in probes.items():
-        assert reads == Reads(imports=(name,), paths=(f"packages/{name}/tests/**",))
+        assert reads.imports == (name,)
+        assert reads == Reads(imports=reads.imports, paths=reads.paths)
+        assert reads.paths[0] == f"packages/{name}/tests/**"
+
+
+@pytest.mark.behaviour("GATE-96")
+@pytest.mark.parametrize("file", ["README.md", "LICENSE"])
+def test_the_probe_of_a_package_reads_what_an_installation_reads_of_all_below_it(file):
+    lane = registry.lane("boundaries")
+    shards = {shard.name: shard for shard in lane.shards(ROOT)}
+    repository = affected.Repository(ROOT, {}, [*shards.values()])
+    green = observed.Seen(green=True)
+
+    def runs(package):
+        path = f"packages/{package}/{file}"
+        gone = Changes("a commit", "", (path,), frozenset({path}))
+        return {name for name in shards if repository.affects(shards[name], green, gone)}
+
+    assert runs("emel") == {"isolation-emel"}
+    assert runs("model_loader") == {"isolation-emel", "isolation-model_loader"}
+    assert runs("machine") >= {f"isolation-{name}" for name in ("emel", "io_read", "machine")}
 
 
 @pytest.mark.behaviour("GATE-96", "GATE-106")
@@ -736,6 +756,17 @@ def test_what_took_too_long_is_no_failure_that_a_scope_could_miss(repository):
     lanes = (*LANES, lane("timing", ("tests", Reads(own=("disk",)), 9)))
     full = scope.choose(repository.root, lanes, scope.Asked(full=True))
     results = [Result("tests", "disk", "failed", ""), Result("timing", "tests", "failed", "")]
+    missed = scope.misses(repository.root, full, results)
+    assert [finding.file for finding in missed] == ["tests/disk"]
+
+
+@pytest.mark.behaviour("GATE-100")
+def test_what_is_left_out_by_declaration_is_no_failure_that_a_scope_could_miss(repository):
+    repository.branch()
+    repository.write("packages/reel/README.md", "new\n")
+    whole = lane("whole", ("disk", Reads(own=("disk",)), 9, (), (), True))
+    full = scope.choose(repository.root, (*LANES, whole), scope.Asked(full=True))
+    results = [Result("tests", "disk", "failed", ""), Result("whole", "disk", "failed", "")]
     missed = scope.misses(repository.root, full, results)
     assert [finding.file for finding in missed] == ["tests/disk"]
 

@@ -703,6 +703,7 @@ def test_tests_that_pytest_leaves_out_are_found(repo):
         ("deselected", f"{path}/test_disk.py"),
         ("uncollectable", f"{path}/test_torn.py"),
         ("uncollected", f"{path}/test_more.py"),
+        ("uncollected", f"{path}/build/test_deep.py"),
         ("ended", "packages/disk"),
         ("not run", f"{path}/test_disk.py"),
     }

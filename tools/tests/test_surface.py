@@ -14,7 +14,7 @@ from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
-from emel_tools.surface.rules import offered, undocumented
+from emel_tools.surface.rules import offered, undocumented, unlike, untaken
 from emel_tools.workspace import Package, packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,14 +105,18 @@ def spin(rate: int = 5400, unit: str = "rpm") -> float:
 PROJECT = """\
 [project]
 name = "emel-disk"
+version = "1.2"
 requires-python = ">=3.11"
-dependencies = []
+dependencies = ["numpy >=1.26,  <3", "emel-machine==1.2", "xxhash"]
 [project.scripts]
 disk = "emel_disk:main"
 [project.optional-dependencies]
 fast = ["numpy>=1.26", "ml_dtypes[x]==0.5"]
 [project.entry-points."emel.strategies"]
 disk = "emel_disk:Arm"
+[tool.towncrier]
+name = "emel-disk"
+version = "1.2"
 """
 
 
@@ -139,7 +143,13 @@ def edit(package, old, new, file="_arm.py"):
 
 def heard(package):
     modules = Modules(package)
-    found = [*offered(package, modules), *undocumented(package, public(package, modules))]
+    names = public(package, modules)
+    found = [
+        *offered(package, modules),
+        *undocumented(package, names),
+        *untaken(package, names),
+        *unlike(package, modules),
+    ]
     return [(finding.where, finding.what) for finding in found]
 
 
@@ -148,7 +158,10 @@ def test_every_kind_of_public_name_is_a_fact(disk):
     assert measured(disk) == {
         "[python]": ">=3.11",
         "[command disk]": "emel_disk:main",
-        "[extra fast]": "ml_dtypes[x], numpy",
+        "[extra fast]": "ml_dtypes[x]==0.5, numpy>=1.26",
+        "[needs emel-machine]": "==1.2",
+        "[needs numpy]": ">=1.26, <3",
+        "[needs xxhash]": "any",
         "[emel.strategies disk]": "emel_disk:Arm",
         "TABLES": "value = ()",
         "Spans": "is emel_io_loader.Spans",
@@ -308,6 +321,131 @@ def test_a_docstring_that_is_missing_is_found_at_its_line(disk, old, new, what):
     line = int(where.rpartition(":")[2])
     text = (disk.source / "_arm.py").read_text().splitlines()[line - 1]
     assert what.rpartition(".")[2] in text
+
+
+@pytest.mark.behaviour("GATE-131")
+@pytest.mark.parametrize(
+    ("text", "told", "untrue"),
+    [
+        ("Spin.", "rate : int, optional", ""),
+        ("Spin.", "unit, rate", ""),
+        ("Spin.", "rate, speed : int", "spin tells of speed"),
+        ("An arm.", r"name, *sides, \**facts", ""),
+        ("An arm.", "track", "Arm tells of track"),
+        ("A head.", "side", ""),
+        ("A head.", "sides", "Head tells of sides"),
+        ("A platter.", "heads : list", ""),
+        ("A platter.", "side", "Platter tells of side"),
+        ("Move to a track.", "fast", ""),
+        ("Move to a track.", "slow", "Arm.move tells of slow"),
+        ("Make one.", "cls", "Arm.of tells of cls"),
+        ("List them.", "all", "Arm.known tells of all"),
+        ("What can be done.", "value", ""),  # nobody makes one
+        ("Where it is.", "track", ""),  # nor calls this
+    ],
+)
+@pytest.mark.parametrize("title", ["Parameters", "Other Parameters"])
+def test_a_parameter_that_only_the_docstring_knows_is_found(disk, title, text, told, untrue):
+    section = f"    {title}\n    ----------\n    {told}\n        So.\n"
+    edit(disk, f'"""{text}', f'r"""{text}\n\n{section}')
+    what = f"the docstring of emel_disk.{untrue}, which it doesn't take"
+    assert [said for _, said in heard(disk)][:1] == ([what] if untrue else [])
+
+
+@pytest.mark.behaviour("GATE-131")
+def test_the_parameters_of_all_overloads_may_be_told_and_a_default_parts_none(disk):
+    told = (
+        '"""Spin.\n\n    Parameters\n    ----------\n    rate, unit, at, by\n        So.\n    """'
+    )
+    edit(disk, '"""Spin."""', told)
+    edit(
+        disk,
+        "def spin(",
+        "@overload\ndef spin(at: int, /) -> float: ...\n"
+        '@overload\ndef spin(*, by: str = "; (") -> float: ...\ndef spin(',
+    )
+    said = [said for _, said in heard(disk)]
+    assert said == [
+        f"the docstring of emel_disk.spin tells of {name}, which it doesn't take"
+        for name in ("rate", "unit")
+    ]
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_is_needed_is_told_with_all_that_is_said_of_it(disk):
+    needs = """["a[x] ; os_name == 'nt'", "b>=2; python_version<'3.12'", "b>=3", "c @ file:///c"]"""
+    text = PROJECT.replace('["numpy >=1.26,  <3", "emel-machine==1.2", "xxhash"]', needs)
+    (disk.folder / "pyproject.toml").write_text(text)
+    told = {key: which for key, which in measured(disk).items() if key.startswith("[needs")}
+    assert told == {
+        "[needs a[x]]": "; os_name == 'nt'",
+        "[needs b]": ">=2; python_version<'3.12', >=3",
+        "[needs c]": "@ file:///c",
+    }
+
+
+@pytest.mark.behaviour("GATE-132")
+@pytest.mark.parametrize(
+    ("published", "found"),
+    [
+        ({}, []),
+        (
+            {'name = "emel-disk"\nversion = "1.2"\nr': 'name = "emel-tape"\nversion = "1.3"\nr'},
+            [
+                (
+                    "pyproject.toml",
+                    "[tool.towncrier] has the name emel-disk, and [project] emel-tape",
+                ),
+                ("pyproject.toml", "[tool.towncrier] has the version 1.2, and [project] 1.3"),
+                (
+                    "src/emel_disk/_arm.py:2",
+                    "__version__ is 1.2, and [project] has 1.3",
+                ),
+            ],
+        ),
+        (
+            {
+                'version = "1.2"\nrequires': 'dynamic = ["version"]\nrequires',
+                'version = "1.2"\n': "",
+            },
+            [
+                (
+                    "src/emel_disk/_arm.py:2",
+                    "__version__ is 1.2, and [project] has none",
+                )
+            ],
+        ),
+    ],
+    ids=["alike", "unlike", "of no version"],
+)
+def test_a_name_or_a_version_that_is_not_the_published_one_is_found(disk, published, found):
+    edit(disk, '"""The arm."""', '"""The arm."""\n__version__ = "1.2"')
+    edit(
+        disk,
+        "from emel_io_loader",
+        "from emel_disk._arm import __version__\nfrom emel_io_loader",
+        "__init__.py",
+    )
+    text = PROJECT
+    for old, new in published.items():
+        text = text.replace(old, new)
+    (disk.folder / "pyproject.toml").write_text(text)
+    assert heard(disk) == [(f"packages/disk/{where}", what) for where, what in found]
+
+
+@pytest.mark.behaviour("GATE-132")
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('__version__: str = "1.3"', "1.3"),
+        ("__version__ = version('emel-disk')", "version('emel-disk')"),
+        ("def __version__(): ...", "nothing that can be read"),
+    ],
+)
+def test_a_version_of_the_face_is_read_however_it_is_written(disk, written, said):
+    edit(disk, '"""A disk."""', f'"""A disk."""\n{written}', "__init__.py")
+    what = f"__version__ is {said}, and [project] has 1.2"
+    assert heard(disk) == [("packages/disk/src/emel_disk/__init__.py:2", what)]
 
 
 @pytest.mark.behaviour("GATE-69")

@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARDS = [Shard("disk", name, Reads(), 100) for name in ("a", "b")]
 
 
-def heard(root, taken, recorded, *, warm=True, shards=SHARDS, leeway=1.0, **how):
+def heard(root, taken, recorded, *, warm=True, full=False, shards=SHARDS, leeway=1.0, **how):
     """Judge as the gate does, and list what is news, with the reason."""
     keys = frozenset(shard.key for shard in shards) if warm else frozenset()
-    found = outcome(lane(**how), shards, recorded, Times(taken, keys, leeway))
+    found = outcome(lane(**how), shards, recorded, Times(taken, keys, leeway, full))
     path = lines.path_of(root, "timing", "disk")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(lines.text_of({name: str(n) for name, n in recorded.items()}))
@@ -127,6 +127,20 @@ def test_a_lane_that_does_less_where_less_has_changed_is_never_too_fast(tmp_path
     assert varying == {"bench", "boundaries", "determinism", "fuzz", "parity", "types"}
 
 
+@pytest.mark.behaviour("GATE-78")
+def test_where_all_is_to_do_a_bucket_that_is_too_large_is_news_but_where_it_varies_even_then(
+    tmp_path,
+):
+    """A bucket that was written by hand would let a lane take many times longer, unheard of."""
+    taken, recorded = {"disk/a": 4.0, "disk/b": 30.0}, {"a": 32, "b": 32}
+    inflated = heard(tmp_path, taken, recorded, full=True, varies=True)
+    assert [rule for rule, _ in inflated] == ["better"]
+    always = heard(tmp_path, taken, recorded, full=True, varies=True, varies_in_full=True)
+    assert always == heard(tmp_path, taken, recorded, varies=True) == []
+    assert heard(tmp_path, taken, recorded, full=True, varies=True, warm=False) == []
+    assert {each.name for each in lanes(ROOT) if each.varies_in_full} == {"bench", "boundaries"}
+
+
 @pytest.mark.behaviour("GATE-79")
 def test_a_budget_that_a_machine_half_as_fast_would_use_up_is_found(tmp_path):
     tight = [Shard("disk", "a", Reads(), 15)]
@@ -195,6 +209,7 @@ def test_the_lane_judges_what_the_run_under_way_took_on_this_machine(tmp_path, m
         {"lane": lane, "shard": name, "verdict": "ok", "cpu_seconds": 0.1} for lane, name in little
     ]
     files = {
+        "packages/disk/README.md": "",
         **{f"tools/regressions/{name}/a.txt": "" for name in names},
         "snapshots/timing/selftest.txt": lines.text_of(dict.fromkeys(names, "8")),
         **{

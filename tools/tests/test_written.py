@@ -421,6 +421,7 @@ def test_a_test_that_another_hides_is_found(read, code):
         "tests/test_face.py",
         "tools/test_face.py",
         "packages/face_test.py",
+        "packages/disk/src/emel_disk/build/test_face.py",
     ],
 )
 def test_a_test_file_that_belongs_to_no_suite_is_found(read, path):
@@ -428,9 +429,18 @@ def test_a_test_file_that_belongs_to_no_suite_is_found(read, path):
 
 
 @pytest.mark.behaviour("GATE-25")
-@pytest.mark.parametrize("path", [".nox/env/lib/test_face.py", "packages/disk/build/test_face.py"])
+@pytest.mark.parametrize(
+    "path",
+    [".nox/env/lib/test_face.py", "packages/disk/build/test_face.py", "tools/.venv/test_face.py"],
+)
 def test_what_was_built_or_installed_holds_no_tests_of_ours(read, path):
     assert read(f"def test_a():\n{CHECKED}", path) == []
+
+
+@pytest.mark.behaviour("GATE-25")
+def test_tests_in_a_folder_that_is_called_as_one_for_what_was_built_are_read(read):
+    path = "packages/disk/tests/dist/test_face.py"
+    assert read("def test_a():\n    pass\n", path) == [("no check", f"{path}:1")]
 
 
 @pytest.mark.behaviour("GATE-25")

@@ -216,3 +216,18 @@ def test_with_fewer_slots_than_files_every_byte_can_still_be_gone_through(tmp_pa
         first = model["t0"]  # takes the only slot
         assert model.part("t5")[1:3].tolist() == ARRAYS["t5"][1:3].tolist()
         del first
+
+
+@pytest.mark.behaviour("FACE-10")
+@pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
+def test_a_batch_of_names_whose_second_file_is_gone_loads_none_of_them(tmp_path, strategy):
+    write_safetensors(tmp_path)
+    with emel.open(tmp_path, strategy) as model:
+        before = model.residency().state.tolist()
+        (tmp_path / "model-00002-of-00003.safetensors").unlink()
+        with pytest.raises(emel.SourceError) as refused:
+            model.load(["t0", "t2"], threads=1)
+        assert refused.value.tensor == "t2"
+        assert model.residency().state.tolist() == before
+        model.load(["t0", "t4"], threads=1)
+        assert model.residency().state.tolist() != before

@@ -2,6 +2,7 @@ import ast
 import errno
 import mmap
 import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -116,6 +117,15 @@ def test_a_platform_that_says_less_is_used_all_the_same(make, monkeypatch):
     assert ReadPort().advise_sequential(0) is None
     monkeypatch.setattr(_platform, "_MOUNTS", make() + ".absent")
     assert _platform.mounts() == ""
+
+
+@pytest.mark.behaviour("FILE-08")
+@pytest.mark.skipif(sys.platform != "linux", reason="the numbers are Linux's")
+def test_the_kernel_is_told_that_a_whole_file_is_read_front_to_back(monkeypatch):
+    told = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda *asked: told.append(asked))
+    ReadPort().advise_sequential(7)
+    assert told == [(7, 0, 0, 2)]  # POSIX_FADV_SEQUENTIAL
 
 
 @pytest.mark.behaviour("FILE-07")

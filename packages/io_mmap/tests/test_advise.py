@@ -1,10 +1,11 @@
 import errno
 import os
+import sys
 
 import pytest
 
 from emel_io_loader import Advice, Reaction
-from emel_io_mmap import MmapStrategy
+from emel_io_mmap import MmapStrategy, Port
 from emel_io_mmap.testing import CountingPort, Fault
 
 PAGE = 4096
@@ -36,6 +37,26 @@ def test_three_kinds_widen_to_pages(advised, kind):
     assert given == [(PAGE, 3 * PAGE)]
     assert strategy.advise(*leases[1], kind, 100, 1).ok
     assert given[-1] == (PAGE, PAGE)
+
+
+@pytest.mark.behaviour("MAP-11")
+@pytest.mark.skipif(sys.platform != "linux", reason="the numbers are Linux's")
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [(Advice.SEQUENTIAL, 2), (Advice.WILL_NEED, 3), (Advice.DONT_NEED, 4), (Advice.POPULATE, 22)],
+)
+def test_the_kernel_is_told_what_was_advised(make, spans, kind, number):
+    told = []
+
+    class Mapping:
+        def madvise(self, *asked):
+            told.append(asked)
+
+    port = Port(advise=lambda _, *asked: Port().advise(Mapping(), *asked))
+    with MmapStrategy(port=port) as strategy:
+        (lease,) = strategy.load(spans(make(nbytes=20_000), (0, 20_000))).leases
+        assert strategy.advise(*lease, kind, PAGE, 2 * PAGE).ok
+        assert told == [(number, PAGE, 2 * PAGE)]
 
 
 @pytest.mark.behaviour("MAP-11")

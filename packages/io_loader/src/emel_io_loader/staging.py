@@ -40,6 +40,8 @@ class Transform(Protocol):
     def apply(self, stored: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
         """Turn whole blocks into their result.
 
+        What it raises fails the batch, with this as its cause.
+
         Parameters
         ----------
         stored
@@ -47,8 +49,6 @@ class Transform(Protocol):
         result
             (result_nbytes(nbytes),) uint8 at any address: a part of the caller's target, to be
             filled.
-
-        What it raises fails the batch, with this as its cause.
         """
         ...
 

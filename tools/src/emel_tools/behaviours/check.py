@@ -6,12 +6,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from emel_tools.behaviours.catalogue import read_catalogues
-from emel_tools.behaviours.marks import read_marks
+from emel_tools.behaviours.marks import read_marks, unread
 from emel_tools.findings import Finding
 
 
 def check(root: Path) -> tuple[list[Finding], str]:
-    """Find promises without a test, tests that name no promise, and promises made twice.
+    """Find promises without a test, tests that name none, or none to read, and promises made twice.
 
     Returns
     -------
@@ -20,6 +20,7 @@ def check(root: Path) -> tuple[list[Finding], str]:
     """
     promises, findings = read_catalogues(root)
     marks = read_marks(root)
+    findings += unread(root)
     catalogues: defaultdict[str, list[str]] = defaultdict(list)
     for promise in promises:
         catalogues[promise.id].append(promise.catalogue)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from emel_tools.findings import Finding
 from emel_tools.workspace import shards
 
 _Test = ast.FunctionDef | ast.AsyncFunctionDef
 _Marked = _Test | ast.ClassDef
+_NAME: Final = "behaviour"
 
 
 class Mark(NamedTuple):
@@ -28,47 +30,76 @@ class Mark(NamedTuple):
 
 def read_marks(root: Path) -> list[Mark]:
     """Read the marks of every package's tests, in the order of the files."""
-    marks: list[Mark] = []
+    return [
+        Mark(name, f"{file.where}:{line}", file.runs and proves, scope, file.package)
+        for file in _files(root)
+        for marking, proves, scope in _marking(file.tree, file.where, collected=True)
+        for name, line in _ids(marking)
+    ]
+
+
+def unread(root: Path) -> Iterator[Finding]:
+    """Find marks whose ids can't be read, because an alias or a variable stands for them."""
+    for file in _files(root):
+        marking = (each for each, _, _ in _marking(file.tree, file.where, collected=True))
+        read = {call.func for each in marking for call in _calls(each)}
+        for node in ast.walk(file.tree):
+            if isinstance(node, ast.Attribute) and node.attr == _NAME and node not in read:
+                what = f"`{ast.unparse(node)}` is read by nobody here"
+                fix = "call it with its ids in a decorator of the test, or in pytestmark"
+                yield Finding(file.where, node.lineno, 0, "unread", what, fix)
+
+
+class _File(NamedTuple):
+    where: str
+    tree: ast.Module
+    runs: bool
+    package: str
+
+
+def _files(root: Path) -> Iterator[_File]:
     for shard in shards(root):
         tests = shard.folder / "tests"
         for path in sorted(tests.rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
             # Only files named so are collected, and tests/real runs on request alone.
             runs = path.name.startswith("test_") and "real" not in path.relative_to(tests).parts
-            where = path.relative_to(root).as_posix()
-            marks += (
-                Mark(name, f"{where}:{line}", runs and proves, scope, shard.name)
-                for name, line, proves, scope in _named(tree, where, collected=True)
-            )
-    return marks
+            yield _File(path.relative_to(root).as_posix(), tree, runs, shard.name)
 
 
-def _named(
-    node: ast.Module | _Marked, scope: str, *, collected: bool
-) -> Iterator[tuple[str, int, bool, str]]:
-    """Name the ids below `node`; `collected` says whether pytest would look into it."""
-    for child in node.body:
+def _marking(
+    node: ast.Module | ast.ClassDef, scope: str, *, collected: bool
+) -> Iterator[tuple[ast.expr, bool, str]]:
+    """List what marks tests below `node`, and which; `collected`: pytest would look into it."""
+    for child in _statements(node):
         if isinstance(child, ast.Assign | ast.AnnAssign):
             for marked in _assigns_pytestmark(child):
                 if child.value is not None:
                     tested = collected and _has_tests(node)
-                    below = f"{scope}::{marked}" if marked else scope
-                    yield from ((name, line, tested, below) for name, line in _ids(child.value))
+                    yield child.value, tested, f"{scope}::{marked}" if marked else scope
         elif isinstance(child, _Marked):
             inside = collected and child.name.startswith(
                 "Test" if isinstance(child, ast.ClassDef) else "test"
             )
             tested = inside and (isinstance(child, _Test) or _has_tests(child))
             below = f"{scope}::{child.name}"
-            for decorator in child.decorator_list:
-                yield from ((name, line, tested, below) for name, line in _ids(decorator))
+            yield from ((decorator, tested, below) for decorator in child.decorator_list)
             if isinstance(child, ast.ClassDef):
-                yield from _named(child, below, collected=inside)
+                yield from _marking(child, below, collected=inside)
 
 
-def _has_tests(node: ast.Module | _Marked) -> bool:
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """List the statements of a module or class, those below an `if`, `try` or `with` too."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if not isinstance(child, _Marked | ast.expr):
+            yield from _statements(child)
+
+
+def _has_tests(node: ast.Module | ast.ClassDef) -> bool:
     """Whether pytest collects anything below `node`."""
-    for child in node.body:
+    for child in _statements(node):
         if isinstance(child, _Test) and child.name.startswith("test"):
             return True
         if isinstance(child, ast.ClassDef) and child.name.startswith("Test") and _has_tests(child):
@@ -95,15 +126,19 @@ def _assigns_pytestmark(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
                 pass
 
 
-def _ids(expression: ast.expr) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(expression):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "behaviour"
-        ):
-            for argument in node.args:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield argument.value, argument.lineno
-                else:  # an id that is computed can't be read: shown as what it is
-                    yield ast.unparse(argument), argument.lineno
+def _ids(marking: ast.expr) -> Iterator[tuple[str, int]]:
+    for call in _calls(marking):
+        for argument in call.args:
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                yield argument.value, argument.lineno
+            else:  # an id that is computed can't be read: shown as what it is
+                yield ast.unparse(argument), argument.lineno
+
+
+def _calls(marking: ast.expr) -> Iterator[ast.Call]:
+    for node in ast.walk(marking):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=attr)) if attr == _NAME:
+                yield node
+            case _:
+                pass

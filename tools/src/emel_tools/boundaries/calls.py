@@ -53,6 +53,11 @@ HARMLESS: Final = FETCHERS | {
     "functools.partial", "typing.cast",
 }  # fmt: skip
 """What may be handed a module: it takes nothing out of it that isn't seen here."""
+SWITCHES: Final = {
+    "allow_pickle": "?.load(allow_pickle)",
+    "eval_str": "?.signature(eval_str)",
+}
+"""Arguments that let a function do what it doesn't do without them."""
 _THROUGH: Final = frozenset(
     {"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.iter",
      "builtins.sorted", "builtins.reversed", "builtins.dict", "itertools.chain", "itertools.cycle",

@@ -12,6 +12,7 @@ from typing import Any
 from emel_tools.boundaries.isolation.declared import canonical
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.findings import Finding
+from emel_tools.projects import FILE, declaration
 
 RULE = "dependencies"
 
@@ -21,15 +22,13 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
     for package in tree.packages:
         if package.folder.name == "tools":
             continue
-        path = package.folder / "pyproject.toml"
+        path = package.folder / FILE
         where = path.relative_to(tree.root).as_posix()
         if not path.exists():
             yield Finding(where, 0, 0, RULE, "the package has none", "write it: see a neighbour's")
             continue
-        project = read_toml(path).get("project", {})
-        extras = project.get("optional-dependencies", {}).values()
-        needs = (project.get("dependencies", []), *extras)
-        declared = {canonical(text).replace("-", "_") for texts in needs for text in texts}
+        needs = declaration(package.folder).project.needs
+        declared = {canonical(text).replace("-", "_") for text in needs}
         imported: dict[str, tuple[Subject, int]] = {}
         for subject in tree.subjects:
             if subject.package == package.module:
@@ -44,6 +43,20 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
         for top in sorted(declared - imported.keys()):
             what = f"{top} is declared and never imported"
             yield Finding(where, 0, 0, RULE, what, "remove it from the dependencies")
+
+
+def siblings_are_pinned(tree: Tree) -> Iterator[Finding]:
+    """A package declares a sibling by the very version that it has here."""
+    projects = {package.folder: declaration(package.folder).project for package in tree.packages}
+    versions = {canonical(each.name): each.version for each in projects.values() if each.version}
+    for folder, project in projects.items():
+        for text in project.needs:
+            name = canonical(text)
+            pin = f"=={versions.get(name, '')}"
+            if name in versions and not "".join(text.split()).endswith(pin):
+                where = (folder / FILE).relative_to(tree.root).as_posix()
+                what = f"the sibling {text} is declared so that another version than ours will do"
+                yield Finding(where, 0, 0, RULE, what, f"declare it as {name}{pin}")
 
 
 def foreign(tree: Tree, subject: Subject) -> tuple[tuple[str, int], ...]:

@@ -7,36 +7,48 @@ A name that begins with `?.` is a member of a value that nothing is known of.
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Final
+
+from emel_tools.boundaries.innocents import IN_PART, INNOCENT
 
 _ENTRIES: Final = {
     "files": """
         builtins.open io.open io.open_code io.FileIO io.OpenWrapper io.* _io posix nt _pyio os.*
         pathlib.Path.* pathlib.PosixPath.* pathlib.WindowsPath.* pathlib.* tempfile shutil glob
         fileinput linecache codecs.open codecs.EncodedFile gzip bz2 lzma zipfile tarfile zipimport
-        zipapp sqlite3 dbm tokenize.open filecmp logging.FileHandler logging.handlers
-        logging.config logging.basicConfig numpy.fromfile numpy.load numpy.loadtxt
-        numpy.genfromtxt numpy.fromregex numpy.save numpy.savez numpy.savez_compressed
-        numpy.savetxt numpy.DataSource numpy.lib.* numpy.ndarray.tofile numpy.ndarray.dump numpy.*
-        rich.progress.open rich.progress.wrap_file rich.console.Console.save_text typer.open_file
-        click.open_file typer.FileText typer.FileTextWrite typer.FileBinaryRead
-        typer.FileBinaryWrite configparser.ConfigParser.read configparser.RawConfigParser.read
-        fcntl select selectors resource.prlimit importlib.resources importlib.metadata.PackagePath
-        email.message_from_file os.path.exists os.path.lexists os.path.isfile os.path.isdir
-        os.path.islink os.path.ismount os.path.getsize os.path.getmtime os.path.getatime
-        os.path.getctime os.path.samefile os.path.realpath genericpath gguf.GGUFReader
-        gguf.GGUFWriter gguf.gguf_reader gguf.gguf_writer posixpath ntpath safetensors.safe_open
-        safetensors.numpy.save_file safetensors.numpy.load_file wave aifc sunau chunk mailbox
-        netrc plistlib.load mimetypes.init aiofiles pandas h5py pyarrow torch.load torch.save
-        ?.read_bytes ?.read_text ?.write_bytes ?.write_text ?.iterdir ?.rglob ?.hardlink_to
-        ?.symlink_to ?.tofile ?.fromfile ?.loadtxt ?.genfromtxt ?.savetxt ?.savez ?.is_file
-        ?.is_dir ?.is_symlink ?.mkdir numpy.core numpy._core inspect.getsource
-        inspect.getsourcelines inspect.findsource xml.etree.ElementTree.parse
-        xml.etree.ElementTree.iterparse xml.etree.ElementTree.ElementTree xml.dom.minidom.parse
-        xml.dom.pulldom.parse xml.sax.parse mimetypes.read_mime_types mimetypes.MimeTypes
-        gettext.translation gettext.find gettext.install zoneinfo.ZoneInfo
-        rich.syntax.Syntax.from_path tracemalloc.Snapshot tracemalloc.take_snapshot
+        zipapp sqlite3 dbm tokenize.open filecmp logging.FileHandler logging.handlers logging.config
+        logging.basicConfig numpy.fromfile numpy.load numpy.loadtxt numpy.genfromtxt numpy.fromregex
+        numpy.save numpy.savez numpy.savez_compressed numpy.savetxt numpy.DataSource numpy.lib.*
+        numpy.ndarray.tofile numpy.ndarray.dump numpy.* rich.progress.open rich.progress.wrap_file
+        rich.console.Console.save_text typer.open_file click.open_file typer.FileText
+        typer.FileTextWrite typer.FileBinaryRead typer.FileBinaryWrite fcntl select selectors
+        resource.prlimit importlib.resources importlib.metadata.PackagePath email.message_from_file
+        os.path.exists os.path.lexists os.path.isfile os.path.isdir os.path.islink os.path.ismount
+        os.path.getsize os.path.getmtime os.path.getatime os.path.getctime os.path.samefile
+        os.path.realpath genericpath gguf.GGUFReader gguf.GGUFWriter gguf.gguf_reader
+        gguf.gguf_writer posixpath ntpath safetensors.safe_open safetensors.numpy.save_file
+        safetensors.numpy.load_file wave aifc sunau chunk mailbox netrc plistlib.load aiofiles
+        pandas h5py pyarrow torch.load torch.save ?.read_bytes ?.read_text ?.write_bytes
+        ?.write_text ?.iterdir ?.rglob ?.hardlink_to ?.symlink_to ?.tofile ?.fromfile ?.loadtxt
+        ?.genfromtxt ?.savetxt ?.savez ?.is_file ?.is_dir ?.is_symlink ?.mkdir numpy.core
+        numpy._core inspect.getsource inspect.getsourcelines inspect.findsource
+        xml.etree.ElementTree.parse xml.etree.ElementTree.iterparse
+        xml.etree.ElementTree.ElementTree rich.syntax.Syntax.from_path tracemalloc.Snapshot
+        tracemalloc.take_snapshot _apple_support _android_support _curses _curses_panel _dbm _gdbm
+        _locale _msi _osx_support _sitebuiltins _sqlite3 _winapi _zoneinfo argparse ast.main
+        base64.main builtins.copyright builtins.credits builtins.license calendar.main cgitb cmd
+        compileall configparser contextlib.chdir curses dis.main distutils getpass gettext grp
+        imghdr inspect._* inspect.getcomments inspect.getframeinfo inspect.getinnerframes
+        inspect.getouterframes inspect.getsourcefile json.tool lib2to3 locale.bindtextdomain mailcap
+        mimetypes msilib msvcrt ossaudiodev platform.freedesktop_os_release platform.mac_ver
+        platform.platform pstats pwd py_compile pyclbr pydoc quopri.main readline shlex sndhdr spwd
+        sysconfig._* tabnanny termios tokenize.main tty unittest.TestLoader unittest.TestProgram
+        unittest.__main__ unittest.defaultTestLoader unittest.findTestCases unittest.loader
+        unittest.main uu winreg winsound xml.dom xml.etree.ElementInclude xml.sax zoneinfo optparse
+        symtable.main pathlib._abc pathlib._local pathlib._RecursiveWildcardSelector
+        pathlib._WildcardSelector sysconfig.is_python_build
     """,
     "mapping": """
         mmap numpy.memmap numpy.lib.format.open_memmap ?.memmap ?.open_memmap ?.madvise
@@ -44,27 +56,33 @@ _ENTRIES: Final = {
     """,
     "threads": """
         threading _thread concurrent asyncio multiprocessing.pool multiprocessing.dummy
-        _threading_local  sched trio anyio greenlet gevent signal.set_wakeup_fd
-        signal.pthread_kill signal.setitimer signal.alarm dummy_threading _dummy_thread
-        faulthandler.dump_traceback_later
+        _threading_local sched trio anyio greenlet gevent signal.set_wakeup_fd signal.pthread_kill
+        signal.setitimer signal.alarm dummy_threading _dummy_thread
+        faulthandler.dump_traceback_later _asyncio _interpchannels _interpqueues _interpreters
+        _signal
     """,
     "processes": """
         subprocess _posixsubprocess multiprocessing _multiprocessing pty popen2 os.system os.popen
         os.fork os.forkpty os.exec* os.spawn* os.posix_spawn os.posix_spawnp os.startfile os.kill
-        os.killpg os.wait os.waitpid os.wait3 os.wait4 os.waitid os.waitstatus_to_exitcode
-        os.abort os._exit os.pidfd_open os.setsid os.nice asyncio.create_subprocess_exec
+        os.killpg os.wait os.waitpid os.wait3 os.wait4 os.waitid os.waitstatus_to_exitcode os.abort
+        os._exit os.pidfd_open os.setsid os.nice asyncio.create_subprocess_exec
         asyncio.create_subprocess_shell asyncio.subprocess concurrent.futures.ProcessPoolExecutor
         concurrent.futures.process posix.fork posix.system posix.exec* posix.spawn*
         posix.posix_spawn signal.raise_signal webbrowser typer.launch click.launch click.edit
         typer.edit psutil pexpect sh plumbum platform.processor platform.libc_ver uuid.getnode
-        rich.console.Console.pager
+        rich.console.Console.pager _aix_support _bootsubprocess _osx_support _signal _tkinter
+        _winapi _wmi antigravity compileall distutils ensurepip idlelib mailcap pipes platform._*
+        platform.architecture platform.platform platform.win32_ver pydoc signal.pidfd_send_signal
+        tkinter turtle turtledemo uuid._* uuid.main uuid.uuid1 uuid.uuid6 venv
     """,
     "network": """
         socket _socket ssl _ssl http urllib.request urllib.robotparser urllib.error ftplib smtplib
         poplib imaplib nntplib telnetlib socketserver xmlrpc wsgiref cgi asyncore asynchat
         asyncio.open_connection asyncio.start_server asyncio.open_unix_connection
-        asyncio.start_unix_server asyncio.streams requests httpx aiohttp urllib3 httpcore
-        websockets paramiko fsspec s3fs boto3 botocore huggingface_hub
+        asyncio.start_unix_server asyncio.streams requests httpx aiohttp urllib3 httpcore websockets
+        paramiko fsspec s3fs boto3 botocore huggingface_hub _overlapped _scproxy
+        email.utils.make_msgid logging.config logging.handlers nis pydoc smtpd syslog xml.dom
+        xml.sax
     """,
     "imports": """
         importlib imp _imp _frozen_importlib _frozen_importlib_external pkgutil runpy zipimport
@@ -72,49 +90,58 @@ _ENTRIES: Final = {
         sys.path_importer_cache sys._getframe sys._current_frames sys.addaudithook
         inspect.currentframe inspect.stack inspect.trace inspect.getmodule inspect.getclosurevars
         gc.get_objects gc.get_referents gc.get_referrers site sysconfig.get_path ?.__globals__
-        ?.f_globals ?.f_builtins ?.f_locals ?.__subclasses__ ?.__builtins__ ?.__loader__
-        ?.tb_frame ?.gi_frame ?.cr_frame ?.ag_frame ?.f_back ?.__closure__ ?.cell_contents
-        ?.import_module ?.__import__ ?.load_module ?.exec_module ?.resolve_name ?.__reduce__
-        ?.__reduce_ex__ dunder.__builtins__ dunder.__loader__ dunder.__spec__
+        ?.f_globals ?.f_builtins ?.f_locals ?.__subclasses__ ?.__builtins__ ?.__loader__ ?.tb_frame
+        ?.gi_frame ?.cr_frame ?.ag_frame ?.f_back ?.__closure__ ?.cell_contents ?.import_module
+        ?.__import__ ?.load_module ?.exec_module ?.resolve_name ?.__reduce__ ?.__reduce_ex__
+        dunder.__builtins__ dunder.__loader__ dunder.__spec__ _sitebuiltins builtins.help
+        inspect.getargvalues inspect.getasyncgenlocals inspect.getcoroutinelocals
+        inspect.getframeinfo inspect.getgeneratorlocals inspect.getinnerframes
+        inspect.getouterframes logging.config pyclbr pydoc sysconfig._* traceback.walk_stack
+        traceback.walk_tb unittest.TestLoader unittest.TestProgram unittest.__main__
+        unittest.defaultTestLoader unittest.findTestCases unittest.loader unittest.main warnings._*
+        xml.dom xml.sax optparse traceback._*
     """,
     "native": """
         ctypes _ctypes cffi _cffi_backend numpy.ctypeslib numpy.f2py numba cython pyximport
         ?.data_as ?.ctypeslib ?.LoadLibrary ?.CDLL ?.dlopen ?.get_ctypes sys.setdlopenflags
-        numpy.ndarray.ctypes.data_as numpy.ndarray.ctypes.shape_as
-        numpy.ndarray.ctypes.strides_as cppyy pybind11
-        numpy.lib.stride_tricks.as_strided
+        numpy.ndarray.ctypes.data_as numpy.ndarray.ctypes.shape_as numpy.ndarray.ctypes.strides_as
+        cppyy pybind11 numpy.lib.stride_tricks.as_strided _ios_support faulthandler._*
     """,
     "pickle": """
-        pickle _pickle cPickle pickletools marshal shelve dill cloudpickle joblib jsonpickle
-        copyreg numpy.load(allow_pickle) ?.load(allow_pickle) numpy.ndarray.dumps
-        pandas.read_pickle yaml.load yaml.unsafe_load xdrlib
+        pickle _pickle cPickle pickletools marshal shelve dill cloudpickle joblib jsonpickle copyreg
+        numpy.load(allow_pickle) ?.load(allow_pickle) numpy.ndarray.dumps pandas.read_pickle
+        yaml.load yaml.unsafe_load xdrlib pstats
     """,
     "evaluate": """
         builtins.eval builtins.exec builtins.compile code codeop types.FunctionType()
-        types.CodeType() types.LambdaType() timeit pdb bdb doctest trace cProfile profile
-        ?.__code__ builtins.breakpoint sys.breakpointhook typing.get_type_hints
+        types.CodeType() types.LambdaType() timeit pdb bdb doctest trace cProfile profile ?.__code__
+        builtins.breakpoint sys.breakpointhook typing.get_type_hints _interpreters _lsprof _pyrepl
+        _tkinter annotationlib dataclasses._* distutils gettext idlelib ?.signature(eval_str)
+        rlcompleter tkinter turtle turtledemo typing.ForwardRef typing._eval_type
+        typing.evaluate_forward_ref optparse
     """,
 }
 """Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""
 
 _INNOCENT: Final = """
-    os.O_* os.SEEK_* os.W* os.POSIX_* os.EX_*
-    os.path os.PathLike os.fspath os.sep os.altsep os.extsep os.pathsep os.linesep os.curdir
-    os.pardir os.name os.devnull os.defpath os.environ os.environb os.getenv os.getenvb
-    os.fsencode os.fsdecode os.strerror os.cpu_count os.process_cpu_count os.sched_getaffinity
-    os.getpid os.getppid os.error os.urandom os.get_terminal_size os.terminal_size os.stat_result
-    os.sysconf os.sysconf_names os.uname os.times os.getloadavg os.supports_follow_symlinks
-    os.getuid os.geteuid os.get_exec_path os.__name__ os.__doc__ os.getcwd os.sched_yield
-    os.isatty io.BytesIO io.StringIO io.SEEK_SET io.SEEK_CUR io.SEEK_END io.IOBase io.RawIOBase
-    io.BufferedIOBase io.TextIOBase io.UnsupportedOperation io.DEFAULT_BUFFER_SIZE
-    io.BufferedReader io.BufferedWriter io.BufferedRandom io.BufferedRWPair io.TextIOWrapper
-    io.IncrementalNewlineDecoder io.text_encoding io.__name__ io.__doc__
-    logging.handlers.QueueHandler pathlib.PurePath pathlib.PurePosixPath pathlib.PureWindowsPath
-    pathlib.Path pathlib.PosixPath pathlib.WindowsPath pathlib.__name__ importlib.metadata.version
-    importlib.abc importlib.machinery.ModuleSpec importlib.metadata.PackageNotFoundError
-    multiprocessing.cpu_count urllib.error urllib.parse numpy.lib.stride_tricks
-    numpy.lib.NumpyVersion numpy.lib.mixins numpy.lib.recfunctions numpy.lib.scimath
-    numpy.lib.array_utils http.HTTPStatus asyncio.iscoroutinefunction
+    os.O_* os.SEEK_* os.W* os.POSIX_* os.EX_* os.path os.PathLike os.fspath os.sep os.altsep
+    os.extsep os.pathsep os.linesep os.curdir os.pardir os.name os.devnull os.defpath os.environ
+    os.environb os.getenv os.getenvb os.fsencode os.fsdecode os.strerror os.cpu_count
+    os.process_cpu_count os.sched_getaffinity os.getpid os.getppid os.error os.urandom
+    os.get_terminal_size os.terminal_size os.stat_result os.sysconf os.sysconf_names os.uname
+    os.times os.getloadavg os.supports_follow_symlinks os.getuid os.geteuid os.get_exec_path
+    os.__name__ os.__doc__ os.getcwd os.sched_yield os.isatty io.BytesIO io.StringIO io.SEEK_SET
+    io.SEEK_CUR io.SEEK_END io.IOBase io.RawIOBase io.BufferedIOBase io.TextIOBase
+    io.UnsupportedOperation io.DEFAULT_BUFFER_SIZE io.BufferedReader io.BufferedWriter
+    io.BufferedRandom io.BufferedRWPair io.TextIOWrapper io.IncrementalNewlineDecoder
+    io.text_encoding io.__name__ io.__doc__ logging.handlers.QueueHandler pathlib.PurePath
+    pathlib.PurePosixPath pathlib.PureWindowsPath pathlib.Path pathlib.PosixPath pathlib.WindowsPath
+    pathlib.__name__ importlib.metadata.version importlib.abc importlib.machinery.ModuleSpec
+    importlib.metadata.PackageNotFoundError multiprocessing.cpu_count urllib.error urllib.parse
+    numpy.lib.stride_tricks numpy.lib.NumpyVersion numpy.lib.mixins numpy.lib.recfunctions
+    numpy.lib.scimath numpy.lib.array_utils http.HTTPStatus asyncio.iscoroutinefunction shlex.join
+    shlex.quote shlex.split xml.dom.Node xml.sax.saxutils.escape xml.sax.saxutils.quoteattr
+    xml.sax.saxutils.unescape xml.sax.SAXException xml.sax.SAXParseException sys.platform
 """
 _PURE_PATH: Final = """
     joinpath with_name with_suffix with_stem name stem suffix suffixes parent parents parts
@@ -136,6 +163,12 @@ def _catalogue() -> dict[str, tuple[str, ...]]:
     for name in ("builtins.*", "sys.*", "numpy.*", "pathlib.*", "sys.path.*"):
         table.pop(name, None)
     return table
+
+
+def _within(module: str) -> tuple[str, ...]:
+    """Name all that the members of a module give."""
+    found = (each for name, each in CATALOGUE.items() if name.startswith(f"{module}."))
+    return tuple(sorted({capability for each in found for capability in each}))
 
 
 NAMES: Final = tuple(_ENTRIES)
@@ -161,10 +194,9 @@ _PREFIXES: Final = {
 }
 """`os.exec*`: names that begin so."""
 _WHOLE: Final = {
-    **dict.fromkeys(("os", "posix", "nt", "io", "pathlib", "numpy", "codecs"), ("files",)),
-    **dict.fromkeys(("logging", "tokenize", "pathlib.Path", "numpy.ndarray"), ("files",)),
-    **dict.fromkeys(("builtins", "builtins.globals", "sys"), ("imports",)),
-    "urllib": ("network",),
+    **{module: _within(module) for module in IN_PART},
+    **dict.fromkeys(("os", "posix", "nt", "numpy", "numpy.ndarray", "pathlib.Path"), ("files",)),
+    "builtins.globals": ("imports",),
 }
 """What somebody may get at who has the whole module, to pick a member by a name nobody sees."""
 
@@ -201,7 +233,12 @@ def _covering(name: str) -> tuple[str, ...]:
             return found
         if (found := CATALOGUE.get(head)) is not None:
             return found
-    return ()
+    return NAMES if _is_unread(parts[0]) else ()
+
+
+def _is_unread(module: str) -> bool:
+    """Whether a module of Python is one that nobody has read: it may do anything."""
+    return module in sys.stdlib_module_names and module not in INNOCENT | IN_PART
 
 
 def is_sensitive(module: str) -> bool:

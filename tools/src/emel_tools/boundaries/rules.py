@@ -13,7 +13,11 @@ from typing import Any, Final
 from importlinter.domain.contract import InvalidContractOptions
 
 from emel_tools.boundaries import table
-from emel_tools.boundaries.dependencies import imports_are_declared, read_toml
+from emel_tools.boundaries.dependencies import (
+    imports_are_declared,
+    read_toml,
+    siblings_are_pinned,
+)
 from emel_tools.boundaries.owners import TESTS, owns
 from emel_tools.boundaries.powers import NAMES
 from emel_tools.boundaries.tree import Tree
@@ -223,4 +227,5 @@ RULES: Final[tuple[Callable[[Tree], Iterator[Finding]], ...]] = (
     configuration_is_single,
     members_are_packages,
     imports_are_declared,
+    siblings_are_pinned,
 )

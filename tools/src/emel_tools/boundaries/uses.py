@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS
+from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS, SWITCHES
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.powers import is_sensitive
 from emel_tools.boundaries.syntax import Nodes, is_dict_of_members, is_typing_only, named_plugins
@@ -228,8 +228,8 @@ class _Walk:
             elif isinstance(atom, Method):
                 self._method_call(node, atom)
         for word in node.keywords:
-            if word.arg == "allow_pickle" and not _is_false(word.value):
-                self._note(node, "?.load(allow_pickle)")
+            if word.arg in SWITCHES and not _is_false(word.value):
+                self._note(node, SWITCHES[word.arg])
         self._patched(node, function)
         harmless = any(isinstance(a, Reference) and a.path in HARMLESS for a in function)
         if not harmless and not _patches(node.func):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from emel_tools.costs.measure import Figure
-from emel_tools.costs.workload import MIB, Workload
+from emel_tools.costs.workload import MIB, Scaled, Workload
 
 _LARGE: Final = MIB // 8
 """Bytes of a tensor below which a copy of it doesn't stand out."""
@@ -26,6 +26,7 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
     "left-mapped": ("a lost release: a mapping isn't unmapped", "less is left mapped"),
     "left-threads": ("a thread isn't joined", "fewer threads are left"),
     "left-kib": ("something is kept that was let go of before", "less is kept"),
+    "modules": ("something is imported before it is needed", "something isn't imported any more"),
     "lines": ("a loop where there was none, or one in another: count the turns", "fewer turns"),
     "calls": ("a call for each item, or a loop in another", "fewer calls"),
     "time-power": (
@@ -111,7 +112,7 @@ def _of_reads(figure: Figure, values: Mapping[str, int], recorded: Mapping[str, 
 
 def _quadratic(figure: Figure, name: str, values: Mapping[str, int]) -> str:
     workload = figure.workload
-    if isinstance(workload, Workload):
+    if not isinstance(workload, Scaled):
         return ""
     few, many = workload.sizes
     small, large = (values[f"{workload.name} of-{size} {name}"] for size in (few, many))

@@ -113,6 +113,20 @@ def load_touched(checkpoint: Checkpoint) -> None:
     _whole(checkpoint.load(touch=True, progress=lambda _: None))
 
 
+def load_and_tell(checkpoint: Checkpoint) -> None:
+    """Load all, and hear of each."""
+    _whole(checkpoint.load(threads=1, progress=sink))
+    _whole(checkpoint.release())
+
+
+def digest_and_tell(checkpoint: Checkpoint) -> None:
+    """Digest all, and compare all with another of the same, and hear of each."""
+    other = opened(checkpoint.path)
+    _whole(digest(checkpoint, sink))
+    _whole(compare(checkpoint, other, sink))
+    _whole(other.close())
+
+
 def into_buffers(checkpoint: Checkpoint) -> None:
     """Load all into buffers of the caller's, and release them."""
     sizes: list[int] = checkpoint.header.tensors.nbytes.tolist()

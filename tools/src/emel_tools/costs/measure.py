@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from emel_tools.costs import growth
+from emel_tools.costs.first import imported
 from emel_tools.costs.memory import Memory, allocated
 from emel_tools.costs.rounding import CALLS, ITEMS_KIB, LEFT_KIB, LINES, PAYLOAD_KIB, Band
 from emel_tools.costs.site import Site
 from emel_tools.costs.steps import Steps, stepped
 from emel_tools.costs.watch import FIGURES, SELDOM, counted
-from emel_tools.costs.workload import Action, Scaled, Workload
+from emel_tools.costs.workload import Action, First, Scaled, Work, Workload
 
 KIB: Final = 1024
 _RUNS: Final = 3
@@ -21,7 +22,7 @@ _RUNS: Final = 3
 class Figure(NamedTuple):
     """One fact about one workload."""
 
-    workload: Workload | Scaled
+    workload: Work
     name: str
     value: int
     band: Band | None = None
@@ -46,9 +47,7 @@ class Trouble(NamedTuple):
 Taken: TypeAlias = Iterator[Figure | Trouble]
 
 
-def take(
-    workloads: Sequence[Workload | Scaled], site: Site, folder: str, recorded: Mapping[str, str]
-) -> Taken:
+def take(workloads: Sequence[Work], site: Site, folder: str, recorded: Mapping[str, str]) -> Taken:
     """Run each workload as often as its figures take.
 
     Parameters
@@ -62,6 +61,9 @@ def take(
         try:
             if isinstance(workload, Workload):
                 yield from list(_exact(workload, site, folder, recorded))
+            elif isinstance(workload, First):
+                steps = imported(workload.make(site))
+                yield from [Figure(workload, name, value) for name, value in steps.items()]
             else:
                 yield from list(_scaled(workload, site, recorded))
         except Exception as error:  # one workload that breaks hides no other

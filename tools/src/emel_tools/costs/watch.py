@@ -10,36 +10,59 @@ open and which mappings stand is what the kernel says (proc(5)).
 from __future__ import annotations
 
 import _thread
+import fcntl
+import gc
 import mmap
 import os
 import posix
 import shutil
 import sys
 import threading
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import wraps
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 _COMPARED_WITH: Final = shutil.rmtree
 """shutil looks, when it is imported, at which functions `os` has: it has to see the real ones."""
 
+_OTHER: Final = "other-calls"
+_ELSEWHERE: Final = frozenset(("open", "read", "readv", "pread", "preadv"))
+"""Heard of as events, or counted by the kernel."""
+_QUIET: Final = frozenset(
+    """
+    WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG WTERMSIG
+    waitstatus_to_exitcode fspath strerror major minor makedev device_encoding putenv unsetenv
+    register_at_fork abort ctermid confstr sysconf cpu_count sched_getaffinity
+    """.split()  # noqa: SIM905 - two dozen of them
+)
+"""Functions that ask the kernel nothing, or only what the machine is."""
+
+
+def _functions(module: ModuleType) -> list[str]:
+    names: Mapping[str, object] = vars(module)
+    public = (name for name in names if not name.startswith("_"))
+    return [name for name in public if isinstance(names[name], BuiltinFunctionType)]
+
+
 GROUPS: Final[Mapping[str, str]] = {
+    # Whatever isn't known to ask nothing: hardly one of them is called by what is measured now.
+    **dict.fromkeys({*_functions(posix)} - _ELSEWHERE - _QUIET, _OTHER),
     **dict.fromkeys(("stat", "fstat", "lstat", "access", "statvfs", "fstatvfs"), "looks"),
     **dict.fromkeys(("listdir", "scandir"), "listings"),
     **dict.fromkeys(("close", "closerange"), "closes"),
     "posix_fadvise": "read-ahead-hints",
-    **dict.fromkeys(
-        # Not one of them is called by anything that is measured now.
-        """
-        dup dup2 lseek readlink pipe pipe2 fork posix_spawn memfd_create chdir set_blocking
-        write writev pwrite pwritev ftruncate truncate fsync fdatasync posix_fallocate sendfile
-        copy_file_range splice mkdir rmdir unlink remove rename replace symlink link utime
-        """.split(),  # noqa: SIM905 - twenty-seven of them
-        "other-calls",
-    ),
 }
 """Functions of `posix`, and the figure that each counts for. The kernel counts what reads."""
+_BESIDE: Final = (
+    (time, "sleep"),
+    (gc, "collect"),
+    *((fcntl, name) for name in _functions(fcntl)),
+)
+"""What asks the kernel in other modules, or takes as long, and is one of the other calls."""
 _EVENTS: Final[Mapping[str, str]] = {"open": "opens", "mmap.__new__": "maps"}
 _POPULATE: Final = getattr(mmap, "MAP_POPULATE", 0)
 _STARTS: Final = ("start_new_thread", "start_new", "start_joinable_thread")
@@ -92,6 +115,36 @@ class _Tally:
 
 _TALLY: Final = _Tally()
 _open, _read, _close, _listdir = posix.open, posix.read, posix.close, posix.listdir
+_scandir: Final = posix.scandir
+
+
+class _Entry:
+    """An entry of a folder that counts how often it is looked at."""
+
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        self.stat = _TALLY.counting("looks", entry.stat)
+        self.name, self.path, self.inode = entry.name, entry.path, entry.inode
+        self.is_dir, self.is_file, self.is_symlink = entry.is_dir, entry.is_file, entry.is_symlink
+
+    def __fspath__(self) -> str:
+        return self.path
+
+
+class _Listing(AbstractContextManager["_Listing"]):
+    """A folder as `scandir` lists it, of entries that count."""
+
+    def __init__(self, path: str = ".") -> None:
+        self._entries = _scandir(path)
+        self.close = self._entries.close
+
+    def __iter__(self) -> Iterator[_Entry]:
+        return self
+
+    def __next__(self) -> _Entry:
+        return _Entry(next(self._entries))
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class CountingMap(mmap.mmap):
@@ -100,6 +153,8 @@ class CountingMap(mmap.mmap):
     close = _TALLY.counting("unmaps", mmap.mmap.close)
     size = _TALLY.counting("looks", mmap.mmap.size)
     madvise = _TALLY.counting("advices", mmap.mmap.madvise)
+    flush = _TALLY.counting(_OTHER, mmap.mmap.flush)
+    resize = _TALLY.counting(_OTHER, mmap.mmap.resize)
 
     def __new__(
         cls,
@@ -120,10 +175,12 @@ class CountingMap(mmap.mmap):
 def install() -> None:
     """Replace what is counted, in this process for good: whoever does it has been made for that."""
     for name, figure in GROUPS.items():
-        if hasattr(posix, name):
-            replacement = _TALLY.counting(figure, getattr(posix, name))
-            for module in (posix, os):
-                setattr(module, name, replacement)
+        call = _Listing if name == "scandir" else getattr(posix, name)
+        replacement = _TALLY.counting(figure, call)
+        for module in (posix, os):
+            setattr(module, name, replacement)
+    for module, name in _BESIDE:
+        setattr(module, name, _TALLY.counting(_OTHER, getattr(module, name)))
     os.sched_getaffinity = lambda _: set(range(CPUS))
     for name in _STARTS:
         if hasattr(_thread, name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from emel_tools.costs.site import Site
@@ -18,6 +18,9 @@ SIZES: Final = (128, 1024)
 """Items of a scaled workload whose steps and memory are counted."""
 GROWTH: Final = (512, 8192)
 """Items of a scaled workload whose processor time is compared."""
+
+GROWTH_OF_CALLS: Final = (512, 32_768)
+"""The same where each item is a call of 10 us: adding up what is done drowns in fewer of them."""
 
 
 class Workload(NamedTuple):
@@ -48,7 +51,16 @@ class Scaled(NamedTuple):
     """None where so many items can't be had."""
 
 
-Workloads: TypeAlias = tuple[Workload | Scaled, ...]
+class First(NamedTuple):
+    """Something that is done first in a process: what it imports is held, step by step."""
+
+    name: str
+    make: Callable[[Site], Mapping[str, str]]
+    """Answers with Python's words, by what was done after them."""
+
+
+Work: TypeAlias = Workload | Scaled | First
+Workloads: TypeAlias = tuple[Work, ...]
 """The table of a package: `WORKLOADS` of its module."""
 
 

@@ -38,7 +38,7 @@ def _outcome(root: Path, package: Package) -> Outcome:
     from emel_tools.surface.causes import causes
     from emel_tools.surface.facts import facts
     from emel_tools.surface.modules import Modules
-    from emel_tools.surface.rules import offered, undocumented
+    from emel_tools.surface.rules import offered, undocumented, unlike, untaken
 
     modules = Modules(package)
     names = public(package, modules)
@@ -49,7 +49,12 @@ def _outcome(root: Path, package: Package) -> Outcome:
     return Outcome(
         package.name,
         f"{len(measured)} public facts",
-        [*offered(package, modules), *undocumented(package, names)],
+        [
+            *offered(package, modules),
+            *undocumented(package, names),
+            *untaken(package, names),
+            *unlike(package, modules),
+        ],
         measured,
         causes(recorded, measured),
     )

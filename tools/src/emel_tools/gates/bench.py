@@ -54,4 +54,5 @@ LANE = Lane(
     kind=Kind(),
     alone=True,
     varies=True,  # it times only what runs other code than was recorded
+    varies_in_full=True,
 )

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from emel_tools.boundaries.isolation.declared import Declared, declared
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
 from emel_tools.suites.parts import parts, parts_of, tests_of
-from emel_tools.workspace import Package, packages
 
 TABLE: Final = "table"
 """The shard that reads the sources."""
@@ -23,8 +23,8 @@ def _shards(root: Path) -> Sequence[Shard]:
     sources = ("**/*.py", "**/*.toml", "**/*.cfg", "**/*.ini", "**/.importlinter")
     tests = tuple(f"tests/{part.name}" for part in parts(root))
     alone = (
-        Shard("boundaries", f"{ISOLATION}{package.name}", _probed(root, package), 180)
-        for package in packages(root)
+        Shard("boundaries", f"{ISOLATION}{each.package.name}", _probed(root, each), 180)
+        for each in declared(root)
     )
     return [
         Shard("boundaries", TABLE, Reads(paths=sources), 60),
@@ -33,9 +33,13 @@ def _shards(root: Path) -> Sequence[Shard]:
     ]
 
 
-def _probed(root: Path, package: Package) -> Reads:
-    """Say what the probe of a package depends on: it imports modules, and collects the tests."""
-    return Reads(imports=(package.name,), paths=(tests_of(root, package),))
+def _probed(root: Path, declared: Declared) -> Reads:
+    """Say what the probe of a package depends on.
+
+    It imports modules, and collects the tests; what it installs reads files of each package.
+    """
+    package = declared.package
+    return Reads(imports=(package.name,), paths=(tests_of(root, package), *declared.files))
 
 
 def _run(job: Job) -> Iterator[Outcome]:
@@ -85,4 +89,5 @@ LANE = Lane(
     _run,
     Kind(counts=False),
     varies=True,  # environments are installed again only where what they need has changed
+    varies_in_full=True,
 )

@@ -16,7 +16,8 @@ def _shards(root: Path) -> Sequence[Shard]:
     return [
         Shard("docs", "generated", runs, 30),
         Shard("docs", "examples", runs, 30),
-        Shard("docs", "references", Reads(own=everything, paths=texts), 30),
+        # Marks of a conflict are looked for in all files, and snapshots are merged the most.
+        Shard("docs", "references", Reads(own=everything, paths=(*texts, "snapshots/**")), 30),
     ]
 
 

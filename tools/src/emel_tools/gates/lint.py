@@ -23,7 +23,9 @@ def _run(job: Job) -> Iterator[Outcome]:
     yield from lint.outcomes(job)
 
 
-_ROOT = Reads(paths=("*.py", "*.pyi", "docs/**/*.py"))
+# Only what others look at, too: a file that nobody names runs everything.
+_TEXTS = ("*.md", "docs/**/*.md", "snapshots/**")
+_ROOT = Reads(paths=("*.py", "*.pyi", "docs/**/*.py", *_TEXTS))
 LANE = Lane(
     "lint",
     "ruff finds and suppresses only what is recorded, by file, scope and rule, and formats nothing",

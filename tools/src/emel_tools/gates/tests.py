@@ -65,7 +65,7 @@ def _run(job: Job) -> Iterator[Outcome]:
 
 
 def _suite(job: Job, part: Part) -> Outcome:
-    from emel_tools.suites import command, narrowing, verdict, written
+    from emel_tools.suites import arcs, command, narrowing, verdict, written
 
     seconds = _SECONDS.get(part.package.name, 200.0)
     plan = narrowing.plan(job, part)
@@ -78,6 +78,8 @@ def _suite(job: Job, part: Part) -> Outcome:
     if ran.record is None:
         return Outcome(part.name, f"nothing to its end, seed {job.seed}", found)
     narrowing.keep(job, part, plan)
+    if plan.went:
+        arcs.add(job.root, part, job.folder, plan.went)
     found += narrowing.missed(job, part, plan, ran.record)
     found += written.uncollected(job.root, part, ran.record)
     odd = plan.odd(ran.record)

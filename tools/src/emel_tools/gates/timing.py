@@ -79,7 +79,7 @@ def _run(job: Job) -> Iterator[Outcome]:
         for name, bucket in _recorded(job.root, lane.name).items()
     }
     again = {key: seconds for key, seconds in taken.items() if key in known}
-    times = Times(taken, known, leeway(recorded, again))
+    times = Times(taken, known, leeway(recorded, again), job.full)
     for name in job.shards:
         lane = lane_of(name)
         buckets = _recorded(job.root, name)

@@ -57,6 +57,16 @@ def unknown(path: Path) -> Iterator[tuple[int, str]]:
             yield line, f"nothing generates {m[1]!r}; there are {', '.join(sorted(BLOCKS))}"
 
 
+def missing(root: Path) -> Iterator[tuple[str, str]]:
+    """Name the files that have lost a generated part, or hold it twice, and what there is of it."""
+    for name, home in HOMES.items():
+        path = root / home
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        times = [m[2] for m in MARK.finditer(text)].count(name)
+        if times != 1:
+            yield home, f"<!-- generated: {name} --> to <!-- end --> stands there {times} times"
+
+
 def _block(root: Path, path: Path, name: str) -> str:
     make = BLOCKS.get(name)
     return "" if make is None else make(root, path)
@@ -112,3 +122,11 @@ BLOCKS: Final[Mapping[str, Callable[[Path, Path], str]]] = {
     "lanes": _lanes,
     "sessions": _sessions,
 }
+HOMES: Final[Mapping[str, str]] = {
+    "commands": "README.md",
+    "errors": "README.md",
+    "house": "README.md",
+    "lanes": "tools/README.md",
+    "sessions": "tools/README.md",
+}
+"""Where each has to stand, once: without its marks a table would never be brought up to date."""

@@ -12,7 +12,9 @@ from emel_tools.findings import Finding
 from emel_tools.pages import blocks, console, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
+from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
+from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.machines import undrawn
 from emel_tools.pages.markdown import read
 from emel_tools.pages.references import links, mentions
@@ -36,6 +38,9 @@ def generated(root: Path) -> Checked:
     with folder() as files:
         texts = table.generated(root, files)
     findings = [*table.compare(root, texts)]
+    for where, what in blocks.missing(root):
+        fix = "put its two marks where its table belongs, and run nox -s docs"
+        findings.append(Finding(where, 0, 0, "generated", what, fix))
     for path in table.hand_written(root):
         where = path.relative_to(root).as_posix()
         for line, what in blocks.unknown(path):
@@ -76,10 +81,11 @@ def examples(root: Path) -> Checked:
 
 
 def references(root: Path) -> Checked:
-    """Find links and mentions that lead nowhere."""
+    """Find links and mentions that lead nowhere, leftovers, and fragments of no changelog."""
     known = Known(root, commands())
     pages = [read(path) for path in table.markdown_files(root)]
     findings = [found for page in pages for found in links(root, page)]
+    findings += (*leftovers(root), *untold(root))
     written = {*table.hand_written(root)}
     for page in pages:
         if page.path in written and page.path.parent.name != "changes":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,8 @@ from emel_tools.pages.markdown import Page
 
 LANGUAGES: Final = ("console", "mermaid", "pycon", "python", "text", "toml")
 """What a block may hold, as it is spelled: of another spelling nobody knows whether it is run."""
+_UNREAD: Final = re.compile(r"(?:\s|>|[-*+]\s|\d+[.)]\s)*(`{3,}[^`]*$|~{3,}|\$ )")
+"""What opens a block or is a command, where it stands in none: it is neither read nor run."""
 
 
 def odd(root: Path, page: Page) -> Iterator[Finding]:
@@ -21,11 +24,20 @@ def odd(root: Path, page: Page) -> Iterator[Finding]:
             what = f"the block is in {fence.language or 'no language'}, which nothing here knows"
             fix = f"say one of {', '.join(LANGUAGES)}, as it is spelled here"
             yield Finding(where, fence.line - 1, 0, "fence", what, fix)
-        if fence.language == "console":
-            continue
         for number, line in enumerate(fence.text.splitlines(), fence.line):
-            if line.startswith("$ "):
-                what = "a command stands in a block that isn't `console`, so nothing runs it"
-                fix = "make the block a ```console, or leave the $ out"
+            runs = fence.language == "console" and line.startswith("$ ")
+            if line.lstrip().startswith("$ ") and not runs:
+                what = (
+                    "a command stands in a block that isn't `console`, or indented: nothing runs it"
+                )
+                fix = "make the block a ```console, its commands at the margin, or leave the $ out"
                 yield Finding(where, number, 0, "fence", what, fix)
                 break
+    for number, line in enumerate(page.prose, 1):
+        found = _UNREAD.match(line)
+        if found:
+            what = (
+                f"{found[1].strip()} stands in no block, or too far in to open one: it isn't read"
+            )
+            fix = "indent it by three spaces at most, or end the list above it"
+            yield Finding(where, number, 0, "fence", what, fix)

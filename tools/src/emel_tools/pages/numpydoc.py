@@ -32,6 +32,17 @@ def markdown(text: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def parameters(text: str) -> list[str]:
+    """Name the parameters that a docstring tells of, in its order, without their stars."""
+    heads = (
+        head
+        for title, body in _sections(text)
+        if title.endswith("Parameters")
+        for head, _ in _parted(body)
+    )
+    return [name.strip(" \\*") for head in heads for name in head.partition(" : ")[0].split(",")]
+
+
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
     """Part a docstring at its headings: a title, underlined with dashes."""
     title, body = "", list[str]()
@@ -51,17 +62,22 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def _entries(body: list[str]) -> Iterator[str]:
     """Write `name : type` and the indented text below it as one item of a list."""
+    for head, told in _parted(body):
+        names, _, kind = head.partition(" : ")
+        spelled = ", ".join(f"`{name.strip()}`" for name in names.split(","))
+        text = " ".join(line for line in told if line)
+        yield f"- {spelled}{f' ({kind})' if kind else ''}{f': {text}' if text else ''}"
+
+
+def _parted(body: list[str]) -> list[tuple[str, list[str]]]:
+    """Part a section into its entries: `name : type`, and the indented text below it."""
     entries: list[tuple[str, list[str]]] = []
     for line in body:
         if line and not line.startswith(" "):
             entries.append((line, []))
         elif entries:
             entries[-1][1].append(line.strip())
-    for head, told in entries:
-        names, _, kind = head.partition(" : ")
-        spelled = ", ".join(f"`{name.strip()}`" for name in names.split(","))
-        text = " ".join(line for line in told if line)
-        yield f"- {spelled}{f' ({kind})' if kind else ''}{f': {text}' if text else ''}"
+    return entries
 
 
 def _prose(body: list[str]) -> str:

@@ -15,6 +15,8 @@ from emel_tools.pages.markdown import Page, read
 _INLINE: Final = re.compile(
     r"\]\(\s*<?([^()\s<>]+(?:\([^()\s]*\)[^()\s]*)?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)"
 )
+_ATTRIBUTE: Final = re.compile(r"\b(?:src|href)\s*=\s*[\"']?([^\s\"'<>]+)", re.IGNORECASE)
+"""Of a piece of HTML."""
 _DEFINED: Final = re.compile(r"^ {0,3}\[([^\]]+)\]:\s+<?(\S+?)>?(?:\s|$)")
 _LABELLED: Final = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _SPAN: Final = re.compile(r"(`+)(.+?)\1")
@@ -34,7 +36,8 @@ def links(root: Path, page: Page) -> Iterator[Finding]:
                 what = f"the link [{text}][{label}] has no definition of its label"
                 fix = f"write [{label or text}]: and where it leads"
                 yield Finding(where, number, 0, "link", what, fix)
-        for target in (*_INLINE.findall(bare), *(target for _, target in defined)):
+        given = (*_INLINE.findall(bare), *_ATTRIBUTE.findall(bare))
+        for target in (*given, *(target for _, target in defined)):
             what = _wrong(root, page, target)
             if what:
                 fix = "correct the link, or write what it leads to"

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from emel_tools.findings import Finding
 from emel_tools.ratchets import comments, ruff
+from emel_tools.ratchets.blind import blind
 from emel_tools.ratchets.broken import BrokenToolError
+from emel_tools.ratchets.endings import endings
 from emel_tools.ratchets.scopes import Source
 from emel_tools.ratchets.settings import scattered, settings, where
-from emel_tools.ratchets.sources import ROOT, home, python_files
+from emel_tools.ratchets.sources import ROOT, home, is_test, python_files, texts
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
 
@@ -37,8 +39,10 @@ def _outcome(
     read = cache(Source)  # a file is read once, and not kept
     for path in files:
         places += comments.suppressing(read(path), comments.FORMAT)
+        places += [] if is_test(root, shard, path) else blind(read(path))
     found = tally(root, home(root, shard), places, read)
-    wrong = [*loose, *scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))]
+    second = scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))
+    wrong = [*loose, *second, *endings(root, texts(root, shard))]
     facts = settings(root, "ruff") if shard == ROOT else {}
     return Outcome(
         shard,

@@ -1,4 +1,4 @@
-"""Which Python files there are, whatever a tool's configuration leaves out, and whose they are."""
+"""Which files there are, whatever a tool's configuration leaves out, and whose they are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools import workspace
+from emel_tools.scope.changes import known
 
 ROOT: Final = "root"
 """The shard of the files that lie in no package."""
 _SUFFIXES: Final = (".py", ".pyi")
-_GENERATED: Final = ("__pycache__", "build", "dist")
+_NOT_OURS: Final = (".git", ".nox", ".venv", "build", "dist")
+"""What git, environments and builds leave at the root and in the folder of a package. Deeper down
+such a name may be a module's, and a hidden folder may hold what CI runs."""
 
 
 def shards(root: Path) -> tuple[str, ...]:
@@ -26,11 +29,23 @@ def home(root: Path, shard: str) -> Path:
     return folders.get(shard, root)
 
 
+def not_ours(root: Path) -> frozenset[Path]:
+    """List the folders that hold what was built or installed."""
+    homes = (root, *(package.folder for package in workspace.shards(root)))
+    return frozenset(home / name for home in homes for name in _NOT_OURS)
+
+
 def python_files(root: Path, shard: str) -> list[Path]:
-    """List the Python files of a shard, sorted; hidden and generated folders are nobody's."""
-    apart = [package.folder for package in workspace.shards(root)] if shard == ROOT else []
-    found = _walk(home(root, shard), frozenset(apart))
-    return sorted(path for path in found if path.suffix in _SUFFIXES)
+    """List the Python files of a shard, sorted, those in hidden folders too."""
+    return sorted(path for path in _files(root, shard) if path.suffix in _SUFFIXES)
+
+
+def texts(root: Path, shard: str) -> list[Path]:
+    """List the other files of a shard that git knows, or would take in, sorted."""
+    folder = home(root, shard)
+    listed = {folder / name for name in known(folder)}
+    found = (path for path in _files(root, shard) if path.suffix not in _SUFFIXES)
+    return sorted(path for path in found if path in listed and path.is_file())
 
 
 def is_test(root: Path, shard: str, path: Path) -> bool:
@@ -40,17 +55,13 @@ def is_test(root: Path, shard: str, path: Path) -> bool:
 
 def configurations(root: Path, shard: str, names: Collection[str]) -> list[Path]:
     """List the files of these names in a shard, sorted."""
-    apart = [package.folder for package in workspace.shards(root)] if shard == ROOT else []
-    found = _walk(home(root, shard), frozenset(apart))
-    return sorted(path for path in found if path.name in names)
+    return sorted(path for path in _files(root, shard) if path.name in names)
 
 
-def _walk(folder: Path, apart: Collection[Path]) -> Iterator[Path]:
-    for path, folders, files in os.walk(folder):
+def _files(root: Path, shard: str) -> Iterator[Path]:
+    packages = [package.folder for package in workspace.shards(root)] if shard == ROOT else []
+    apart = not_ours(root).union(packages)
+    for path, folders, files in os.walk(home(root, shard)):
         here = Path(path)
-        folders[:] = [name for name in folders if _counts(name) and here / name not in apart]
+        folders[:] = [name for name in folders if here / name not in apart]
         yield from (here / name for name in files)
-
-
-def _counts(folder: str) -> bool:
-    return not (folder.startswith(".") or folder.endswith(".egg-info") or folder in _GENERATED)

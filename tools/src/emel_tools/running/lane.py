@@ -117,6 +117,8 @@ class Lane(NamedTuple):
     """Whether no other lane may run beside it, because it measures time."""
     varies: bool = False
     """Whether it does less where less has changed: what it took is no news unless it is more."""
+    varies_in_full: bool = False
+    """Whether it does so in full scope, too."""
     judges: bool = False
     """Whether its shards judge those that they run behind: these are brought along if it is asked
     for by name, and nothing else is."""

@@ -90,12 +90,17 @@ def under_ci() -> bool:
 
 def content(root: Path, commit: str, path: str) -> bytes:
     """Read a file as it is in a commit; nothing where it isn't there."""
-    return _asked(root, "show", f"{commit}:{path}")
+    return asked(root, "show", f"{commit}:{path}")
 
 
 def since(root: Path, commit: str) -> Changes:
     """Compare with just this commit."""
     return _since(root, commit, "")
+
+
+def known(folder: Path) -> list[str]:
+    """List what lies in a folder and isn't ignored, named from there; nothing without git."""
+    return _git(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
 
 
 def _since(root: Path, commit: str, because: str) -> Changes:
@@ -117,10 +122,10 @@ def _merge_base(root: Path, commit: str) -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    return _asked(root, *words).decode("utf-8", "surrogateescape")
+    return asked(root, *words).decode("utf-8", "surrogateescape")
 
 
-def _asked(root: Path, *words: str) -> bytes:
+def asked(root: Path, *words: str) -> bytes:
     """Ask git; nothing if it refuses, or isn't there.
 
     What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out: it may

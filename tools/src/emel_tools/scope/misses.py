@@ -22,7 +22,8 @@ def misses(root: Path, scope: Scope, results: Sequence[Result]) -> list[Finding]
 
     The change is what differs from the base; on the main branch itself, where nothing does, it is
     what the last commit changed. Each shard is taken as one that has run and was green before, and
-    saw what it was seen to read just now.
+    saw what it was seen to read just now. One that runs in the full scope alone is left out because
+    it says so, and not by a mistake of the scope.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ def misses(root: Path, scope: Scope, results: Sequence[Result]) -> list[Finding]
     if not red or not changed.base:
         return []
     everything = [(choice.lane, choice.shard) for choice in scope.choices]
+    red -= {shard.key for _, shard in everything if shard.only_full}
     last = {shard.key: observed.read(folder(root), shard.key) for _, shard in everything}
     seen = {
         key: msgspec.structs.replace(each, green=True) if each else Seen(green=True)

@@ -54,6 +54,8 @@ class Kept(NamedTuple):
     node_ids: frozenset[str]
     everything: bool
     """Whether that is all there are."""
+    same_files: bool
+    """Whether all files of tests are what they were."""
 
 
 def path_of(part: Part, folder: Path) -> Path:
@@ -71,8 +73,8 @@ def read(root: Path, part: Part, folder: Path) -> Reached | None:
         return known if known.around == _around(root, part, known.seen.files) else None
 
 
-def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, began: float) -> None:
-    """Keep what a run has seen, unless a file has been written since it began.
+def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, began: float) -> bool:
+    """Keep what a run has seen, unless a file has been written since it began; say whether it is.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     texts = sources(root)
     paths = {*_concerned(root, part, seen.files), *_tests(root, part), *texts}
     if any((root / path).stat().st_mtime >= began for path in paths):
-        return
+        return False
     known = Reached(
         _around(root, part, seen.files),
         seen,
@@ -101,6 +103,7 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     path = path_of(part, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.encode(known))
+    return True
 
 
 def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kept:
@@ -120,7 +123,7 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
         tests = {path: _digest(root / path) for path in _tests(root, part)}
     if found is None or (found.names and part.package.name == TOOLS):
         # What the tools speak of, and their tests look at by way of them, isn't followed.
-        return Kept(frozenset(), everything=False)
+        return Kept(frozenset(), everything=False, same_files=tests == known.tests)
     reached = {i for i, name in enumerate(known.functions) if found.has(name)}
     same = {path for path, digest in known.tests.items() if tests.get(path) == digest}
     left = frozenset(
@@ -131,20 +134,18 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
         and node_id.partition("::")[0] in same
         and node_id not in failed
     )
-    return Kept(left, everything=len(left) == len(known.cases) and tests == known.tests)
+    is_same = tests == known.tests
+    return Kept(left, everything=len(left) == len(known.cases) and is_same, same_files=is_same)
 
 
 def is_altered(root: Path, part: Part, known: Reached) -> bool:
-    """Whether code of the package itself, or a file of its tests, isn't what it was."""
+    """Whether code of the package itself isn't what it was."""
     own = f"{part.package.folder.relative_to(root).as_posix()}/"
     with unnoted():
         before = {path: text for path, text in known.sources.items() if path.startswith(own)}
         now = {path: text for path, text in sources(root).items() if path.startswith(own)}
-        tests = {path: _digest(root / path) for path in _tests(root, part)}
-    return (
-        before.keys() != now.keys()
-        or tests != known.tests
-        or any(_does_else(text.encode(), now[path]) for path, text in before.items())
+    return before.keys() != now.keys() or any(
+        _does_else(text.encode(), now[path]) for path, text in before.items()
     )
 
 

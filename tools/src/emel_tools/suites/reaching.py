@@ -24,10 +24,11 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import pytest
+from coverage import Coverage
 
 from emel_tools.scope.altered import TESTS
 from emel_tools.scope.cached import Cached
-from emel_tools.suites import tracing
+from emel_tools.suites import arcs, tracing
 from emel_tools.suites.reached import Watched
 
 _UNSEEN: Final = frozenset(
@@ -238,11 +239,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Note on behalf of one test."""
+    """Note on behalf of one test; where lines are counted, which of them it runs, too."""
     watch = item.config.stash[_KEY]
     fixtures = frozenset[str](getattr(item, "fixturenames", ()))
-    with watch.on_behalf_of(watch.case(item.nodeid, fixtures)):
+    with counted_for(item.nodeid), watch.on_behalf_of(watch.case(item.nodeid, fixtures)):
         return (yield)
+
+
+@contextmanager
+def counted_for(node_id: str) -> Generator[None]:
+    """Let coverage, if it counts, keep the lines that a test runs apart (`arcs`)."""
+    counting = Coverage.current()
+    if counting is None:
+        yield
+        return
+    counting.switch_context(node_id)
+    try:
+        yield
+    finally:
+        counting.switch_context(arcs.NOBODY)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

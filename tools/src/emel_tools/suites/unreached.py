@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from emel_tools.ratchets.sources import not_ours
 from emel_tools.suites.called import Called
 from emel_tools.suites.missing import Left, Module
 from emel_tools.suites.skips import ALLOWED
@@ -34,7 +35,8 @@ def unreached(root: Path, tests: Path, files: Mapping[str, Left]) -> Iterator[tu
     files
         What its runs leave out, as `missing.left_out` reads it.
     """
-    called = Called([*read(root, tests), *read_helping(root)])
+    apart = not_ours(root)
+    called = Called([*read(root, tests, apart), *read_helping(root, apart)])
     for path in sorted(tests.rglob("*.py")):
         name = path.relative_to(root).as_posix()
         if name not in files or not files[name].missing_lines:

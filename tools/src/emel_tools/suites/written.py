@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
+from emel_tools.ratchets.sources import not_ours
 from emel_tools.scope.observed import unnoted
 from emel_tools.suites import aliases, silenced, swallowed, vacuous
 from emel_tools.suites.called import Called
@@ -37,7 +38,6 @@ _FIXES: Final = {
     "shadowed": "give each a name of its own",
     "unused": "call it, name it test_..., or remove it",
 }
-_AWAY: Final = frozenset({".nox", ".git", ".venv", "build", "dist", "__pycache__"})
 
 
 class Written(NamedTuple):
@@ -57,57 +57,58 @@ def check(root: Path) -> Written:
 
 def _check(root: Path) -> Written:
     folders = [package.folder / "tests" for package in shards(root)]
-    tests = [source for folder in folders for source in read(root, folder)]
-    helping = read_helping(root)
+    apart = not_ours(root)
+    tests = [source for folder in folders for source in read(root, folder, apart)]
+    helping = read_helping(root, apart)
     checks, called = Checks([*tests, *helping]), Called([*tests, *helping])
-    never_false = _methods(root)
+    never_false = _methods(root, apart)
     found = [f for source in tests for f in _findings(source, checks, called, never_false)]
-    found += _strays(root, folders)
+    found += _strays(root, folders, apart)
     count = sum(len(tests_of(source)) for source in tests)
     checked = f"{count} test functions in {len(tests)} files"
     return Written(found, checked, counted([*tests, *helping], called))
 
 
-def _methods(root: Path) -> frozenset[str]:
+def _methods(root: Path, apart: Collection[Path]) -> frozenset[str]:
     """Name the methods of the packages; whatever they are, it is tests that this shard reads."""
     texts: list[str] = []
     others: list[str] = []
     with unnoted():
         for package in shards(root):
             found = texts if package.name != TOOLS else others
-            found += [path.read_text("utf-8", "replace") for path in _python(package.source)]
-            tests = _python(package.folder / "tests")
+            found += [path.read_text("utf-8", "replace") for path in _python(package.source, apart)]
+            tests = _python(package.folder / "tests", apart)
             others += [path.read_text("utf-8", "replace") for path in tests]
     return methods(texts, others)
 
 
-def read(root: Path, folder: Path) -> list[Source]:
-    """Read the files of a folder of tests."""
-    return [Source.read(root, path) for path in _python(folder)]
+def read(root: Path, folder: Path, apart: Collection[Path]) -> list[Source]:
+    """Read the files of a folder of tests, but for what lies in folders that aren't ours."""
+    return [Source.read(root, path) for path in _python(folder, apart)]
 
 
-def read_helping(root: Path) -> list[Source]:
+def read_helping(root: Path, apart: Collection[Path]) -> list[Source]:
     """Read what the packages have for tests."""
     return [
         Source.read(root, path)
         for package in shards(root)
-        for path in _python(package.source)
+        for path in _python(package.source, apart)
         if "testing" in path.relative_to(package.source).with_suffix("").parts
     ]
 
 
-def _python(folder: Path) -> list[Path]:
+def _python(folder: Path, apart: Collection[Path]) -> list[Path]:
     found: list[Path] = []
     for name, folders, files in os.walk(folder):
-        folders[:] = [each for each in folders if each not in _AWAY]  # an environment is large
+        folders[:] = [each for each in folders if Path(name, each) not in apart]
         found += [Path(name, file) for file in files if file.endswith(".py")]
     return sorted(found)
 
 
-def _strays(root: Path, folders: Iterable[Path]) -> Iterator[Finding]:
+def _strays(root: Path, folders: Iterable[Path], apart: Collection[Path]) -> Iterator[Finding]:
     """Find files of tests that belong to no suite."""
     known = (*folders, root / "tools" / "parity")  # needs the real models, and has its session
-    for path in _python(root):
+    for path in _python(root, apart):
         named = path.name.startswith("test_") or path.name.endswith("_test.py")
         if named and not any(path.is_relative_to(folder) for folder in known):
             source = Source.read(root, path)
@@ -157,7 +158,7 @@ def tests_of(source: Source) -> dict[str, Function]:
 def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
     """Find tests that stand in a suite's files and that pytest doesn't know."""
     known = {*record.functions}
-    for path in _python(part.package.folder / "tests"):
+    for path in _python(part.package.folder / "tests", not_ours(root)):
         source = Source.read(root, path)
         if not source.is_test or number_of(source.path, part.of) != part.number:
             continue

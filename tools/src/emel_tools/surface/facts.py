@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from emel_tools.projects import declaration
 from emel_tools.surface.names import Name
 from emel_tools.workspace import Package
 
@@ -35,17 +34,24 @@ def _spell(name: Name) -> str:
 
 
 def _declared(package: Package) -> dict[str, str]:
-    """List what installing the package brings: commands, extras, entry points, its Pythons."""
-    project = tomllib.loads((package.folder / "pyproject.toml").read_text("utf-8"))["project"]
-    found = {"[python]": project.get("requires-python", "any")}
-    found |= {f"[command {k}]": v for k, v in project.get("scripts", {}).items()}
-    for extra, needs in project.get("optional-dependencies", {}).items():
-        bare = sorted(re.split(r"[=<>~!; ]", need)[0] for need in needs)
-        found[f"[extra {extra}]"] = ", ".join(bare)
-    points: dict[str, dict[str, Any]] = project.get("entry-points", {})
-    for group, entries in points.items():
-        found |= {f"[{group} {k}]": v for k, v in entries.items()}
+    """List what installing the package takes and brings: other packages, commands, its Pythons."""
+    project = declaration(package.folder).project
+    found = {"[python]": project.requires_python}
+    found |= {f"[command {name}]": where for name, where in project.scripts.items()}
+    found |= {f"[needs {name}]": which for name, which in _needs(project.dependencies)}
+    for extra, needs in project.optional_dependencies.items():
+        found[f"[extra {extra}]"] = ", ".join(sorted(" ".join(need.split()) for need in needs))
+    for group, points in project.entry_points.items():
+        found |= {f"[{group} {name}]": where for name, where in points.items()}
     return found
+
+
+def _needs(requirements: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Part requirements into what is needed, each told once, and which versions of it will do."""
+    parted = [(re.split(r"[=<>~!;@ ]", text)[0], text) for text in sorted(requirements)]
+    for name in dict.fromkeys(name for name, _ in parted):
+        rests = (text.removeprefix(name).split() for other, text in parted if other == name)
+        yield name, ", ".join(" ".join(rest) or "any" for rest in rests)
 
 
 def _commands() -> dict[str, str]:

@@ -6,29 +6,52 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from emel_tools.findings import Finding
-from emel_tools.surface.modules import Module, Modules
+from emel_tools.pages.numpydoc import parameters
+from emel_tools.projects import declaration
+from emel_tools.surface.modules import Found, Module, Modules
 from emel_tools.surface.names import Name
+from emel_tools.surface.signatures import taken
 from emel_tools.workspace import Package
 
+_SAME = "write the same into both"
 _DESCRIBED = ("module", "function", "class", "method", "property")
 
 
 def undocumented(package: Package, names: Sequence[Name]) -> Iterator[Finding]:
     """Find modules, classes, functions, methods and properties without a docstring."""
-    folder = package.folder.parent.name
-    base = f"{folder}/{package.name}" if folder == "packages" else package.name
     for name in names:
         is_magic = name.key.rpartition(".")[2].startswith("__")
         if name.kind in _DESCRIBED and not is_magic and not (name.doc or "").strip():
             told = f"{package.module}.{name.key}".rstrip(".")
             yield Finding(
-                f"{base}/{name.file}",
+                _path(package, name),
                 name.line,
                 0,
                 "docstring",
                 f"the public {name.kind} {told} has no docstring",
                 "say in one below it what it does, what it takes and what comes of it",
             )
+
+
+def untaken(package: Package, names: Sequence[Name]) -> Iterator[Finding]:
+    """Find what a docstring tells as a parameter, and the function or the class doesn't take."""
+    calls = {name.key: name.what for name in names if name.kind == "call"}
+    for name in names:
+        called = calls.get(f"{name.key}()", "") if name.kind == "class" else name.what
+        if name.kind not in ("class", "function", "method") or not called:
+            continue
+        for told in parameters(name.doc or ""):
+            if told not in taken(called):
+                who = f"{package.module}.{name.key}"
+                what = f"the docstring of {who} tells of {told}, which it doesn't take"
+                fix = f"name one of its own: {called}"
+                yield Finding(_path(package, name), name.line, 0, "docstring", what, fix)
+
+
+def _path(package: Package, name: Name) -> str:
+    folder = package.folder.parent.name
+    base = f"{folder}/{package.name}" if folder == "packages" else package.name
+    return f"{base}/{name.file}"
 
 
 def offered(package: Package, modules: Modules) -> Iterator[Finding]:
@@ -64,6 +87,26 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
     for name in sorted(_visible(module) - {*names}):
         what = f"{name} can be had from the front door, and __all__ doesn't list it"
         yield Finding(where, line, 0, "all", what, f"list {name}, or begin its name with _")
+
+
+def unlike(package: Package, modules: Modules) -> Iterator[Finding]:
+    """Find a version or a name that isn't the one that the package is published by."""
+    where = f"packages/{package.name}/pyproject.toml"
+    told = declaration(package.folder)
+    project, news = told.project, told.tool.towncrier
+    pairs = (("name", news.name, project.name), ("version", news.version, project.version))
+    for key, said, published in pairs:
+        if said not in (None, published):
+            what = f"[tool.towncrier] has the {key} {said}, and [project] {published or 'none'}"
+            yield Finding(where, 0, 0, "version", what, _SAME)
+    found = modules.find(package.module, "__version__")
+    if isinstance(found, Found):
+        node, path = found.nodes[-1], found.module.path.relative_to(package.folder).as_posix()
+        value = getattr(node, "value", None)
+        said = _text(value) if isinstance(value, ast.expr) else "nothing that can be read"
+        if said != project.version:
+            what = f"__version__ is {said}, and [project] has {project.version or 'none'}"
+            yield Finding(f"packages/{package.name}/{path}", node.lineno, 0, "version", what, _SAME)
 
 
 def _changes_list(node: ast.stmt) -> bool:

@@ -18,11 +18,11 @@ _TOLD_OTHERWISE: Final = (
 
 
 def spell(node: ast.expr | None) -> str:
-    """Spell an expression on one line, in which no two spaces stand side by side."""
+    """Spell an expression on one line, without what parts a fact from its key, or overloads."""
     if node is None:
         return ""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return repr(node.value).replace("  ", " \\x20")
+        return repr(node.value).replace("  ", " \\x20").replace("; ", ";\\x20")
     return " ".join(ast.unparse(node).split())
 
 
@@ -65,6 +65,13 @@ def overloads(functions: Sequence[Function], *, bound: bool) -> str:
     told = functions if len(functions) == 1 else functions[:-1]
     words = "async " if isinstance(functions[-1], ast.AsyncFunctionDef) else ""
     return words + "; ".join(of_function(node, bound=bound) for node in told)
+
+
+def taken(told: str) -> set[str]:
+    """Name the parameters of what `overloads` or `of_fields` has spelled."""
+    signatures = (each[each.index("(") :] for each in told.split("; "))
+    trees = (ast.parse(f"def f{each}: ...") for each in signatures)
+    return {node.arg for tree in trees for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
 
 def value(node: ast.Assign | ast.AnnAssign) -> str:

@@ -28,6 +28,8 @@ class Times(NamedTuple):
     """Keys of shards that have run in this environment before."""
     leeway: float = 1.0
     """How many times longer than recorded all shards of this run took together: see `leeway`."""
+    full: bool = False
+    """Whether all was to do, whatever has changed."""
 
 
 def leeway(recorded: Mapping[str, int], taken: Mapping[str, float]) -> float:
@@ -72,6 +74,7 @@ def outcome(
     """
     measured: dict[str, str] = {}
     causes: dict[str, str] = {}
+    may_be_short = lane.varies_in_full or (lane.varies and not times.full)
     judged = cold = 0
     for name, keys, seconds in _taken(lane, shards, times.taken):
         before = recorded.get(name)
@@ -84,7 +87,7 @@ def outcome(
         cold += is_cold
         # Two say how fast the machine is, and what one of them explains is no news.
         stays = before is not None and any(
-            holds(before, each, cold=is_cold, may_be_short=lane.varies)
+            holds(before, each, cold=is_cold, may_be_short=may_be_short)
             for each in (seconds, seconds / times.leeway)
         )
         measured[name] = str(before if stays else bucket_of(seconds))

@@ -52,6 +52,8 @@ def examine(
         what = "it doesn't declare what its tests need"
         fix = f"add [dependency-groups] to it, with {GROUP} = [...]"
         return [Finding.at(pyproject, what, fix)], 0
+    if absent := [name for name in package.files if not any(root.glob(name))]:
+        return [_absent(name) for name in absent], 0
     try:
         python = ensure(root, package, uv)
     except InstallError as error:
@@ -68,6 +70,13 @@ def examine(
             Finding.at(folder, f"no test was collected:\n{answer.output}", "write its tests")
         ]
     return findings, answer.tests
+
+
+def _absent(name: str) -> Finding:
+    """Say that an installation lacks a file, as one that is kept here may not have."""
+    pyproject = "/".join([*name.split("/")[:2], "pyproject.toml"])
+    what = f"it names {name}, which isn't there"
+    return Finding.at(pyproject, what, "restore the file, or name it no more")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

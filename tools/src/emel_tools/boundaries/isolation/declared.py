@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from emel_tools.workspace import Package, packages
 
 GROUP = "test"
@@ -24,6 +26,21 @@ class Declared(NamedTuple):
     """What its tests need beside the packages of the repository."""
     folders: tuple[Path, ...]
     """Its own and those of the siblings that it declares, and that these declare in turn."""
+    files: tuple[str, ...]
+    """What the pyproject.toml of these name as README and licences, as globs from the root.
+
+    An installation reads it in a process that nobody sees, and of licences takes what it finds."""
+
+
+class _Project(msgspec.Struct, frozen=True, rename="kebab"):
+    readme: str | dict[str, str] = ""
+    license_files: list[str] = []
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What is said of files that an installation reads."""
+
+    project: _Project = _Project()
 
 
 def declared(root: Path) -> list[Declared]:
@@ -35,7 +52,7 @@ def declared(root: Path) -> list[Declared]:
         for package, project in projects.items()
         if "name" in project.get("project", {})
     }
-    return [_declared(package, projects, names) for package in here]
+    return [_declared(root, package, projects, names) for package in here]
 
 
 def canonical(requirement: str) -> str:
@@ -45,7 +62,10 @@ def canonical(requirement: str) -> str:
 
 
 def _declared(
-    package: Package, projects: dict[Package, dict[str, Any]], names: dict[str, Package]
+    root: Path,
+    package: Package,
+    projects: dict[Package, dict[str, Any]],
+    names: dict[str, Package],
 ) -> Declared:
     groups = projects[package].get("dependency-groups", {})
     requirements = tuple(_group(groups, GROUP))
@@ -58,7 +78,13 @@ def _declared(
             if (sibling := names.get(name)) and sibling not in found
         )
     outside = tuple(each for each in requirements if canonical(each) not in names)
-    return Declared(package, GROUP in groups, outside, tuple(each.folder for each in found))
+    files = tuple(
+        f"{each.folder.relative_to(root).as_posix()}/{name}"
+        for each in found
+        for name in _files(projects[each])
+    )
+    folders = tuple(each.folder for each in found)
+    return Declared(package, GROUP in groups, outside, folders, files)
 
 
 def _project(package: Package) -> dict[str, Any]:
@@ -68,6 +94,12 @@ def _project(package: Package) -> dict[str, Any]:
 
 def _dependencies(project: dict[str, Any]) -> Iterable[str]:
     return project.get("project", {}).get("dependencies", [])
+
+
+def _files(project: dict[str, object]) -> list[str]:
+    read = msgspec.convert(project, _Read).project
+    readme = read.readme if isinstance(read.readme, str) else read.readme.get("file", "")
+    return [name for name in (readme, *read.license_files) if name]
 
 
 def _group(groups: dict[str, list[Any]], name: str) -> Iterable[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import emel
+from emel_tools.costs import first, named
 from emel_tools.costs.command import (
     added_up,
     compared,
@@ -19,6 +20,7 @@ from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import (
     MIB,
     Action,
+    First,
     Scaled,
     Workload,
     Workloads,
@@ -275,6 +277,11 @@ WORKLOADS: Workloads = (
     _each("load-tensors-into-one-buffer", into_one_buffer),
     _many("load-tensors-into-arrays", into_arrays)._replace(growth=None),
     _each("release-each-of-tensors", release_each),
+    _many("look-up-names", named.look_up),
+    _many("load-named-tensors", named.load),
+    _many("release-named-tensors", named.release),
+    _each("load-named-tensors-into-one-buffer", named.load_into),
+    _many("make-buffers-for-named-tensors", named.make_buffers),
     _each("read-each-of-tensors", read_each),
     _each("digest-tensors", digested),
     _each("verify-tensors", verified),
@@ -283,5 +290,6 @@ WORKLOADS: Workloads = (
     _each("slice-tensors", sliced),
     _each("convert-tensors", converted),
     each("inspect-tensors", inspected),
+    First("first-look", first.mapped),
     Scaled("inspect-tokens", inspected_tokens, growth=None),
 )

@@ -17,21 +17,19 @@ def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
     spans = site.spans(items, 64, files=files)
 
     def act() -> None:
-        strategy = MmapStrategy()
-        fine(strategy.release(fine(strategy.load(spans)).leases))
-        fine(strategy.close())
+        with MmapStrategy() as strategy:
+            fine(strategy.release(fine(strategy.load(spans)).leases))
 
     return act
 
 
 def load_and_close(site: Site) -> Action:
-    """Map a batch, and let closing release it."""
+    """Map a batch, and let leaving the block release it."""
     spans = site.spans(64, 64, files=4)
 
     def act() -> None:
-        strategy = MmapStrategy()
-        fine(strategy.load(spans))
-        fine(strategy.close())
+        with MmapStrategy() as strategy:
+            fine(strategy.load(spans))
 
     return act
 

@@ -6,21 +6,39 @@ from functools import partial
 
 import numpy as np
 
-from emel_io_loader import Spans, Targets
+from emel_io_loader import OnBytes, Spans, Targets
 from emel_io_read import Port, ReadStrategy, congruent_empty
 from emel_tools.costs.site import GAP, Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
+from emel_tools.costs.workload import (
+    GROWTH_OF_CALLS,
+    MIB,
+    Action,
+    Scaled,
+    Workload,
+    Workloads,
+    each,
+    fine,
+)
+
+
+def sink(_: int) -> None:
+    """Look away."""
 
 
 def _load(
-    spans: Spans, targets: Targets, *, threads: int | None = 1, direct: bool = False
+    spans: Spans,
+    targets: Targets,
+    *,
+    threads: int | None = 1,
+    direct: bool = False,
+    progress: OnBytes | None = None,
 ) -> Action:
     # Not every file system opens around its cache: what is read here comes from it all the same.
     port = Port(open_direct=Port().open)
 
     def act() -> None:
         with ReadStrategy(direct=direct, port=port) as strategy:
-            fine(strategy.load(spans, targets, threads=threads))
+            fine(strategy.load(spans, targets, threads=threads, progress=progress))
 
     return act
 
@@ -51,6 +69,13 @@ def around_the_cache(site: Site, skew: int) -> Action:
     spans = site.spans(16, MIB)
     memory = congruent_empty(16 * MIB + skew, 0)[skew:]
     return _load(spans, Targets.one_after_another(memory, spans.nbytes), direct=True)
+
+
+def told_of_each(site: Site, items: int) -> Action:
+    """Fill one buffer with spans that lie too far apart to be read together, and hear of each."""
+    spans = site.spans(items, 64, gap=256)
+    memory = np.zeros(items * 64, np.uint8)
+    return _load(spans, Targets.one_after_another(memory, spans.nbytes), progress=sink)
 
 
 def shuffled(site: Site, items: int = 64) -> Action:
@@ -131,6 +156,7 @@ WORKLOADS: Workloads = (
     ),
     Scaled("read-spans-into-one-buffer", partial(into_one, nbytes=64)),
     Scaled("read-spans-with-gaps", partial(into_one, nbytes=64, gap=8)),
+    Scaled("read-spans-and-tell-of-each", told_of_each, growth=GROWTH_OF_CALLS),
     Scaled("read-spans-into-each-buffer", partial(into_each, nbytes=64)),
     each("read-spans-one-by-one", one_by_one),
 )

@@ -9,7 +9,15 @@ import numpy as np
 from emel_io_loader import Spans, Targets
 from emel_io_staged import Conversion, Digest, Identity, StagedStrategy
 from emel_tools.costs.site import GAP, Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, fine
+from emel_tools.costs.workload import (
+    GROWTH_OF_CALLS,
+    MIB,
+    Action,
+    Scaled,
+    Workload,
+    Workloads,
+    fine,
+)
 
 
 class _NoHash:
@@ -50,6 +58,17 @@ def copy(
     def act() -> None:
         with _strategy() as strategy:
             fine(strategy.load(spans, targets, threads=threads))
+
+    return act
+
+
+def told_of_each(site: Site, items: int) -> Action:
+    """Copy spans that lie too far apart to be read together, and hear of each."""
+    spans, targets = _spans(site, items, 64, gap=256)
+
+    def act() -> None:
+        with _strategy() as strategy:
+            fine(strategy.load(spans, targets, threads=1, progress=sink))
 
     return act
 
@@ -138,6 +157,7 @@ WORKLOADS: Workloads = (
     Workload("hash-16-mib", hashed, items=16, nbytes=_PAYLOAD),
     Workload("stream-16-mib", stream, items=16, nbytes=_PAYLOAD),
     Scaled("copy-spans", partial(copy, nbytes=64)),
+    Scaled("copy-spans-and-tell-of-each", told_of_each, growth=GROWTH_OF_CALLS),
     Scaled("convert-spans", partial(transform, nbytes=64)),
     Scaled("stream-spans", partial(stream, nbytes=64)),
 )

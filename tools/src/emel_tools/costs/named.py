@@ -1,0 +1,38 @@
+"""What is done with tensors of a model by their names: every second one, so that it isn't all."""
+
+from __future__ import annotations
+
+import emel
+from emel_tools.costs.workload import RefusedError
+
+
+def look_up(model: emel.Model) -> None:
+    """Ask whether names are the model's: those that are, and as many that aren't."""
+    for name in model:
+        if name not in model or f"{name}s" in model:
+            raise RefusedError(f"{name} was looked up in vain")
+
+
+def load(model: emel.Model) -> None:
+    """Load tensors by name, and release all."""
+    model.load(list(model)[::2], threads=1)
+    model.release()
+
+
+def release(model: emel.Model) -> None:
+    """Load all, and release tensors by name."""
+    model.load(threads=1)
+    model.release(list(model)[::2])
+
+
+def load_into(model: emel.Model) -> None:
+    """Load tensors by name into one buffer."""
+    names = list(model)[::2]
+    model.load(names, into=model.empty_buffer(names), threads=1)
+
+
+def make_buffers(model: emel.Model) -> None:
+    """Make a buffer for tensors by name, and an array for each."""
+    names = list(model)[::2]
+    model.empty_buffer(names)
+    model.empty(names)

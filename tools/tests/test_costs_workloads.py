@@ -1,0 +1,91 @@
+"""That workloads do for each of many items what they are there to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import emel
+from emel_tools.costs import first, named
+from emel_tools.costs.causes import causes
+from emel_tools.costs.measure import Figure, take
+from emel_tools.costs.site import Site
+from emel_tools.costs.workload import First, RefusedError
+from emel_tools.costs.workloads import io_mmap, io_read, io_staged
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Site(tmp_path)
+
+
+@pytest.mark.behaviour("GATE-42")
+@pytest.mark.parametrize("package", [io_read, io_staged])
+def test_progress_is_told_for_each_of_many_items(site, monkeypatch, package):
+    told = []
+    monkeypatch.setattr(package, "sink", told.append)
+    package.told_of_each(site, 20)()
+    assert set(told) == {64 * i for i in range(1, 21)}
+
+
+@pytest.mark.behaviour("GATE-43")
+@pytest.mark.parametrize("make", [io_mmap.load_and_release, io_mmap.load_and_close])
+def test_a_block_that_is_left_leaves_nothing_mapped(site, tmp_path, make):
+    make(site)()
+    assert f" {tmp_path}/" not in Path("/proc/self/maps").read_text()
+
+
+@pytest.mark.behaviour("GATE-42")
+@pytest.mark.parametrize(
+    ("use", "parts"),
+    [
+        (named.look_up, False),
+        (named.load, True),
+        (named.release, True),
+        (named.load_into, True),
+        (named.make_buffers, False),
+    ],
+)
+def test_every_second_tensor_is_named(site, use, parts):
+    with emel.open(site.gguf(4, 64), "mmap") as model:
+        use(model)
+        states = [model.info(name).residency for name in model]
+        assert states == states[:2] * 2
+        assert (states[0] != states[1]) is parts
+
+
+@pytest.mark.behaviour("GATE-43")
+def test_a_name_that_is_found_where_there_is_none_is_refused(monkeypatch):
+    class Everything(dict):
+        def __contains__(self, _):
+            return True
+
+    with pytest.raises(RefusedError, match="in vain"):
+        named.look_up(Everything(a=1))
+
+
+@pytest.mark.behaviour("GATE-160")
+def test_what_a_first_look_at_a_tensor_imports_is_counted(site, tmp_path):
+    workload = First("first-look", first.mapped)
+    figures = [each for each in take([workload], site, "", {}) if isinstance(each, Figure)]
+    held = {figure.name: figure.value for figure in figures}
+    assert held["imported modules"] > 20
+    assert held["opened modules"] >= held["imported modules"]
+    assert held["looked-at numpy"] == 1
+    assert not any(name.endswith((" json", " ml_dtypes", " emel_io_mmap")) for name in held)
+    more = [Figure(workload, "imported modules", held["imported modules"] + 1)]
+    recorded = {figure.key: str(figure.value) for figure in figures}
+    assert "before it is needed" in causes(more, recorded)["first-look imported modules"]
+
+
+@pytest.mark.behaviour("GATE-160")
+def test_what_is_imported_is_told_at_the_step_that_imports_it():
+    steps = {"begun": "import json", "looked": "import numpy", "ended": "import emel_machine.table"}
+    told = first.imported(steps)
+    ours = [told.pop(f"{step} modules") for step in steps]
+    assert ours[0] == ours[1] == 0 < ours[2]
+    assert told == {"looked numpy": 1, "ended numpy": 1}
+    with pytest.raises(RefusedError, match="nothing_of_that_name"):
+        first.imported({"failed": "import nothing_of_that_name"})

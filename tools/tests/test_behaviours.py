@@ -134,6 +134,7 @@ def test_a_misformed_catalogue_is_found(repo, text, what):
         'with it:\n    pytestmark = m.behaviour("AB-01")\ndef test_it(): ...',
         'pytestmark = m.behaviour("AB-01")\nmatch sys:\n    case 1:\n        def test_it(): ...',
         'class TestIt:\n  for _ in it:\n    @m.behaviour("AB-01")\n    def test_it(): ...',
+        'pytestmark: Marks\npytestmark = m.behaviour("AB-01")\ndef test_it(): ...',
     ],
 )
 def test_every_way_to_mark_a_test_is_read(repo, text):

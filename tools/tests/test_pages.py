@@ -18,7 +18,7 @@ from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
 from emel_tools.pages.leftovers import leftovers
 from emel_tools.pages.markdown import read
-from emel_tools.pages.numpydoc import markdown
+from emel_tools.pages.numpydoc import markdown, parameters
 from emel_tools.pages.references import links, mentions
 from emel_tools.pages.sessions import sessions
 from emel_tools.running import Job
@@ -144,6 +144,14 @@ def test_sections_of_a_docstring_become_lists():
         "**Parameters**\n\n- `rate` (int): Turns, each minute.\n- `a`, `b`: Both.\n\n"
         "**Returns**\n\n- `float`: Heat.\n\n**Examples**\n\n```pycon\n>>> spin()\n1\n```"
     )
+
+
+@pytest.mark.behaviour("GATE-131")
+def test_what_is_indented_before_any_parameter_is_of_none():
+    assert parameters("Do.\n\nParameters\n----------\n    nobody's\na, b : int\n    Two.\n") == [
+        "a",
+        "b",
+    ]
 
 
 @pytest.mark.behaviour("GATE-71")

@@ -460,9 +460,12 @@ def test_where_lines_are_counted_each_test_has_its_own(monkeypatch, is_counted):
     counting = SimpleNamespace(switch_context=told.append) if is_counted else None
     monkeypatch.setattr(reaching, "Coverage", SimpleNamespace(current=lambda: counting))
     with pytest.raises(KeyError), reaching.counted_for("a.py::test_a"):
-        told.append("runs")
+        told.append("breaks")
         raise KeyError
-    assert told == (["a.py::test_a", "runs", ""] if is_counted else ["runs"])
+    with reaching.counted_for("a.py::test_b"):
+        told.append("runs")
+    expected = ["a.py::test_a", "breaks", "", "a.py::test_b", "runs", ""]
+    assert told == (expected if is_counted else ["breaks", "runs"])
 
 
 def drive(hook, does):

@@ -17,7 +17,7 @@ from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import tasks
 from emel_tools.scope import affected, observed
 from emel_tools.scope.affected import matches
-from emel_tools.scope.changes import Changes, changes
+from emel_tools.scope.changes import Changes, asked, changes
 from emel_tools.scope.choice import PASSED, folder
 from emel_tools.scope.closure import closures
 from emel_tools.scope.depth import Depth, depth
@@ -812,3 +812,9 @@ def test_explain_says_for_each_shard_why_it_runs_or_not(repository):
 )
 def test_globs_cross_folders_only_by_two_stars(path, glob, expected):
     assert matches(path, glob) is expected
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_where_there_is_no_git_nothing_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert asked(tmp_path, "--version") == b""

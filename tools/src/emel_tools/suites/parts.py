@@ -32,6 +32,7 @@ _APART: Final[Mapping[str, int]] = {
     **dict.fromkeys(
         (
             "tools/tests/test_boundaries_page.py",
+            "tools/tests/test_corpus.py",
             "tools/tests/test_pages.py",
             "tools/tests/test_selftest.py",
             "tools/tests/test_surface.py",
@@ -43,6 +44,8 @@ _APART: Final[Mapping[str, int]] = {
             "tools/tests/test_bench.py",
             "tools/tests/test_bench_executed.py",
             "tools/tests/test_costs.py",
+            "tools/tests/test_costs_watched.py",
+            "tools/tests/test_costs_workloads.py",
             "tools/tests/test_determinism.py",
             "tools/tests/test_fuzzing.py",
             "tools/tests/test_fuzzing_games.py",

@@ -76,7 +76,9 @@ def moved(before: bytes, now: bytes) -> dict[int, int]:
     then, here = _codes(before), _codes(now)
     for name, codes in then.items():
         others = here.get(name, [])
-        if [*map(_spell, codes)] == [*map(_spell, others)]:
+        if [_spell(_unplaced(each)) for each in codes] == [
+            _spell(_unplaced(each)) for each in others
+        ]:
             for was, does in zip(codes, others, strict=True):
                 for old, new in zip(_lines(was), _lines(does), strict=True):
                     found.setdefault(old, set()).add(new)
@@ -91,6 +93,16 @@ def _codes(text: bytes) -> dict[str, list[CodeType]]:
         held: tuple[object, ...] = each.co_consts
         todo += [inner for inner in held if isinstance(inner, CodeType)]
     return found
+
+
+def _unplaced(code: CodeType) -> CodeType:
+    """Take from a class's body what its first line is, which it knows from 3.13 on."""
+    if code.co_flags & inspect.CO_OPTIMIZED:
+        return code
+    held: tuple[object, ...] = code.co_consts
+    is_line = [type(each) is int and each == code.co_firstlineno for each in held]
+    kept = zip(held, is_line, strict=True)
+    return code.replace(co_consts=tuple(None if line else each for each, line in kept))
 
 
 def _lines(code: CodeType) -> list[int]:

@@ -79,9 +79,8 @@ class ColumnTable(Generic[S, E, O, X]):
                 self._guarded[row.event].append(row)
         self.next.flags.writeable = False
         self.outcome.flags.writeable = False
-        # By event: a column of a matrix is looked up in half the time that a pair of indices takes.
-        self._next = [self.next[:, event].copy() for event in range(shape[1])]
-        self._outcome = [self.outcome[:, event].copy() for event in range(shape[1])]
+        self._next = _by_event(self.next, ILLEGAL)
+        self._outcome = _by_event(self.outcome, 0)
 
     def step(
         self, states: NDArray[np.uint8], event: E, facts: X, index: NDArray[np.intp]
@@ -111,13 +110,25 @@ class ColumnTable(Generic[S, E, O, X]):
             An element's state has no row for the event.
         """
         current = states[index]
-        target = self._next[event].take(current)
-        if ILLEGAL in target.tobytes():
-            bad = self.states(int(current[target == ILLEGAL][0])).name
+        moved = bytearray(current)
+        targets = moved.translate(self._next[event])
+        if ILLEGAL in targets:
+            bad = self.states(moved[targets.index(ILLEGAL)]).name
             raise UnexpectedEventError(f"{self.name}: {event.name} in {bad}")
-        outcome = self._outcome[event].take(current)
+        target = np.frombuffer(targets, dtype=np.uint8)
+        outcome = np.frombuffer(moved.translate(self._outcome[event]), dtype=np.uint8)
         for row in reversed(self._guarded[event]):  # so that the first row that holds wins
             holds = (current == row.source) & row.guard(facts, index)
             target[holds] = row.target
             outcome[holds] = row.outcome
         return target, outcome
+
+
+def _by_event(matrix: NDArray[np.uint8], otherwise: int) -> list[bytes]:
+    """Spell out what comes of each event in each of 256 states.
+
+    A state is a byte, and so is what comes of it: `translate` looks them up one by one. numpy would
+    make an index of eight bytes for each, in memory that is fresh where there are many.
+    """
+    columns = [matrix[:, event].tobytes() for event in range(len(matrix.T))]
+    return [column.ljust(256, bytes([otherwise])) for column in columns]

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from emel_tools.gates import boundaries, coverage, tests
 from emel_tools.running import Job, Reads
+from emel_tools.scope.observed import Seen
 from emel_tools.suites import (
     collection,
     command,
@@ -31,7 +32,7 @@ from emel_tools.suites.changed import changed
 from emel_tools.suites.parts import Part
 from emel_tools.suites.record import Record, Trouble
 from emel_tools.suites.skips import Skip
-from emel_tools.workspace import packages, shards
+from emel_tools.workspace import Package, packages, shards
 
 SOURCE = '''\
 """Sums."""
@@ -537,6 +538,25 @@ def test_examples_of_all_phases_count(said, tried):
     plugin._see_how_often(observer, item)
     seen = [(trouble.kind, trouble.line, trouble.what) for trouble in observer.troubles]
     assert seen == ([] if tried is None else [("weak", 5, f"no more than {tried} examples")])
+
+
+@pytest.mark.behaviour("GATE-117")
+@pytest.mark.parametrize(
+    ("name", "number", "found"),
+    [("tools", 4, ["a/README.md", "a/src/emel_a/b.py"]), ("tools", 3, []), ("a", 4, [])],
+)
+def test_what_tries_the_gate_itself_reads_no_package(tmp_path, name, number, found):
+    for each in ("a/README.md", "a/src/emel_a/b.py", "a/pyproject.toml"):
+        write(tmp_path, f"packages/{each}", "")
+    read = {"packages/a/README.md", "packages/a/pyproject.toml", "packages/gone.py", "noxfile.py"}
+    seen = Seen(
+        green=True, files=frozenset(read), imported=frozenset({"packages/a/src/emel_a/b.py"})
+    )
+    part = Part(Package(tmp_path / name, "emel_a"), number, 4)
+    strays = list(verdict.strays(tmp_path, part, seen))
+    assert [(each.rule, each.what.split()[2][:-1]) for each in strays] == [
+        ("stray", f"packages/{path}") for path in found
+    ]
 
 
 @pytest.mark.behaviour("GATE-21")

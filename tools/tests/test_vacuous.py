@@ -3,6 +3,7 @@
 import ast
 import textwrap
 
+import numpy as np
 import pytest
 
 from emel_tools.suites import aliases, silenced, vacuous
@@ -178,6 +179,12 @@ def test_what_is_a_method_everywhere_is_one_that_cannot_be_false():
     (told,) = vacuous.always_true(source("assert x.close\nassert x.wait"), found)
     assert told == (2, "always true", "`x.close` can't be false")
     assert list(vacuous.always_true(source("assert x.close"))) == []
+
+
+@pytest.mark.behaviour("GATE-27")
+def test_the_methods_of_an_array_are_those_of_numpy():
+    members = {name: getattr(np.ndarray, name) for name in dir(np.ndarray)}
+    assert {n for n, m in members.items() if callable(m) and n[0] != "_"} <= methods([], [])
 
 
 @pytest.mark.behaviour("GATE-27")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-import sys
 from typing import Final
 
 from emel_tools.boundaries import calls
 from emel_tools.boundaries.annotations import annotated
-from emel_tools.boundaries.innocents import INNOCENT
+from emel_tools.boundaries.held import held
 from emel_tools.boundaries.powers import CATALOGUE
 from emel_tools.boundaries.received import Received, received
 from emel_tools.boundaries.scopes import Binding, Scope, Scopes
@@ -38,23 +37,6 @@ from emel_tools.boundaries.values import (
 from emel_tools.boundaries.world import Asked, World
 
 BUILTINS: Final = frozenset(dir(builtins))
-SYSTEM: Final = frozenset(
-    {"os", "sys", "io", "builtins", "mmap", "ctypes", "socket", "subprocess", "threading", "pickle",
-     "importlib", "_io", "posix", "_thread", "codecs", "shutil", "tempfile", "pathlib", "linecache",
-     "tokenize", "zipfile", "marshal"}
-)  # fmt: skip
-"""Modules that libraries hold under their own names."""
-POWERFUL: Final = sys.stdlib_module_names - INNOCENT
-"""Those that modules of Python hold, which have no members of the same names."""
-ALIASES: Final = {
-    "_os": "os",
-    "_sys": "sys",
-    "_builtins": "builtins",
-    "bltns": "builtins",
-    "_types": "types",
-    "_dataclasses": "dataclasses",
-}
-"""What modules are called where they are held."""
 
 
 class Names:
@@ -306,8 +288,9 @@ class Names:
         if found is not None:
             return found
         dotted = f"{path}.{name}"
-        if dotted not in CATALOGUE and _holds(path, name) and not self.world.is_ours(path):
-            return frozenset({Reference(ALIASES.get(name, name))})  # logging.os is os
+        module = held(path, name)
+        if module and dotted not in CATALOGUE and not self.world.is_ours(path):
+            return frozenset({Reference(module)})  # logging.os is os
         return frozenset({Reference(dotted)})
 
     def _apply(self, atom: Atom, arguments: list[Value], named: dict[str, Value]) -> Value:
@@ -332,9 +315,3 @@ class Names:
         found = self.annotated(node.returns) if node.returns is not None else UNKNOWN
         answers = (self.value(each.value) for each in self.scopes.inner[node].returns)
         return found.union(*answers)
-
-
-def _holds(path: str, name: str) -> bool:
-    """Whether a module, not ours, has a member that is a module of Python which it imports."""
-    is_python = path.islower() and path.partition(".")[0] in sys.stdlib_module_names
-    return name != path and (name in ALIASES or name in (POWERFUL if is_python else SYSTEM))

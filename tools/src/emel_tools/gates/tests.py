@@ -65,6 +65,7 @@ def _run(job: Job) -> Iterator[Outcome]:
 
 
 def _suite(job: Job, part: Part) -> Outcome:
+    from emel_tools.scope import observed
     from emel_tools.suites import arcs, command, narrowing, verdict, written
 
     seconds = _SECONDS.get(part.package.name, 200.0)
@@ -82,6 +83,8 @@ def _suite(job: Job, part: Part) -> Outcome:
         arcs.add(job.root, part, job.folder, plan.went)
     found += narrowing.missed(job, part, plan, ran.record)
     found += written.uncollected(job.root, part, ran.record)
+    seen = observed.so_far(observed.notes_of(job.root, "tests", (part.name,)))
+    found += verdict.strays(job.root, part, seen)
     odd = plan.odd(ran.record)
     checked = f"{ran.record.summary}{odd and f', {odd}'}, seed {job.seed}"
     counted = verdict.measured(job.root, part, ran.record)

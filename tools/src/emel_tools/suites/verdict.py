@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools.findings import Finding
+from emel_tools.scope.observed import Seen
 from emel_tools.suites.command import Ran, again
-from emel_tools.suites.parts import Part
+from emel_tools.suites.parts import TOOLS, Part
 from emel_tools.suites.record import LEAST, Case, Record, Trouble
 from emel_tools.suites.skips import ALLOWED, Skip
 
@@ -99,6 +100,21 @@ def _left_out(root: Path, part: Part, record: Record) -> Iterator[Finding]:
     if not record.cases:
         name = part.package.folder.relative_to(root).as_posix()
         yield Finding(name, 0, 0, "empty", "no test was collected", "write its tests")
+
+
+def strays(root: Path, part: Part, seen: Seen) -> Iterator[Finding]:
+    """Find what the part that tries the gate itself was seen to read of a package.
+
+    It takes longer than all tests of some packages, and would run whenever such a file changes.
+    """
+    if part.package.name != TOOLS or part.number < part.of:
+        return
+    read = {path for path in seen.files | seen.imported if path.startswith("packages/")}
+    for path in sorted(path for path in read if (root / path).is_file()):
+        if not path.endswith("/pyproject.toml"):  # which runs everything, anyway
+            what = f"{part.name} reads {path}, so that each change there runs all of it"
+            fix = "let another part have the tests that do: emel_tools/suites/parts.py"
+            yield Finding("tools/tests", 0, 0, "stray", what, fix)
 
 
 def _file(node_id: str) -> str:

@@ -159,17 +159,29 @@ def test_main_without_a_remote_is_compared_with_what_last_passed_here(repository
     know(repository)
     assert chosen(repository).keys() == EVERYTHING
     found = scope.choose(repository.root, LANES, scope.Asked())
-    remember_passed(repository.root, found, green=False, whole=True)
-    remember_passed(repository.root, found, green=True, whole=False)
+    remember_passed(repository.root, found, scope.Asked(), green=False)
+    remember_passed(repository.root, found, scope.Asked(only=("lint",)), green=True)
     repository.write("README.md", "not committed\n")
-    remember_passed(repository.root, found, green=True, whole=True)
+    remember_passed(repository.root, found, scope.Asked(), green=True)
     assert not (repository.root / PASSED).exists()
     repository.git("checkout", "-q", "README.md")
-    remember_passed(repository.root, found, green=True, whole=True)
+    remember_passed(repository.root, found, scope.Asked(), green=True)
     assert chosen(repository) == {}
     repository.write("packages/disk/README.md", "new\n")
     repository.commit()
     assert chosen(repository).keys() == {"tests/disk", "lint/disk", "docs/pages"}
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_a_commit_that_was_compared_with_a_base_of_somebodys_choice_has_not_passed(repository):
+    know(repository)
+    asked = scope.Asked(base="HEAD")
+    found = scope.choose(repository.root, LANES, asked)
+    assert not any(choice.runs for choice in found.choices)
+    remember_passed(repository.root, found, asked, green=True)
+    assert not (repository.root / PASSED).exists()
+    remember_passed(repository.root, found._replace(full=True), asked, green=True)
+    assert (repository.root / PASSED).exists()
 
 
 @pytest.mark.behaviour("GATE-95")

@@ -272,7 +272,7 @@ def test_no_module_imports_what_could_call_outside():
         ),
     }
     imported = set()
-    for path in Path(emel_io_loader.__file__).parent.glob("*.py"):
+    for path in Path(emel_io_loader.__file__).parent.glob("[!.]*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}

@@ -16,7 +16,7 @@ from emel_io_staged.testing import CountingPort, Fault
 
 FILES = {
     str(path)
-    for path in Path(emel_io_staged.__file__).parent.glob("*.py")
+    for path in Path(emel_io_staged.__file__).parent.glob("[!.]*.py")
     if path.name not in ("testing.py", "_chunks.py")
 }
 """Not the generators: what interrupts one that is being collected can't be raised."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,14 +26,29 @@ class Package(NamedTuple):
 
 
 def packages(root: Path) -> tuple[Package, ...]:
-    """List `packages/*`, sorted; a folder counts whatever is in it."""
-    folders = sorted(path for path in (root / "packages").iterdir() if path.is_dir())
+    """List `packages/*`, sorted; a folder counts whatever files are in it.
+
+    One that holds nothing but what Python has compiled is what another branch leaves behind.
+    """
+    folders = sorted(path for path in (root / "packages").iterdir() if _holds_files(path))
     return tuple(Package(path, module_of(path.name)) for path in folders)
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(files and not path.endswith("__pycache__") for path, _, files in os.walk(folder))
 
 
 def shards(root: Path) -> tuple[Package, ...]:
     """List what is tested by itself: the packages, and the tools."""
     return (*packages(root), Package(root / "tools", module_of("tools")))
+
+
+def python_files(folder: Path) -> list[Path]:
+    """List the Python files below a folder, sorted.
+
+    The link that an editor leaves beside a file while it is edited leads nowhere, and isn't one.
+    """
+    return sorted(path for path in folder.rglob("*.py") if path.is_file())
 
 
 def module_of(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from emel_tools.findings import Finding
-from emel_tools.workspace import shards
+from emel_tools.workspace import python_files, shards
 
 _Test = ast.FunctionDef | ast.AsyncFunctionDef
 _Marked = _Test | ast.ClassDef
@@ -60,7 +60,7 @@ class _File(NamedTuple):
 def _files(root: Path) -> Iterator[_File]:
     for shard in shards(root):
         tests = shard.folder / "tests"
-        for path in sorted(tests.rglob("*.py")):
+        for path in python_files(tests):
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
             # Only files named so are collected, and tests/real runs on request alone.
             runs = path.name.startswith("test_") and "real" not in path.relative_to(tests).parts

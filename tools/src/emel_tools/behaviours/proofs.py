@@ -12,7 +12,7 @@ import msgspec
 from emel_tools.behaviours.catalogue import Promise
 from emel_tools.behaviours.marks import Mark
 from emel_tools.findings import Finding
-from emel_tools.workspace import Package
+from emel_tools.workspace import Package, python_files
 
 _WORST: Final = ("failed", "error", "swallowed", "xfailed", "skipped", "not run", "passed")
 """What a test with many parameters comes to is the first of these that one of them came to."""
@@ -75,7 +75,7 @@ def ran(folder: Path, shards: Sequence[str], since: float) -> Ran:
 
 def changed(package: Package) -> float:
     """Say when a file of a package was last written, in seconds since the epoch."""
-    files = (path for part in ("src", "tests") for path in (package.folder / part).rglob("*.py"))
+    files = (path for part in ("src", "tests") for path in python_files(package.folder / part))
     return max((path.stat().st_mtime for path in files), default=0.0)
 
 

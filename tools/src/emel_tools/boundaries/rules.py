@@ -23,6 +23,7 @@ from emel_tools.boundaries.powers import NAMES
 from emel_tools.boundaries.tree import Tree
 from emel_tools.boundaries.vocabulary import Vocabulary
 from emel_tools.findings import Finding
+from emel_tools.ratchets.sources import not_ours
 
 TABLE: Final = "table"
 _NEEDED: Final = {"layers": 1, "interface": 1, "vocabulary": 1, "capability": len(NAMES)}
@@ -182,9 +183,11 @@ def configuration_is_single(tree: Tree) -> Iterator[Finding]:
 
 
 def _shown(root: Path) -> Iterator[Path]:
-    """List all files, but for those in hidden folders: environments are large."""
+    """List all files, but for those in hidden folders and what isn't ours."""
+    apart = not_ours(root)
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        seen = (name for name in folders if Path(folder, name) not in apart)
+        folders[:] = sorted(name for name in seen if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(files))
 
 

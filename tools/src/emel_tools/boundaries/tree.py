@@ -19,7 +19,7 @@ from emel_tools.boundaries.owners import TESTS, name_of
 from emel_tools.boundaries.syntax import Nodes, defined, mentioned, walk
 from emel_tools.boundaries.uses import Use, uses
 from emel_tools.boundaries.values import Reference, Value, items, texts
-from emel_tools.workspace import Package, shards
+from emel_tools.workspace import Package, python_files, shards
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class Tree:
         found = sorted(
             path.relative_to(self.root).as_posix()
             for package in self.packages
-            for path in package.folder.rglob("*.py")
+            for path in python_files(package.folder)
             if not any(part.startswith(".") for part in path.relative_to(self.root).parts)
         )
         return tuple(subject for path in found if (subject := self._subject(path)) is not None)

@@ -58,10 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_alone:
             print("another gate is running in this folder: wait for it", file=sys.stderr)
             return 2
-        return _run(root, options, scope)
+        return _run(root, options, asked, scope)
 
 
-def _run(root: Path, options: Namespace, scope: Scope) -> int:
+def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
     """Run what was chosen, keep and report it."""
     seed: int = secrets.randbelow(2**32) if options.seed is None else options.seed
     began = time.monotonic()
@@ -95,7 +95,7 @@ def _run(root: Path, options: Namespace, scope: Scope) -> int:
     if stop:
         return 128 + stop.number
     record.write(root / record.LAST, run)
-    remember_passed(root, scope, green=run.is_green, whole=not options.only)
+    remember_passed(root, scope, asked, green=run.is_green)
     return int(bool(trouble) or not run.is_green)
 
 

@@ -19,7 +19,7 @@ from emel_tools.pages.machines import undrawn
 from emel_tools.pages.markdown import read
 from emel_tools.pages.references import links, mentions
 from emel_tools.surface.commands import commands
-from emel_tools.workspace import packages
+from emel_tools.workspace import packages, python_files
 
 Checked: TypeAlias = tuple[list[Finding], str]
 """What is wrong, and what was looked at."""
@@ -73,7 +73,7 @@ def examples(root: Path) -> Checked:
                     Finding(path.relative_to(root).as_posix(), 0, 0, "example", what, fix)
                 )
         for package in packages(root):
-            for source in sorted(package.source.rglob("*.py")):
+            for source in python_files(package.source):
                 found, n = run_docstrings(root, source, files)
                 findings += found
                 ran += n

@@ -15,7 +15,7 @@ from emel_tools.running.registry import NAMES, lanes
 from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
 from emel_tools.surface.names import public
-from emel_tools.workspace import packages, shards
+from emel_tools.workspace import packages, python_files, shards
 
 _SESSION: Final = re.compile(r"\bnox -s ([^;&|`)#]+)")
 _FILE: Final = re.compile(r"(?:[\w.*<>+-]+/)*[\w.*<>+-]+\.(?:py|toml|md|mmd|txt|ini|cfg)(?::\d+)?")
@@ -88,7 +88,7 @@ class Known:
     @cached_property
     def _options(self) -> frozenset[str]:
         """Every option that a session or a tool spells."""
-        files = [self._root / "noxfile.py", *(self._root / "tools/src").rglob("*.py")]
+        files = [self._root / "noxfile.py", *python_files(self._root / "tools/src")]
         found: set[str] = set()
         for path in files:
             found |= {*re.findall(r"[\"'](--[a-z][\w-]*)[\"']", path.read_text(encoding="utf-8"))}

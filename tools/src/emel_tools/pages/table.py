@@ -12,6 +12,7 @@ from emel_machine import mermaid
 from emel_tools.boundaries import page as boundaries_page
 from emel_tools.findings import Finding
 from emel_tools.pages import api, blocks, commands
+from emel_tools.ratchets.sources import not_ours
 from emel_tools.surface import public
 from emel_tools.surface.commands import commands as known_commands
 from emel_tools.workspace import packages
@@ -49,8 +50,9 @@ def generated(root: Path, folder: Path) -> dict[str, str]:
 
 
 def markdown_files(root: Path) -> list[Path]:
-    """List all Markdown files but those below hidden folders."""
-    tops = [path for path in root.iterdir() if not path.name.startswith(".")]
+    """List all Markdown files but those below hidden folders, and folders that aren't ours."""
+    apart = not_ours(root)
+    tops = [path for path in root.iterdir() if not path.name.startswith(".") and path not in apart]
     below = (found for top in tops if top.is_dir() for found in top.rglob("*.md"))
     return sorted((*(path for path in tops if path.suffix == ".md"), *below))
 

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from emel_tools.workspace import shards
+from emel_tools.workspace import python_files, shards
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Owner: TypeAlias = ast.Module | ast.ClassDef
@@ -137,7 +137,7 @@ def _heard(one: Face, reached: list[Face]) -> frozenset[str]:
 
 def _modules(root: Path) -> Iterator[tuple[Path, str]]:
     for package in shards(root):
-        for path in sorted(package.source.rglob("*.py")):
+        for path in python_files(package.source):
             parts = path.relative_to(package.source.parent).with_suffix("").parts
             yield path, ".".join(parts).removesuffix(".__init__")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools import workspace
-from emel_tools.scope.changes import known
+from emel_tools.scope.changes import ignored, known
 
 ROOT: Final = "root"
 """The shard of the files that lie in no package."""
@@ -30,14 +30,21 @@ def home(root: Path, shard: str) -> Path:
 
 
 def not_ours(root: Path) -> frozenset[Path]:
-    """List the folders that hold what was built or installed."""
-    homes = (root, *(package.folder for package in workspace.shards(root)))
-    return frozenset(home / name for home in homes for name in _NOT_OURS)
+    """List the folders that hold what was built or installed, and what else git ignores.
+
+    What it ignores in a package counts: Python would import it.
+    """
+    packages = [package.folder for package in workspace.shards(root)]
+    found = {home / name for home in (root, *packages) for name in _NOT_OURS}
+    hidden = (root / name for name in ignored(root))
+    elsewhere = (path for path in hidden if not any(map(path.is_relative_to, packages)))
+    return frozenset(found.union(elsewhere))
 
 
 def python_files(root: Path, shard: str) -> list[Path]:
     """List the Python files of a shard, sorted, those in hidden folders too."""
-    return sorted(path for path in _files(root, shard) if path.suffix in _SUFFIXES)
+    found = (path for path in _files(root, shard) if path.suffix in _SUFFIXES)
+    return sorted(path for path in found if path.is_file())
 
 
 def texts(root: Path, shard: str) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from emel_tools.scope.closure import closures
 from emel_tools.snapshots import lines
+from emel_tools.workspace import python_files
 
 
 class Reference(NamedTuple):
@@ -85,10 +86,7 @@ def _extracted(root: Path, folder: Path, commit: str) -> Path:
 
 def _contents(root: Path, package: str) -> dict[str, bytes]:
     source = root / "packages" / package / "src"
-    return {
-        path.relative_to(source).as_posix(): path.read_bytes()
-        for path in sorted(source.rglob("*.py"))
-    }
+    return {path.relative_to(source).as_posix(): path.read_bytes() for path in python_files(source)}
 
 
 def _drop_others(sources: Path) -> None:

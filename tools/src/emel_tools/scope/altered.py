@@ -60,7 +60,8 @@ def sources(root: Path, *more: str) -> dict[str, bytes]:
     """
     with unnoted():
         paths = (path for glob in more or _SOURCES for path in sorted(root.glob(glob)))
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        here = (path for path in paths if path.is_file())
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in here}
 
 
 def altered(

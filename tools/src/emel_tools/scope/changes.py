@@ -103,6 +103,12 @@ def known(folder: Path) -> list[str]:
     return _git(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
 
 
+def ignored(root: Path) -> list[str]:
+    """List the folders that git ignores, as it finds them from the root; nothing without git."""
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    return [name[:-1] for name in _git(root, *words).split("\0") if name.endswith("/")]
+
+
 def _since(root: Path, commit: str, because: str) -> Changes:
     words = _git(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
     status = dict(zip(words[1::2], words[::2], strict=False))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from emel_tools.scope.observed import unnoted
-from emel_tools.workspace import Package, shards
+from emel_tools.workspace import Package, python_files, shards
 
 # Each begins with a word that is searched for as such: a line's beginning would be tried at each.
 _IMPORTS = (re.compile(rb"from[ \t]+(emel\w*)"), re.compile(rb"import[ \t]+(emel\w*)"))
@@ -40,7 +40,7 @@ def _direct(package: Package, here: Iterable[Package]) -> frozenset[str]:
     modules = {each.module: each.name for each in here}
     distributions = {each.module.replace("_", "-"): each.name for each in here}
     found = {distributions.get(name) for name in _declared(package.folder / "pyproject.toml")}
-    for path in package.folder.rglob("*.py"):
+    for path in python_files(package.folder):
         found |= {modules.get(name) for name in _imported(path.read_bytes())}
     return frozenset(name for name in found if name)
 

@@ -13,7 +13,7 @@ from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import Task
 from emel_tools.scope import observed
 from emel_tools.scope.changes import head
-from emel_tools.scope.choice import PASSED, Scope, folder
+from emel_tools.scope.choice import PASSED, Asked, Scope, folder
 
 
 def noting(root: Path, progress: Progress) -> Progress:
@@ -38,8 +38,12 @@ def noting(root: Path, progress: Progress) -> Progress:
     return progress._replace(begun=begun, ended=ended)
 
 
-def remember_passed(root: Path, scope: Scope, *, green: bool, whole: bool) -> None:
-    """Remember the commit, if no file differs from it and all that it can affect was green."""
+def remember_passed(root: Path, scope: Scope, asked: Asked, *, green: bool) -> None:
+    """Remember the commit, if no file differs from it and all that it can affect was green.
+
+    What was compared with a commit that somebody named was only looked at from there on.
+    """
+    whole = not asked.only and (scope.full or not asked.base)
     commit = head(root) if green and whole else ""
     if commit and scope.choices:
         path = root / PASSED

@@ -15,6 +15,7 @@ import msgspec
 from coverage import Coverage
 
 from emel_tools.suites.syntax import dotted
+from emel_tools.workspace import python_files
 
 _EXCLUDED: Final = (r"^\s*if (typing\.)?TYPE_CHECKING:",)
 """What never runs: imports for types. No comment hides a line."""
@@ -82,7 +83,7 @@ def missing(root: Path, source: Path, files: Mapping[str, Left]) -> tuple[list[M
         A module isn't among what was counted.
     """
     found: list[Missing] = []
-    paths = sorted(source.rglob("*.py"))
+    paths = python_files(source)
     for path in paths:
         name = path.relative_to(root).as_posix()
         found += _missing(name, files[name], Module(path).unheld)

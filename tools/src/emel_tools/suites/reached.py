@@ -19,6 +19,7 @@ from emel_tools.scope.affected import CONFIGURATION, matches
 from emel_tools.scope.altered import TESTS, Altered, altered, sources
 from emel_tools.scope.observed import Seen, unnoted
 from emel_tools.suites.parts import TOOLS, Part
+from emel_tools.workspace import python_files
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -165,8 +166,8 @@ def _altered(root: Path, part: Part, known: Reached) -> Altered | None:
     before = {path: text.encode() for path, text in known.sources.items()}
     if any(path in known.seen.files for path, text in before.items() if now.get(path) != text):
         return None
-    beside = part.package.folder.joinpath("tests").rglob("*.py")
-    around = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(beside)}
+    beside = python_files(part.package.folder / "tests")
+    around = {path.relative_to(root).as_posix(): path.read_bytes() for path in beside}
     return altered(before, now, known.loaded, around)
 
 
@@ -188,7 +189,7 @@ def _concerned(root: Path, part: Part, opened: Iterable[str]) -> list[str]:
     Files of tests, which concern their own, are left out, and so is code of the packages.
     """
     folders = [root / name for name in ("packages", "tools", ".ci")]
-    beside = [*part.package.folder.joinpath("tests").rglob("*.py")]
+    beside = python_files(part.package.folder / "tests")
     paths = [*root.iterdir(), *(path for folder in folders for path in folder.rglob("*"))]
     names = (path.relative_to(root).as_posix() for path in paths)
     configuration = {

@@ -13,6 +13,7 @@ from emel_tools.suites.missing import Left, Module
 from emel_tools.suites.skips import ALLOWED
 from emel_tools.suites.syntax import FUNCTIONS, Function, heads, last, walk
 from emel_tools.suites.written import read, read_helping
+from emel_tools.workspace import python_files
 
 _DRAWN: Final = frozenset({"given", "rule", "initialize", "invariant"})
 """What Hypothesis calls: what it draws decides how far that gets."""
@@ -37,7 +38,7 @@ def unreached(root: Path, tests: Path, files: Mapping[str, Left]) -> Iterator[tu
     """
     apart = not_ours(root)
     called = Called([*read(root, tests, apart), *read_helping(root, apart)])
-    for path in sorted(tests.rglob("*.py")):
+    for path in python_files(tests):
         name = path.relative_to(root).as_posix()
         if name not in files or not files[name].missing_lines:
             continue

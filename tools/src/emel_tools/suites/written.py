@@ -102,7 +102,7 @@ def _python(folder: Path, apart: Collection[Path]) -> list[Path]:
     for name, folders, files in os.walk(folder):
         folders[:] = [each for each in folders if Path(name, each) not in apart]
         found += [Path(name, file) for file in files if file.endswith(".py")]
-    return sorted(found)
+    return sorted(path for path in found if path.is_file())
 
 
 def _strays(root: Path, folders: Iterable[Path], apart: Collection[Path]) -> Iterator[Finding]:

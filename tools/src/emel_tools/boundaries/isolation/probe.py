@@ -76,9 +76,13 @@ def imports_without_module(paths: list[Path]) -> Iterator[tuple[str, str]]:
                         yield f"{path.as_posix()}:{node.lineno}", f"imports {name}"
 
 
+def _python_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.py") if path.is_file())
+
+
 def modules_that_fail(source: Path) -> Iterator[tuple[str, str]]:
     """Import every module of a package, and find those that can't be."""
-    for path in sorted(source.rglob("*.py")):
+    for path in _python_files(source):
         if path.name == "__main__.py":  # to import it is to run it
             continue
         parts = path.relative_to(source.parent).with_suffix("").parts
@@ -99,7 +103,7 @@ def main() -> None:
     options = parser.parse_args()
     tests: Path = options.tests
     source: Path = options.source
-    files = sorted((*source.rglob("*.py"), *tests.rglob("*.py")))
+    files = sorted((*_python_files(source), *_python_files(tests)))
     problems = [*imports_without_module(files), *modules_that_fail(source)]
     listener = Listener()
     try:

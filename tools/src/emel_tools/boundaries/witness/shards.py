@@ -14,7 +14,7 @@ from emel_tools.boundaries.witness.events import Use
 from emel_tools.scope.closure import closures
 from emel_tools.scope.observed import unnoted
 from emel_tools.suites.parts import Part, parts_of
-from emel_tools.workspace import Package, shards
+from emel_tools.workspace import Package, python_files, shards
 
 _FOLDER = Path(".nox") / "witness"
 _SOME = _FOLDER / "some"
@@ -125,7 +125,7 @@ def digest(root: Path, shard: str, known: Mapping[str, frozenset[str]]) -> str:
     """
     here = {part.name: part.folder for part in shards(root)}
     folders = [here[name] / "src" for name in known[shard]] + [here[shard]]
-    paths = sorted({path for folder in folders for path in folder.rglob("*.py")})
+    paths = sorted({path for folder in folders for path in python_files(folder)})
     content = hashlib.sha256()
     with unnoted():  # it is compared with what is on disk later, and no test reads it
         for path in paths:

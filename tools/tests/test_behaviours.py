@@ -72,7 +72,7 @@ def test_a_file_that_the_gate_does_not_run_proves_nothing(repo, place):
 
 @pytest.mark.behaviour("GATE-01")
 def test_a_package_without_a_catalogue_is_found(repo):
-    (repo / "packages/emel/behaviours.toml").unlink()
+    (repo / "packages/emel/behaviours.toml").rename(repo / "packages/emel/README.md")
     assert heard(repo) == [("packages/emel/behaviours.toml", "the package promises nothing")]
 
 

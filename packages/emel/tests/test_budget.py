@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+import emel
 from emel.budget import LEAST_LIMIT, THREADS, part
 
 
@@ -18,7 +20,8 @@ from emel.budget import LEAST_LIMIT, THREADS, part
 def test_the_parts_together_are_within_the_limit(limit, direct):
     budget = part(limit, direct=direct)
     bounces = THREADS * (budget.call + 8192) if budget.direct else 0
-    assert budget.staging + budget.window + bounces + budget.copies <= limit
+    pages = budget.copies // 16 if budget.direct else 0
+    assert budget.staging + budget.window + bounces + budget.copies + pages <= limit
     assert min(budget.staging, budget.window, budget.copies) >= LEAST_LIMIT // 8
     assert budget.direct == (direct and limit >= 4 << 20)
 
@@ -80,3 +83,33 @@ def grown(tmp_path_factory):
 def test_one_thing_after_another_stays_within_the_limit(grown, strategy, direct):
     part_of_t2 = 2 << 20  # the caller's
     assert grown[strategy, direct] <= (16 << 20) + part_of_t2 + (2 << 20)
+
+
+NUMPYS = tracemalloc.DomainFilter(inclusive=True, domain=389047)
+"""The memory of arrays, as numpy tells it."""
+
+
+@pytest.mark.behaviour("FACE-08")
+@pytest.mark.parametrize(
+    ("direct", "limit", "nbytes"),
+    [
+        (False, 1 << 20, 64),
+        (True, 4 << 20, 64),
+        (True, 4 << 20, 48 << 10),
+        (True, 8 << 20, 64 << 10),
+    ],
+)
+def test_many_tensors_take_no_more_than_the_limit(tmp_path, direct, limit, nbytes):
+    budget = part(limit, direct=direct)
+    count = min(budget.copies // nbytes, 2000)
+    tensors = {f"t{i}": np.ones(nbytes, np.uint8) for i in range(count)}
+    save_file(tensors, tmp_path / "m")
+    with emel.open(tmp_path / "m", "read", memory_limit=limit, direct=direct) as model:
+        tracemalloc.start()
+        try:
+            model.load()
+            taken = tracemalloc.take_snapshot().filter_traces([NUMPYS])
+        finally:
+            tracemalloc.stop()
+    held = sum(trace.size for trace in taken.traces)
+    assert count * nbytes <= held <= limit - budget.staging - budget.window

@@ -9,8 +9,9 @@ LEAST_LIMIT: Final = 64 << 10
 """A memory limit is at least this many bytes: a stage holds whole blocks, and more than a page."""
 THREADS: Final = 4
 """So many threads read at the most where memory is limited: each has memory for direct reads."""
-_PAGES: Final = 8 << 10
-"""What a direct read of unaligned bytes takes more than it has."""
+CONGRUENT_NBYTES: Final = 64 << 10
+"""An array of so many bytes or more has a page more, so that direct reads land in it."""
+_PAGE: Final = 4 << 10
 _LEAST_CALL: Final = 64 << 10
 """Smaller calls aren't made around the page cache."""
 
@@ -40,6 +41,7 @@ def part(memory_limit: int | None, *, direct: bool) -> Budget:
     call = min(most.call, memory_limit // 64)
     if not direct or call < _LEAST_CALL:
         return Budget(staging, window, most.call, memory_limit - staging - window)
-    bounces = THREADS * (call + _PAGES)
-    copies = memory_limit - staging - window - bounces
+    bounces = THREADS * (call + 2 * _PAGE)  # of bytes that begin and end within pages
+    room = memory_limit - staging - window - bounces
+    copies = room * CONGRUENT_NBYTES // (CONGRUENT_NBYTES + _PAGE)
     return Budget(staging, window, call, copies, direct=True)

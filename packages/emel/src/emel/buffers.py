@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from emel.strategies import placed
 from emel_model_loader import Checkpoint
 
 ALIGNMENT: Final = 64
@@ -48,7 +49,7 @@ def empty_buffer(checkpoint: Checkpoint, tensors: list[int]) -> NDArray[np.uint8
     """Make a buffer for tensors in this order, that lies as the first of them does in its file."""
     _, nbytes = layout(checkpoint, tensors)
     offset = checkpoint.header.tensors.offset.item(tensors[0]) if tensors else 0
-    return checkpoint.companions.allocate(nbytes, offset)
+    return placed(nbytes, offset)
 
 
 def fit(checkpoint: Checkpoint, arrays: Mapping[int, object]) -> dict[int, NDArray[Any]]:

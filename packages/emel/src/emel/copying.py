@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emel.budget import THREADS, Budget
+from emel.budget import CONGRUENT_NBYTES, THREADS, Budget
 from emel_io_loader import Transform, code_of
 from emel_io_read import ReadStrategy, congruent_empty
 from emel_io_staged import Conversion, Dequantisation, StagedOutcome, StagedStrategy
@@ -46,6 +46,12 @@ def staged_unavailable() -> str:
 def placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
     """Make memory that direct reads land in, but aligned for numbers wherever the file's are."""
     return congruent_empty(nbytes, offset if offset % WORD_NBYTES == 0 else 0)
+
+
+def kept(nbytes: int, offset: int, *, direct: bool) -> NDArray[np.uint8]:
+    """Make memory for the copy of a tensor: a page more, to be read directly, isn't for all."""
+    is_placed = direct and nbytes >= CONGRUENT_NBYTES
+    return placed(nbytes, offset) if is_placed else np.empty(nbytes, np.uint8)
 
 
 def make_transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Transform | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -29,13 +30,18 @@ def make_router(budget: Budget, *, slots: int) -> Router:
     return Router(offers, file_system=file_system, found=_found)
 
 
+def placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
+    """Make an array (nbytes,) that direct reads of a file from an offset on land in."""
+    return _copying().placed(nbytes, offset)
+
+
 def make_companions(budget: Budget) -> Companions:
     """Name what copies and transforms for a model, whatever strategy it was opened with."""
     return Companions(
         copying=lambda: _copying().make_read(budget),
         staging=lambda: _copying().make_staged(budget),
         transform=_transform,
-        allocate=_allocate,
+        allocate=partial(_allocate, direct=budget.direct),
     )
 
 
@@ -43,8 +49,8 @@ def _transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Transfor
     return _copying().make_transform(stored, byteorder, wanted)
 
 
-def _allocate(nbytes: int, offset: int) -> NDArray[np.uint8]:
-    return _copying().placed(nbytes, offset)
+def _allocate(nbytes: int, offset: int, *, direct: bool) -> NDArray[np.uint8]:
+    return _copying().kept(nbytes, offset, direct=direct)
 
 
 def _copying() -> ModuleType:

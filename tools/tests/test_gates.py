@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import sys
 import tomllib
 from pathlib import Path
 
@@ -158,7 +160,9 @@ def test_every_lane_that_is_named_is_a_module_and_hands_out_itself():
         (["--only", "odd/wrung"], "odd/wrong"),
         (["--base", "no-such-branch", "--only", "odd/ok"], "no-such-branch"),
         (["--width", "0"], "at least one process"),
+        (["--width", "wide"], "at least one process"),
         (["--seed", "-1"], "between 0 and 4294967295"),
+        (["--seed", "any"], "between 0 and 4294967295"),
         (["--ful"], "--ful"),
     ],
 )
@@ -179,6 +183,15 @@ def test_explaining_runs_nothing(root, capsys):
     assert "odd/ok" in out
     assert "it was asked for" in out
     assert not (root / record.LAST).exists()
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_an_explanation_of_which_only_the_first_lines_are_read_is_no_error(root, monkeypatch):
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w", encoding="utf-8") as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        assert gate.main(["--only", "odd/ok", "--explain"]) == 0
 
 
 @pytest.mark.behaviour("GATE-87")

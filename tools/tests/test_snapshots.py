@@ -409,7 +409,7 @@ def test_what_is_measured_is_a_lane_some_shards_or_all_that_was_red(tmp_path):
 
     assert named() == (("costs/tape", "lint/disk"), ["costs/reel", "speed/disk"])
     assert named("costs") == (("costs",), ["costs/reel"])
-    assert named("costs", "disk") == (("costs/disk",), [])
+    assert named("costs", "disk") == named("costs/disk") == (("costs/disk",), [])
     assert named("costs", "disk", "reel") == (("costs/disk",), ["costs/reel"])
     assert named("speed") == ((), ["speed/disk"])
 

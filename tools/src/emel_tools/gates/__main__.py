@@ -9,7 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,13 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UnknownBaseError, UnknownShardError) as error:
         arguments_of.error(str(error))
     if options.explain:
-        print("\n".join(explain(scope)))
-        return 0
+        return _explain(scope)
     with alone_in(root / ".nox" / "gate") as is_alone:
         if not is_alone:
             print("another gate is running in this folder: wait for it", file=sys.stderr)
             return 2
         return _run(root, options, asked, scope)
+
+
+def _explain(scope: Scope) -> int:
+    """Say what would run; whoever reads only the first lines has had enough."""
+    with suppress(BrokenPipeError):
+        print("\n".join(explain(scope)), flush=True)
+        return 0
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed once more, at the end
+    return 0
 
 
 def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
@@ -128,4 +136,7 @@ def _print(text: str, *, on_terminal: bool) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it never hears how one ended
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # while it was looked what to run
+        sys.exit(128 + signal.SIGINT)

@@ -31,14 +31,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _seed(text: str) -> int:
-    seed = int(text)
+    seed = int(text) if text.isdecimal() else -1
     if not 0 <= seed < 2**32:
         raise argparse.ArgumentTypeError("a seed lies between 0 and 4294967295")
     return seed
 
 
 def _width(text: str) -> int:
-    width = int(text)
+    width = int(text) if text.isdecimal() else 0
     if width < 1:
         raise argparse.ArgumentTypeError("at least one process has to run")
     return width

@@ -32,7 +32,8 @@ def targets(
     root, lanes
         The repository and all its lanes.
     words
-        A lane, and any number of its shards; those that are gone and left a file count too.
+        A lane, and any number of its shards; or a shard as the gate calls it, `costs/io_mmap`.
+        Those that are gone and left a file count too.
     is_red
         Whether a shard was red when it last ran here, by its key.
 
@@ -46,7 +47,7 @@ def targets(
     if not words:
         shards = (shard for lane in kept.values() for shard in lane.shards(root))
         return Targets(tuple(s.key for s in shards if is_red(s.key)), tuple(stale))
-    name, *wanted = words
+    name, *wanted = [*words[0].split("/", 1), *words[1:]]
     if name not in kept and name not in {each.lane for each in stale}:
         raise UnknownTargetError(_unknown("lane with snapshots", name, kept))
     known = [shard.name for shard in kept[name].shards(root)] if name in kept else []

@@ -402,6 +402,12 @@ def known():
         ("`Route.served`", "Route has no served"),
         ("`emel_tools.tapes`", "there is no emel_tools.tapes"),
         ("`python -m emel_tools.tapes`", "there is no module emel_tools.tapes"),
+        ("`--memory-cap`", "nothing takes --memory-cap"),
+        ("`-- --sead N`", "nothing takes --sead"),
+        ("`--only spin/disk --full`", "there is no lane or shard 'spin/disk'"),
+        ("`pip install 'emel[tapes]'`", "emel has no extra tapes"),
+        ("`emel-io-tape[gguf]`", "emel-io-tape has no extra gguf"),
+        ('`behaviour("MAP-01", "MAP-777")`', "no catalogue promises MAP-777"),
     ],
 )
 def test_a_mention_of_what_there_is_not_is_found(tmp_path, known, text, what):
@@ -417,7 +423,8 @@ def test_what_there_is_may_be_mentioned(tmp_path, known):
         "`nox -s quality_gates -- --only docs api/emel --full`, `emel load --touch FILE`, "
         "`packages/<name>`, `packages/io_mmap/changes/+<what>.feature.md`, `_machine.py`, "
         "`packages/*/docs`, `emel.open(source, strategy)`, `emel_io_loader.Spans.nbytes`, "
-        "`emel_tools.running.lane`, `model.safetensors`, `CHANGELOG.md`, `pip install emel[gguf]`\n"
+        "`emel_tools.running.lane`, `model.safetensors`, `CHANGELOG.md`, `pip install emel[gguf]`, "
+        "`--memory-limit SIZE`, `-- --seed=5`, `--only costs/emel`, `--`, `behaviour('MAP-01')`\n"
         "<!-- not run: it is made up -->\n```console\n$ nox -s spin\n```\n"
     )
     assert heard(mentions(tmp_path, page(tmp_path, text), known)) == []

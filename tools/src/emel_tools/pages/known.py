@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from emel_tools.behaviours.catalogue import read_catalogues
 from emel_tools.pages.sessions import sessions
+from emel_tools.projects import declaration
 from emel_tools.running.registry import NAMES, lanes
 from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
@@ -24,7 +26,8 @@ _DOTTED: Final = re.compile(r"(?<![\w./:-])(emel(?:_\w+)?(?:\.\w+)+)")
 _MEMBER: Final = re.compile(r"(?<![\w./:-])([A-Z]\w+)\.([a-z]\w*)")
 _CLOSED: Final = re.compile(r"(?:@.* )?class(?:\((?:NamedTuple|Protocol|IntEnum|Enum)\))?")
 """A class that has nothing public but what it defines itself."""
-_FOREIGN: Final = ("--help", "--version")
+_FOREIGN: Final = ("--help", "--version", "--cov", "--draft")
+"""Options of every program, of pytest-cov and of towncrier."""
 _LATER: Final = ("CHANGELOG.md",)
 """What a release makes."""
 _HANDS_ON: Final = ("tests",)
@@ -54,7 +57,9 @@ class Known:
         """Say what of a piece of code there isn't, and what to do."""
         yield from self._sessions_of(text)
         yield from self._commands_of(text)
+        yield from self._options_of(text)
         yield from self._names_of(text)
+        yield from self._declared_of(text)
         yield from self._paths_of(text, page)
 
     def _sessions_of(self, text: str) -> Iterator[tuple[str, str]]:
@@ -107,6 +112,38 @@ class Known:
         for word in re.findall(r"(?<![\w-])--[a-z][\w-]*", text):
             if word not in takes:
                 yield f"`{command.name}` takes no {word}", "correct the option"
+
+    def _options_of(self, text: str) -> Iterator[tuple[str, str]]:
+        """Look up options that stand alone, whoever takes them, and what `--only` is given."""
+        words = text.removeprefix("-- ").split()
+        if not words[0].startswith("--"):
+            return
+        if words[0] == "--only":
+            yield from self._arguments_of("quality_gates", words)
+        spelled = (p.spelled for each in self._commands.values() for p in each.parameters)
+        taken = {option for each in spelled for option in each.split(", ")}
+        for option in (word.split("=")[0] for word in words if word.startswith("--")):
+            if option.strip("-") and option not in {*taken, *self._options, *_FOREIGN}:
+                yield f"nothing takes {option}", "correct the option"
+
+    def _declared_of(self, text: str) -> Iterator[tuple[str, str]]:
+        """Look up extras of packages and ids of promises."""
+        for name, extra in re.findall(r"\b(emel(?:-\w+)*)\[(\w+)\]", text):
+            module = name.replace("-", "_")
+            owner = next((each for each in self._packages.values() if each.module == module), None)
+            if (
+                owner is None
+                or extra not in declaration(owner.folder).project.optional_dependencies
+            ):
+                yield f"{name} has no extra {extra}", "correct its name"
+        for named in re.findall(r"behaviour\((.*?)\)", text):
+            for promise in re.findall(r"[\"'](\w+-\d+)[\"']", named):
+                if promise not in self._promises:
+                    yield f"no catalogue promises {promise}", "correct the id"
+
+    @cached_property
+    def _promises(self) -> frozenset[str]:
+        return frozenset(promise.id for promise in read_catalogues(self._root)[0])
 
     def _names_of(self, text: str) -> Iterator[tuple[str, str]]:
         for name in _DOTTED.findall(text):

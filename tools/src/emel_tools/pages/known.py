@@ -12,7 +12,7 @@ from typing import Final
 
 from emel_tools.behaviours.catalogue import read_catalogues
 from emel_tools.pages.sessions import sessions
-from emel_tools.projects import declaration
+from emel_tools.projects import Project, declaration
 from emel_tools.running.registry import NAMES, lanes
 from emel_tools.surface.commands import Command
 from emel_tools.surface.modules import Found, Modules
@@ -96,7 +96,7 @@ class Known:
         files = [self._root / "noxfile.py", *python_files(self._root / "tools/src")]
         found: set[str] = set()
         for path in files:
-            found |= {*re.findall(r"[\"'](--[a-z][\w-]*)[\"']", path.read_text(encoding="utf-8"))}
+            found |= {*re.findall(r"[\"'`](--[a-z][\w-]*)[\"'`]", path.read_text(encoding="utf-8"))}
         return frozenset(found)
 
     def _commands_of(self, text: str) -> Iterator[tuple[str, str]]:
@@ -116,7 +116,7 @@ class Known:
     def _options_of(self, text: str) -> Iterator[tuple[str, str]]:
         """Look up options that stand alone, whoever takes them, and what `--only` is given."""
         words = text.removeprefix("-- ").split()
-        if not words[0].startswith("--"):
+        if not (words and words[0].startswith("--")):
             return
         if words[0] == "--only":
             yield from self._arguments_of("quality_gates", words)
@@ -131,10 +131,8 @@ class Known:
         for name, extra in re.findall(r"\b(emel(?:-\w+)*)\[(\w+)\]", text):
             module = name.replace("-", "_")
             owner = next((each for each in self._packages.values() if each.module == module), None)
-            if (
-                owner is None
-                or extra not in declaration(owner.folder).project.optional_dependencies
-            ):
+            project = declaration(owner.folder).project if owner else Project()
+            if extra not in project.optional_dependencies:
                 yield f"{name} has no extra {extra}", "correct its name"
         for named in re.findall(r"behaviour\((.*?)\)", text):
             for promise in re.findall(r"[\"'](\w+-\d+)[\"']", named):

@@ -14,7 +14,7 @@ from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
-from emel_tools.surface.rules import offered, undocumented, unlike, untaken
+from emel_tools.surface.rules import offered, undocumented, unknown, unlike, untaken
 from emel_tools.workspace import Package, packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,6 +148,7 @@ def heard(package):
         *offered(package, modules),
         *undocumented(package, names),
         *untaken(package, names),
+        *unknown(package, names, modules),
         *unlike(package, modules),
     ]
     return [(finding.where, finding.what) for finding in found]
@@ -350,6 +351,25 @@ def test_a_parameter_that_only_the_docstring_knows_is_found(disk, title, text, t
     edit(disk, f'"""{text}', f'r"""{text}\n\n{section}')
     what = f"the docstring of emel_disk.{untrue}, which it doesn't take"
     assert [said for _, said in heard(disk)][:1] == ([what] if untrue else [])
+
+
+@pytest.mark.behaviour("GATE-131")
+@pytest.mark.parametrize(
+    ("told", "untrue"),
+    [
+        ("ValueError, OSError", ""),
+        ("Reaction", ""),
+        ("os.error", ""),
+        ("ValueErorr", "spin raises ValueErorr"),
+        ("KeyError, SpinError", "spin raises SpinError"),
+        ("error.Spin", "spin raises error.Spin"),
+    ],
+)
+def test_an_error_that_only_the_docstring_knows_is_found(disk, told, untrue):
+    edit(disk, '"""Spin.', f'"""Spin.\n\n    Raises\n    ------\n    {told}\n        So.\n')
+    (disk.source / "_motor.py").write_text("import os\n")
+    what = f"the docstring of emel_disk.{untrue}: there is none"
+    assert [said for _, said in heard(disk)] == ([what] if untrue else [])
 
 
 @pytest.mark.behaviour("GATE-131")

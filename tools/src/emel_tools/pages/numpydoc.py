@@ -34,12 +34,17 @@ def markdown(text: str) -> str:
 
 def parameters(text: str) -> list[str]:
     """Name the parameters that a docstring tells of, in its order, without their stars."""
-    heads = (
-        head
-        for title, body in _sections(text)
-        if title.endswith("Parameters")
-        for head, _ in _parted(body)
-    )
+    return [*_named(text, "Parameters"), *_named(text, "Other Parameters")]
+
+
+def raised(text: str) -> list[str]:
+    """Name the errors that a docstring tells of, in its order."""
+    return _named(text, "Raises")
+
+
+def _named(text: str, section: str) -> list[str]:
+    bodies = (body for title, body in _sections(text) if title == section)
+    heads = (head for body in bodies for head, _ in _parted(body))
     return [name.strip(" \\*") for head in heads for name in head.partition(" : ")[0].split(",")]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from emel_tools.workspace import Package
+from emel_tools.workspace import Package, python_files
 
 Definition: TypeAlias = (
     ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
@@ -79,6 +79,17 @@ class Modules:
             path = next((file for file in files if file.exists()), None)
             self._read[name] = None if path is None else Module(path)
         return self._read[name]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Name all that any module of the package defines or imports."""
+        source = self._package.source
+        found: set[str] = set()
+        for path in python_files(source):
+            parts = path.relative_to(source.parent).with_suffix("").parts
+            module = self.module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+            found |= {*module.definitions, *module.imports} if module else set()
+        return frozenset(found)
 
     def find(self, module: str, name: str) -> Found | Elsewhere | None:
         """Find what `name` means in a module; None if nothing does."""

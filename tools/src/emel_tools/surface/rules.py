@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Sequence
 
 from emel_tools.findings import Finding
-from emel_tools.pages.numpydoc import parameters
+from emel_tools.pages.numpydoc import parameters, raised
 from emel_tools.projects import declaration
 from emel_tools.surface.modules import Found, Module, Modules
 from emel_tools.surface.names import Name
@@ -45,6 +46,17 @@ def untaken(package: Package, names: Sequence[Name]) -> Iterator[Finding]:
                 who = f"{package.module}.{name.key}"
                 what = f"the docstring of {who} tells of {told}, which it doesn't take"
                 fix = f"name one of its own: {called}"
+                yield Finding(_path(package, name), name.line, 0, "docstring", what, fix)
+
+
+def unknown(package: Package, names: Sequence[Name], modules: Modules) -> Iterator[Finding]:
+    """Find what a docstring says is raised, and no module of the package has heard of."""
+    known = modules.known.union(dir(builtins))
+    for name in names:
+        for told in raised(name.doc or ""):
+            if told.partition(".")[0] not in known:
+                what = f"the docstring of {package.module}.{name.key} raises {told}: there is none"
+                fix = "name an error that it raises"
                 yield Finding(_path(package, name), name.line, 0, "docstring", what, fix)
 
 

@@ -24,7 +24,8 @@ def open(  # noqa: A001 - `emel.open` reads like the builtin, on purpose
 ) -> Model:
     """Open a GGUF or safetensors checkpoint, in one file or in many.
 
-    Reads headers and nothing else: no tensor is loaded before it is asked for.
+    Reads headers and nothing else: no tensor is loaded before it is asked for. After an error nothing
+    is open, mapped or kept.
 
     Parameters
     ----------
@@ -64,8 +65,6 @@ def open(  # noqa: A001 - `emel.open` reads like the builtin, on purpose
         A file can't be opened or read.
     TypeError, ValueError
         `slots` isn't an integer of 1 or more, or `memory_limit` one of 64 KiB or more.
-
-    After an error nothing is open, mapped or kept.
     """
     slots = operator.index(slots)
     if slots < 1:

@@ -24,8 +24,8 @@ def open(  # noqa: A001 - `emel.open` reads like the builtin, on purpose
 ) -> Model:
     """Open a GGUF or safetensors checkpoint, in one file or in many.
 
-    Reads headers and nothing else: no tensor is loaded before it is asked for. After an error nothing
-    is open, mapped or kept.
+    Reads headers and nothing else: no tensor is loaded before it is asked for. After an error
+    nothing is open, mapped or kept.
 
     Parameters
     ----------

@@ -412,30 +412,53 @@ class Looked(np.ndarray):
         return np.asarray(self).item(at)
 
 
+@pytest.fixture
+def touched(opened, faulty, broken, monkeypatch):
+    """Touch a tensor in steps of 8 KiB where pages can't be populated.
+
+    Answers which of its bytes were looked at, in order, and what was told of progress.
+    """
+
+    def touch(nbytes):
+        monkeypatch.setattr("emel_model_loader.mapped.STEP_NBYTES", 8192)
+        tensor = SafetensorsTensor(dtype="U8", shape=(nbytes,), data=bytes(nbytes))
+        strategy = faulty(safetensors_bytes({"a": tensor}))
+        world = opened(strategy)
+        strategy.faults["advise"] = [broken(Reaction.UNSUPPORTED)] * -(-nbytes // 8192)
+        plain, seen = strategy.view, []
+
+        def view(*lease):
+            array = plain(*lease).view(Looked)
+            array.seen = seen
+            return array
+
+        monkeypatch.setattr(world.checkpoint.route, "view", view)
+        progress = []
+        assert world.checkpoint.load(touch=True, progress=progress.append) is None
+        return seen, progress
+
+    return touch
+
+
 @pytest.mark.behaviour("LOADER-05")
 @pytest.mark.parametrize("nbytes", [1, 4096, 4097, 3 * 4096 - 1])
-def test_where_pages_cant_be_populated_each_is_read(opened, faulty, broken, monkeypatch, nbytes):
-    monkeypatch.setattr("emel_model_loader.mapped.STEP_NBYTES", 8192)
-    tensor = SafetensorsTensor(dtype="U8", shape=(nbytes,), data=bytes(nbytes))
-    strategy = faulty(safetensors_bytes({"a": tensor}))
-    world = opened(strategy)
-    strategy.faults["advise"] = [broken(Reaction.UNSUPPORTED)] * 2
-    plain, seen = strategy.view, []
-
-    def view(*lease):
-        array = plain(*lease).view(Looked)
-        array.seen = seen
-        return array
-
-    monkeypatch.setattr(world.checkpoint.route, "view", view)
-    progress = []
-
-    assert world.checkpoint.load(touch=True, progress=progress.append) is None
+def test_where_pages_cant_be_populated_each_is_read(touched, nbytes):
+    seen, progress = touched(nbytes)
 
     # Wherever in a page the tensor begins: no hole is wider than a page.
     assert (seen[0], seen[-1]) == (0, nbytes - 1)
     assert np.diff(seen).max(initial=0) <= 4096
     assert progress[-1] == (nbytes, nbytes, 1, 1)
+
+
+@pytest.mark.behaviour("LOADER-05")
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_each_page_is_read_once_however_many_steps_it_takes(touched, steps):
+    seen, _ = touched(steps * 8192)
+
+    # Of each step two pages, and its last byte.
+    assert (np.diff(seen) > 0).all()
+    assert len(seen) == 3 * steps
 
 
 @pytest.mark.behaviour("LOADER-05")

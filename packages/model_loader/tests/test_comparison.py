@@ -149,6 +149,33 @@ def test_names_types_and_shapes_differ_before_any_byte_is_compared(opened):
     )
 
 
+MANY = tuple(f"t{i * 7 % 20}" for i in range(20))
+"""In no order but their own: none of hashes, and not sorted."""
+
+
+@pytest.mark.behaviour("LOADER-18")
+def test_tensors_that_only_the_second_has_are_told_in_its_order(opened):
+    second = gguf_of(dict.fromkeys(MANY, MODEL["i"]))
+
+    result = compare(opened(gguf_bytes()).checkpoint, opened(second).checkpoint)
+
+    assert tuple(d.tensor for d in result.differences) == MANY
+    assert {d.what for d in result.differences} == {"only-in-second"}
+
+
+@pytest.mark.behaviour("LOADER-18")
+@pytest.mark.parametrize("limits", [(32, 1 << 20), (1 << 20, 32)])
+def test_neither_side_reads_more_at_once_than_the_limit_of_either(opened, limits):
+    worlds = [opened(gguf_of(MODEL), Mode.COPIES, limits=Limits(window=n)) for n in limits]
+    for world in worlds:
+        world.strategy.loads.clear()
+
+    assert compare(*(world.checkpoint for world in worlds)).same
+
+    for world in worlds:
+        assert max(int(spans.nbytes.sum()) for spans in world.strategy.loads) == 32
+
+
 @pytest.mark.behaviour("LOADER-18")
 def test_blocks_differ_at_their_first_byte(opened):
     blocks = [bytes(136), bytes(100) + b"\1" + bytes(35)]
@@ -283,6 +310,14 @@ def test_a_digest_is_held_to_a_recorded_one():
             Difference("d", "only-in-second"),
         ),
     )
+
+
+@pytest.mark.behaviour("LOADER-18")
+def test_what_only_the_record_has_is_told_in_its_order():
+    result = compare_digests(Digest("ff", {}), dict.fromkeys(MANY, "01"))
+
+    assert tuple(d.tensor for d in result.differences) == MANY
+    assert {d.what for d in result.differences} == {"only-in-second"}
 
 
 @pytest.mark.behaviour("LOADER-18")

@@ -85,6 +85,16 @@ def test_tensors_named_twice_are_refused_with_their_names(second):
 
 
 @pytest.mark.behaviour("LOADER-10")
+def test_names_that_occur_twice_are_told_in_the_order_of_the_index():
+    names = tuple(f"t{i * 7 % 20}" for i in range(20))
+    pairs = ", ".join(f'"{name}": "{A}"' for name in (*names, *sorted(names)))
+
+    failure = read_index(f'{{"weight_map": {{{pairs}}}}}'.encode(), "i")
+
+    assert failure.tensors == names
+
+
+@pytest.mark.behaviour("LOADER-10")
 def test_a_second_weight_map_is_refused():
     one, two = (index_bytes({"a": name}) for name in (A, B))
     data = one[:-1] + b", " + two[1:]

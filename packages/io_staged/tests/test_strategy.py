@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -27,6 +28,9 @@ from emel_io_staged.testing import CountingPort
 LOOSE = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+PATIENCE = 30
+"""Seconds until what doesn't come is a failure: many, on a machine that is busy with others."""
 
 
 class Blocks:
@@ -254,6 +258,28 @@ def test_what_fits_one_chunk_is_one_read_without_a_thread(strategy, counting, ma
     assert strategy.load(spans, Targets.one_after_another(out, spans.nbytes)).ok
     assert (out.reshape(90, 10)[::-1] == content[:990].reshape(90, 11)[:, :10]).all()
     assert counting.calls == ["allocate", "open", "fstat", "preadv", "close"]
+
+
+@pytest.mark.behaviour("STG-13")
+@pytest.mark.parametrize("stages", [2, 3, 5])
+def test_while_a_sink_works_all_other_stages_are_filled_and_no_more(make, spans, stages):
+    filled = SimpleQueue()
+
+    def preadv(*words):
+        nbytes = Port().preadv(*words)
+        filled.put(nbytes)
+        return nbytes
+
+    def wait(_span, at, _chunk):
+        # Its own stage, all others, and once more each that was given back.
+        while sum(read) < min(at + stages * 1000, 9000):
+            read.append(filled.get(timeout=PATIENCE))
+        assert filled.empty()
+
+    read = []
+    with StagedStrategy(chunk_nbytes=1000, stages=stages, port=Port(preadv=preadv)) as strategy:
+        assert strategy.stream(spans(make()[0], (0, 9000)), wait).ok
+    assert read == [1000] * 9
 
 
 @pytest.mark.behaviour("STG-05")

@@ -192,7 +192,7 @@ def test_json_is_printed_where_it_is_asked_for(say, command):
     ("option", "tensors", "keys"),
     [([], 5, 0), (["--tensors"], 20, 0), (["--metadata"], 5, 1), (["--grep", "t1.|by"], 10, 1)],
 )
-def test_so_many_tensors_and_keys_are_listed(run, tmp_path, files, option, tensors, keys):
+def test_so_many_tensors_and_keys_are_listed(run, tmp_path, option, tensors, keys):
     arrays = {name: np.zeros(i + 1, np.uint8) for i, name in enumerate(NAMES)}
     save_file(arrays, tmp_path / "m", metadata={"by": "a test"})
     first = [line.split(" ")[0] for line in run("inspect", *option, tmp_path / "m")[1].splitlines()]

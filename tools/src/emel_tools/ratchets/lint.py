@@ -12,7 +12,7 @@ from emel_tools.ratchets.blind import blind
 from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.endings import endings
 from emel_tools.ratchets.scopes import Source
-from emel_tools.ratchets.settings import scattered, settings, where
+from emel_tools.ratchets.settings import LINT, scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files, texts
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
@@ -41,9 +41,8 @@ def _outcome(
         places += comments.suppressing(read(path), comments.FORMAT)
         places += [] if is_test(root, shard, path) else blind(read(path))
     found = tally(root, home(root, shard), places, read)
-    second = scattered(root, shard, ("ruff",), ("ruff.toml", ".ruff.toml"))
-    wrong = [*loose, *second, *endings(root, texts(root, shard))]
-    facts = settings(root, "ruff") if shard == ROOT else {}
+    wrong = [*loose, *scattered(root, shard, LINT), *endings(root, texts(root, shard))]
+    facts = settings(root, LINT.tables) if shard == ROOT else {}
     return Outcome(
         shard,
         f"{len(files)} files",

@@ -6,24 +6,43 @@ import json
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from emel_tools.findings import Finding
 from emel_tools.ratchets import sources
 from emel_tools.snapshots.lines import plain
 
 PROJECT: Final = "pyproject.toml"
-_LOOSENS: Final = ("ignore", "exclude")
+_LOOSENS: Final = ("ignore", "exclude", "omit")
 """Settings with such a word in their names are lists of what isn't looked at: each entry counts."""
 
 
-def settings(root: Path, tool: str) -> dict[str, str]:
-    """List the settings of a tool in the pyproject.toml at the root, one fact an entry."""
-    table = _tables(root / PROJECT).get(tool, {})
-    found: dict[str, str] = {}
-    for key, value in _facts(f"tool.{tool}", table):
-        found[plain(f"{PROJECT} {key}")] = value
-    return found
+class Configured(NamedTuple):
+    """Tools whose settings stand in the pyproject.toml at the root, and nowhere else."""
+
+    tables: tuple[str, ...]
+    """Theirs in a pyproject.toml."""
+    files: tuple[str, ...]
+    """Names of files that they would read instead."""
+
+
+LINT: Final = Configured(
+    ("ruff", "pytest", "coverage"),
+    (
+        *("ruff.toml", ".ruff.toml"),
+        *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
+        *(".coveragerc", ".coveragerc.toml", "tox.ini", "setup.cfg"),
+    ),
+)
+"""Those of the tests stand here as well: a suite doesn't say what it was told to pass over."""
+TYPES: Final = Configured(("basedpyright", "pyright"), ("pyrightconfig.json", "baseline.json"))
+
+
+def settings(root: Path, tools: Collection[str]) -> dict[str, str]:
+    """List the settings of tools in the pyproject.toml at the root, one fact an entry."""
+    tables = _tables(root / PROJECT)
+    facts = (fact for tool in tools for fact in _facts(f"tool.{tool}", tables.get(tool, {})))
+    return {plain(f"{PROJECT} {key}"): value for key, value in facts}
 
 
 def where(keys: Collection[str]) -> dict[str, list[Finding]]:
@@ -32,24 +51,12 @@ def where(keys: Collection[str]) -> dict[str, list[Finding]]:
     return {key: [Finding(PROJECT, 0, 0, "setting", what, "")] for key in keys}
 
 
-def scattered(
-    root: Path, shard: str, tools: Collection[str], files: Collection[str]
-) -> Iterator[Finding]:
-    """Find configurations of a tool outside of the pyproject.toml at the root.
-
-    Parameters
-    ----------
-    root, shard
-        Where to look.
-    tools
-        The tables that may stand in the pyproject.toml at the root alone.
-    files
-        Names of files that may stand nowhere.
-    """
-    for path in sources.configurations(root, shard, {PROJECT, *files}):
+def scattered(root: Path, shard: str, tools: Configured) -> Iterator[Finding]:
+    """Find configurations of tools outside of the pyproject.toml at the root, in a shard."""
+    for path in sources.configurations(root, shard, {PROJECT, *tools.files}):
         if path.name == PROJECT:
-            there = [tool for tool in tools if tool in _tables(path)]
-            allowed = tools if path.parent == root else ()
+            there = [tool for tool in tools.tables if tool in _tables(path)]
+            allowed = tools.tables if path.parent == root else ()
             wrong = [f"[tool.{tool}]" for tool in there if tool not in allowed]
         else:
             wrong = [path.name]

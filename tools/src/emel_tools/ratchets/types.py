@@ -15,7 +15,7 @@ from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.holes import holes
 from emel_tools.ratchets.pyright import Checked
 from emel_tools.ratchets.scopes import Source
-from emel_tools.ratchets.settings import scattered, settings, where
+from emel_tools.ratchets.settings import TYPES, scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files
 from emel_tools.ratchets.tally import Place, divided, tally
 from emel_tools.running import Job, Outcome
@@ -66,10 +66,8 @@ def _outcome(
 ) -> Outcome:
     places += _untyped(root, shard)
     found = tally(root, home(root, shard), places, cache(Source))
-    elsewhere = scattered(
-        root, shard, ("basedpyright", "pyright"), ("pyrightconfig.json", "baseline.json")
-    )
-    facts = settings(root, "basedpyright") if shard == ROOT else {}
+    elsewhere = scattered(root, shard, TYPES)
+    facts = settings(root, TYPES.tables) if shard == ROOT else {}
     return Outcome(
         shard,
         f"{len(files)} files",

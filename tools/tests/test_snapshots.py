@@ -257,6 +257,9 @@ def test_what_nothing_measures_any_more_is_found_in_each_folder(tmp_path):
     record(tmp_path, "speed/disk", "a  1\n")
     record(tmp_path, "docs/pages", "a  1\n")
     record(tmp_path, "house", "no lane's: it lies in no folder\n")
+    record(tmp_path, "costs", "a  1\n")
+    for name in ("README.md", ".gitattributes", "costs.md"):
+        (tmp_path / "snapshots" / name).write_text("")
     found = {(f.file, f.what, f.fix) for f in stale(tmp_path, LANES)}
     accept = "nox -s accept --"
     none = "lane costs has no shard that is recorded in"
@@ -270,6 +273,10 @@ def test_what_nothing_measures_any_more_is_found_in_each_folder(tmp_path):
         ),
         ("snapshots/speed/disk.txt", "no lane speed records anything", f"{accept} speed disk"),
         ("snapshots/docs/pages.txt", "no lane docs records anything", f"{accept} docs pages"),
+        *(
+            (f"snapshots/{name}", "it lies in the folder of no lane", "remove it")
+            for name in ("house.txt", "costs.txt", "costs.md")
+        ),
     }
     assert stale(tmp_path / "nowhere", LANES) == []
 
@@ -293,7 +300,10 @@ def test_accept_removes_them_and_the_folder_that_is_empty_then(tmp_path):
     record(tmp_path, "speed/disk", "a  1\n")
     kept = record(tmp_path, "costs/disk", "a  1\n")
     record(tmp_path, "costs/reel", "a  1\n")
-    assert take(tmp_path, LANES, targets(tmp_path, LANES, (), bool), [], person()) == 0
+    record(tmp_path, "costs", "a  1\n")
+    said = []
+    assert take(tmp_path, LANES, targets(tmp_path, LANES, (), bool), [], person(said=said)) == 0
+    assert "removed snapshots/costs.txt" in said
     assert list((tmp_path / "snapshots").rglob("*.txt")) == [kept]
     assert not (tmp_path / "snapshots" / "speed").exists()
 

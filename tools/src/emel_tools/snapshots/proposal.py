@@ -55,7 +55,8 @@ def propose(
 
 def removal(leftover: Leftover) -> Proposal:
     """Propose to remove what nothing measures."""
-    return Proposal(f"{leftover.lane}/{leftover.shard}", leftover.path, "", why=leftover.why)
+    key = f"{leftover.lane}/{leftover.shard}".removeprefix("/")
+    return Proposal(key, leftover.path, "", why=leftover.why)
 
 
 def write(proposal: Proposal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emel_tools.findings import Finding
 from emel_tools.running.lane import Lane
@@ -12,13 +12,16 @@ from emel_tools.running.registry import UNLISTED
 from emel_tools.snapshots.comparison import accept
 from emel_tools.snapshots.lines import FOLDER, path_of
 
+_TOLD: Final = ("README.md", ".gitattributes")
+"""What may lie beside the lanes' folders."""
+
 
 class Leftover(NamedTuple):
     """One file that nothing measures."""
 
     path: Path
     lane: str
-    """The folder that it lies in, whether or not there is such a lane."""
+    """The folder that it lies in, whether or not there is such a lane; empty if it lies in none."""
     shard: str
     """What it would be the snapshot of."""
     why: str
@@ -41,7 +44,7 @@ def stale(root: Path, lanes: Sequence[Lane]) -> list[Finding]:
             0,
             "stale",
             each.why,
-            accept(each.lane, each.shard),
+            accept(each.lane, each.shard) if each.lane else "remove it",
             gate=each.lane,
         )
         for each in leftovers(root, lanes)
@@ -53,10 +56,13 @@ def leftovers(root: Path, lanes: Sequence[Lane]) -> list[Leftover]:
     names = {lane.name: [shard.name for shard in lane.shards(root)] for lane in lanes}
     recorded = {lane.name for lane in lanes if lane.kind is not None}
     found: list[Leftover] = []
-    for folder in (path for path in (root / FOLDER).glob("*") if path.is_dir()):
-        shards = names.get(folder.name, [])
-        if shards != [UNLISTED]:  # else nobody knows which snapshots it has
-            found += _in(root, folder, shards if folder.name in recorded else None)
+    for path in (root / FOLDER).glob("*"):
+        shards = names.get(path.name, [])
+        if not path.is_dir():
+            if path.name not in _TOLD:
+                found.append(Leftover(path, "", path.stem, "it lies in the folder of no lane"))
+        elif shards != [UNLISTED]:  # else nobody knows which snapshots it has
+            found += _in(root, path, shards if path.name in recorded else None)
     return sorted(found)
 
 

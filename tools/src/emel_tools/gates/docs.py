@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from emel_tools.ratchets.sources import LOOSE
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.workspace import shards
 
@@ -17,7 +18,7 @@ def _shards(root: Path) -> Sequence[Shard]:
         Shard("docs", "generated", runs, 30),
         Shard("docs", "examples", runs, 30),
         # Marks of a conflict are looked for in all files, and snapshots are merged the most.
-        Shard("docs", "references", Reads(own=everything, paths=(*texts, "snapshots/**")), 30),
+        Shard("docs", "references", Reads(own=everything, paths=(*texts, *LOOSE)), 30),
     ]
 
 

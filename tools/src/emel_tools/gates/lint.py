@@ -23,9 +23,7 @@ def _run(job: Job) -> Iterator[Outcome]:
     yield from lint.outcomes(job)
 
 
-# Only what others look at, too: a file that nobody names runs everything.
-_TEXTS = ("*.md", "docs/**/*.md", "snapshots/**")
-_ROOT = Reads(paths=("*.py", "*.pyi", "docs/**/*.py", *_TEXTS))
+_ROOT = Reads(paths=sources.LOOSE)
 LANE = Lane(
     "lint",
     "ruff finds and suppresses only what is recorded, by file, scope and rule, and formats nothing",

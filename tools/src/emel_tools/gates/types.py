@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from emel_tools.ratchets import sources
+from emel_tools.ratchets import settings, sources
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
 from emel_tools.snapshots import Kind
 
@@ -16,14 +16,21 @@ _BUDGET: Final = 150.0
 
 def _shards(root: Path) -> Sequence[Shard]:
     return [
-        Shard("types", name, _reads(name) if name != sources.ROOT else _ROOT, _BUDGET)
+        Shard("types", name, _reads(root, name) if name != sources.ROOT else _ROOT, _BUDGET)
         for name in sources.shards(root)
     ]
 
 
-def _reads(name: str) -> Reads:
-    """Say what is checked: sources, with their comments, and what they import; tests aren't."""
-    return Reads(runs=(name,), paths=(f"packages/{name}/src/**",))
+def _reads(root: Path, name: str) -> Reads:
+    """Say what is checked: all but tests, with its comments, and what it imports."""
+    folder = sources.home(root, name).relative_to(root).as_posix()
+    paths = (*_files(folder), f"{folder}/src/**")
+    return Reads(runs=(name,), paths=paths, but=sources.tests_in(folder))
+
+
+def _files(folder: str) -> tuple[str, ...]:
+    second = (f"{folder}/**/{each}" for each in settings.TYPES.files)
+    return (*sources.python_in(folder), *second)
 
 
 def _run(job: Job) -> Iterator[Outcome]:
@@ -32,7 +39,7 @@ def _run(job: Job) -> Iterator[Outcome]:
     yield from types.outcomes(job)
 
 
-_ROOT = Reads(paths=("*.py", "*.pyi", "typings/**"))
+_ROOT = Reads(paths=("*.py", "*.pyi", *_files("docs")))
 LANE = Lane(
     "types",
     "strict checking finds only what is recorded, and so do Any, casts and suppressions",

@@ -12,7 +12,12 @@ from emel_tools.scope.changes import ignored, known
 
 ROOT: Final = "root"
 """The shard of the files that lie in no package."""
+LOOSE: Final = ("*.py", "*.pyi", "*.md", "docs/**", "snapshots/**")
+"""Files of no package of which it is known who looks at them, as globs from the root: whoever looks
+at all texts names these. One in another folder belongs to nobody, and runs everything."""
 _SUFFIXES: Final = (".py", ".pyi")
+_UNTYPED: Final = ("tests", "parity")
+"""Folders of tests, which are linted, and whose types nobody checks."""
 _NOT_OURS: Final = (".git", ".nox", ".venv", "build", "dist")
 """What git, environments and builds leave at the root and in the folder of a package. Deeper down
 such a name may be a module's, and a hidden folder may hold what CI runs."""
@@ -57,7 +62,17 @@ def texts(root: Path, shard: str) -> list[Path]:
 
 def is_test(root: Path, shard: str, path: Path) -> bool:
     """Whether a file is a test, which is linted, and whose types nobody checks."""
-    return path.relative_to(home(root, shard)).parts[0] in ("tests", "parity")
+    return path.relative_to(home(root, shard)).parts[0] in _UNTYPED
+
+
+def python_in(folder: str) -> tuple[str, ...]:
+    """Spell the Python files below a folder, as globs."""
+    return tuple(f"{folder}/**/*{suffix}" for suffix in _SUFFIXES)
+
+
+def tests_in(folder: str) -> tuple[str, ...]:
+    """Spell those of them that are tests, as globs."""
+    return tuple(glob for name in _UNTYPED for glob in python_in(f"{folder}/{name}"))
 
 
 def configurations(root: Path, shard: str, names: Collection[str]) -> list[Path]:

@@ -33,7 +33,10 @@ class Reads(NamedTuple):
     covers: tuple[str, ...] = ()
     """Packages of whose code, and no other, it judges which of it ran."""
     paths: tuple[str, ...] = ()
-    """Other files, as globs from the root: `docs/**`, `**/behaviours.toml`."""
+    """Other files, as globs from the root: `docs/**`, `**/behaviours.toml`. One that may lie
+    anywhere (`**/...`) belongs to nobody by that: others may look at such a file as well."""
+    but: tuple[str, ...] = ()
+    """Those of these files that it doesn't look at, as globs."""
 
 
 class Shard(NamedTuple):

@@ -51,7 +51,10 @@ class Repository:
         self._depths: dict[str, Depth] = {}
         self._packages = {_spell(root, package): package.name for package in shards(root)}
         self._closures = closures
-        self._globs = frozenset(glob for shard in everything for glob in shard.reads.paths)
+        # Who looks at a kind of file wherever it lies says nothing of who else does.
+        self._globs = frozenset(
+            glob for shard in everything for glob in shard.reads.paths if not glob.startswith("**/")
+        )
         self._keys = frozenset(shard.key for shard in everything)
 
     def concerns_all(self, changed: Changes) -> str:
@@ -84,7 +87,7 @@ class Repository:
             f"lies in {package}": package in reads.own,
             f"is run by {via}": bool(via),
             f"is code of {package}": covered,
-            "is what it looks at": any(matches(path, glob) for glob in reads.paths),
+            "is what it looks at": _looks_at(reads, path),
             "was opened by it": seen is not None and path in seen.files,
             "was imported by it": imported,
             "came or went in a folder that it lists": listed,
@@ -121,6 +124,13 @@ class Repository:
 def matches(path: str, glob: str) -> bool:
     """Whether a path from the root matches a glob; `**/` stands for any folders, or none."""
     return _pattern(glob).match(path) is not None
+
+
+def _looks_at(reads: Reads, path: str) -> bool:
+    looks, passes_over = (
+        any(matches(path, glob) for glob in globs) for globs in (reads.paths, reads.but)
+    )
+    return looks and not passes_over
 
 
 @cache

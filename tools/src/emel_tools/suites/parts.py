@@ -34,6 +34,7 @@ _APART: Final[Mapping[str, int]] = {
             "tools/tests/test_boundaries_page.py",
             "tools/tests/test_corpus.py",
             "tools/tests/test_pages.py",
+            "tools/tests/test_scope_owners.py",
             "tools/tests/test_selftest.py",
             "tools/tests/test_surface.py",
         ),

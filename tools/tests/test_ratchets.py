@@ -50,6 +50,12 @@ class Tree:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(textwrap.dedent(text).lstrip("\n"))
 
+    def begin(self, path="."):
+        """Make it, or a folder in it, a repository of git."""
+        self.write(f"{path}/.git/HEAD", "ref: refs/heads/main\n")
+        for folder in ("objects", "refs"):
+            (self.root / path / ".git" / folder).mkdir()
+
     def run(self, lane, *shards):
         shards = shards or tuple(shard.name for shard in lane.shards(self.root))
         done = lane.run(Job(self.root, shards, full=False, base="", seed=0))
@@ -176,9 +182,7 @@ def test_what_ruff_would_format_otherwise_is_a_finding_and_no_count(tree):
 def test_a_text_whose_lines_end_otherwise_or_that_begins_with_a_mark_is_found(
     tree, path, text, shard, said
 ):
-    tree.write(".git/HEAD", "ref: refs/heads/main\n")  # which makes it a repository
-    for folder in ("objects", "refs"):
-        (tree.root / ".git" / folder).mkdir()
+    tree.begin()
     project = f'{PROJECT}\n[tool.ruff.format]\nline-ending = "lf"\n'
     tree.write("pyproject.toml", project)
     tree.write(".gitignore", "ignored.txt\n")
@@ -187,6 +191,86 @@ def test_a_text_whose_lines_end_otherwise_or_that_begins_with_a_mark_is_found(
     findings = tree.run(LINT, shard)[shard].findings
     assert {(f.where.rpartition("/")[2], f.rule) for f in findings} == said
     assert all(f.file == path and f.fix for f in findings)
+
+
+def unseen(tree):
+    """What lint finds that hides from others: its shard, where it lies, and by which rule."""
+    return {
+        (shard, finding.file, finding.rule)
+        for shard, outcome in tree.run(LINT).items()
+        for finding in outcome.findings
+        if finding.rule in ("link", "ignored")
+    }
+
+
+@pytest.mark.behaviour("GATE-124")
+@pytest.mark.parametrize(
+    ("path", "to", "shard"),
+    [
+        ("packages/disk/src/emel_disk/reel", "../../../../reel", "disk"),
+        ("packages/disk/src/emel_disk/code.py", "__init__.py", "disk"),
+        ("packages/disk/tests/test_a.py", "../src/emel_disk/__init__.py", "disk"),
+        ("packages/disk/README.md", "../../nowhere.md", "disk"),
+        ("tools/src/emel_tools/reel", "/", "tools"),
+        ("docs/reel", "../reel", "root"),
+        ("reel.md", "reel/__init__.py", "root"),
+    ],
+)
+def test_a_symbolic_link_is_found_at_its_place(tree, path, to, shard):
+    tree.begin()
+    tree.write("reel/__init__.py", "")
+    assert unseen(tree) == set()
+    (tree.root / path).parent.mkdir(parents=True, exist_ok=True)
+    (tree.root / path).symlink_to(to)
+    assert unseen(tree) == {(shard, path, "link")}
+
+
+@pytest.mark.behaviour("GATE-124")
+def test_a_package_that_is_a_link_is_found(tree):
+    tree.begin()
+    (tree.root / "packages/reel").symlink_to("disk")
+    assert unseen(tree) == {("root", "packages/reel", "link")}
+
+
+@pytest.mark.behaviour("GATE-124")
+def test_a_repository_within_this_one_is_found(tree):
+    tree.begin()
+    tree.begin("packages/disk/src/emel_disk/reel")
+    tree.write("packages/disk/src/emel_disk/reel/__init__.py", "")
+    assert unseen(tree) == {("disk", "packages/disk/src/emel_disk/reel", "link")}
+
+
+@pytest.mark.behaviour("GATE-124")
+@pytest.mark.parametrize(
+    ("rule", "path", "shard"),
+    [
+        ("code.py", "packages/disk/src/emel_disk/code.py", "disk"),
+        ("local/", "packages/disk/src/emel_disk/local/deep/__init__.py", "disk"),
+        ("*.pyi", "tools/src/emel_tools/loose.pyi", "tools"),
+        ("*.so", "tools/src/emel_tools/fast.so", "tools"),
+        ("*.pyc", "packages/disk/src/emel_disk/code.pyc", "disk"),
+        ("loose.*", "packages/disk/src/loose.py", "disk"),
+        ("__pycache__", "packages/disk/src/emel_disk/__pycache__/a.pyc", ""),
+        ("*.egg-info", "packages/disk/src/emel_disk.egg-info/SOURCES.txt", ""),
+        (".*.swp", "packages/disk/src/emel_disk/.code.py.swp", ""),
+        ("*.log", "packages/disk/src/emel_disk/a.log", ""),
+    ],
+)
+def test_a_source_that_git_ignores_is_found(tree, rule, path, shard):
+    tree.begin()
+    tree.write(path, "")
+    assert unseen(tree) == set()
+    tree.write(".gitignore", f"{rule}\n")
+    assert unseen(tree) == ({(shard, path, "ignored")} if shard else set())
+
+
+@pytest.mark.behaviour("GATE-124")
+def test_a_link_that_git_ignores_among_the_sources_is_found_in_whatever_way_it_is_ignored(tree):
+    tree.begin()
+    tree.write(".git/info/exclude", "reel\n")
+    (tree.root / "packages/disk/src/emel_disk/reel").symlink_to("/")
+    (tree.root / "reel").symlink_to("/")
+    assert unseen(tree) == {("disk", "packages/disk/src/emel_disk/reel", "ignored")}
 
 
 @pytest.mark.behaviour("GATE-17")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools import workspace
-from emel_tools.scope.changes import ignored, known
+from emel_tools.scope.changes import ignored_folders, known
 
 ROOT: Final = "root"
 """The shard of the files that lie in no package."""
@@ -41,7 +41,7 @@ def not_ours(root: Path) -> frozenset[Path]:
     """
     packages = [package.folder for package in workspace.shards(root)]
     found = {home / name for home in (root, *packages) for name in _NOT_OURS}
-    hidden = (root / name for name in ignored(root))
+    hidden = (root / name for name in ignored_folders(root))
     elsewhere = (path for path in hidden if not any(map(path.is_relative_to, packages)))
     return frozenset(found.union(elsewhere))
 
@@ -54,10 +54,17 @@ def python_files(root: Path, shard: str) -> list[Path]:
 
 def texts(root: Path, shard: str) -> list[Path]:
     """List the other files of a shard that git knows, or would take in, sorted."""
-    folder = home(root, shard)
-    listed = {folder / name for name in known(folder)}
+    ours = {*listed(root, shard)}
     found = (path for path in _files(root, shard) if path.suffix not in _SUFFIXES)
-    return sorted(path for path in found if path in listed and path.is_file())
+    return sorted(path for path in found if path in ours and path.is_file())
+
+
+def listed(root: Path, shard: str) -> list[Path]:
+    """List what git knows of a shard, or would take in: files, links, and other repositories."""
+    folder = home(root, shard)
+    packages = {package.folder for package in workspace.shards(root)} if shard == ROOT else set()
+    found = (folder / name for name in known(folder))
+    return sorted({path for path in found if packages.isdisjoint(path.parents)})
 
 
 def is_test(root: Path, shard: str, path: Path) -> bool:

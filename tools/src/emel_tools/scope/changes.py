@@ -103,10 +103,16 @@ def known(folder: Path) -> list[str]:
     return _git(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
 
 
-def ignored(root: Path) -> list[str]:
+def ignored_folders(root: Path) -> list[str]:
     """List the folders that git ignores, as it finds them from the root; nothing without git."""
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
     return [name[:-1] for name in _git(root, *words).split("\0") if name.endswith("/")]
+
+
+def ignored(folder: Path, below: str) -> list[str]:
+    """List the files below a folder in this one that git ignores, sorted, and named from here."""
+    words = ("ls-files", "-oi", "--exclude-standard", "-z", "--", below)
+    return sorted(_git(folder, *words).split("\0")[:-1])
 
 
 def _since(root: Path, commit: str, because: str) -> Changes:

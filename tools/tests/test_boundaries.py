@@ -89,7 +89,13 @@ broken_contract_guidance = ask the disk
 """
 PYPROJECT = '[tool.uv.workspace]\nmembers = ["packages/disk", "packages/emel", "tools"]\n'
 DISK = '[project]\nname = "emel-disk"\nversion = "1.2"\ndependencies = []\n'
-EMEL = '[project]\nname = "emel"\ndependencies = ["emel-disk==1.2"]\n'
+EMEL = """
+[project]
+name = "emel"
+dependencies = ["emel-disk==1.2"]
+[tool.uv.sources]
+emel-disk = { workspace = true }
+"""
 
 
 @pytest.fixture
@@ -108,6 +114,7 @@ def repo(tmp_path):
             "import os\n\nSPINNING = 1\nspin = open(os.devnull)\n"
         ),
         "tools/pyproject.toml": "[project]\nname = 'emel-tools'\n",
+        "tools/constraints.txt": "# Pins.\nml-dtypes==0.6\nXXhash==4.1.0\nyaml==6.0.3\n",
         "tools/src/emel_tools/__init__.py": "",
     }
     for name, text in files.items():
@@ -486,6 +493,67 @@ def test_a_sibling_of_another_version_is_found(repo, loose):
     assert heard(repo) == [("packages/emel/pyproject.toml", what)]
     extra = '[]\noptional-dependencies = { big = [ "Emel-Disk[big] == 1.2" ] }'
     write(repo, "packages/emel/pyproject.toml", EMEL.replace('["emel-disk==1.2"]', extra))
+    assert heard(repo) == []
+
+
+@pytest.mark.behaviour("GATE-125")
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("packages/emel/pyproject.toml", "workspace = true", "workspace = false"),
+        ("packages/emel/pyproject.toml", "workspace = true", "path = '../disk'"),
+        ("packages/emel/pyproject.toml", "emel-disk = {", "emel-tape = {"),
+        ("packages/emel/pyproject.toml", "[tool.uv.sources]", "[tool.uv.source]"),
+        ("packages/emel/pyproject.toml", "{ workspace = true }", "[{ index = 'a' }]"),
+        (
+            "tools/pyproject.toml",
+            "'emel-tools'\n",
+            "'emel-tools'\n[dependency-groups]\na = ['Emel.Disk']\n",
+        ),
+    ],
+)
+def test_a_sibling_that_is_not_taken_from_the_workspace_is_found(repo, path, old, new):
+    edit(repo, path, old, new)
+    assert heard(repo) == [(path, "the sibling emel-disk isn't taken from the workspace")]
+    write(repo, "packages/emel/pyproject.toml", EMEL.partition("[tool")[0])
+    assert [told for told in heard(repo) if told[0] == "packages/emel/pyproject.toml"]
+    sources = "[tool.uv.sources]\nEmel_Disk = { workspace = true }\n"
+    write(repo, "pyproject.toml", f"{PYPROJECT}{sources}")  # which holds for all of them
+    edit(
+        repo, "packages/disk/pyproject.toml", "[]", "[]\n[dependency-groups]\na = ['emel-disk[b]']"
+    )
+    assert heard(repo) == []
+
+
+@pytest.mark.behaviour("GATE-125")
+def test_what_a_package_says_of_a_sibling_holds_more_than_what_the_root_does(repo):
+    sources = "[tool.uv.sources]\nEmel_Disk = { workspace = true }\n"
+    write(repo, "pyproject.toml", f"{PYPROJECT}{sources}")
+    edit(repo, "packages/emel/pyproject.toml", "workspace = true", "path = '../disk'")
+    what = "the sibling emel-disk isn't taken from the workspace"
+    assert heard(repo) == [("packages/emel/pyproject.toml", what)]
+
+
+@pytest.mark.behaviour("GATE-125")
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("pyproject.toml", "[dependency-groups]\ndev = ['ruff>=0.12']\n"),
+        ("tools/pyproject.toml", "dependencies = ['Ruff']\n"),
+        ("tools/pyproject.toml", "optional-dependencies = { fast = ['ruff[a]; os_name'] }\n"),
+        (
+            "packages/disk/pyproject.toml",
+            "[dependency-groups]\ntest = ['ruff', 'yaml', { include-group = 'a' }]\na = []\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("pin", ["", "# ruff==0.12\n", "ruff>=0.12\n", "ruff-lsp==1\n"])
+def test_a_requirement_without_a_pin_is_found(repo, path, group, pin):
+    edit(repo, "tools/constraints.txt", "# Pins.\n", pin)
+    write(repo, path, f"{(repo / path).read_text('utf-8')}{group}")
+    what = "ruff is required, and tools/constraints.txt has no version of it"
+    assert heard(repo) == [(path, what)]
+    write(repo, "tools/constraints.txt", "ruff == 0.17.6 ; os_name == 'x'  # why\nyaml==1\n")
     assert heard(repo) == []
 
 

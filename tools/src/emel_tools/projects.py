@@ -20,8 +20,16 @@ class Project(msgspec.Struct, frozen=True, rename="kebab"):
     optional_dependencies: dict[str, list[str]] = {}
     """By extra."""
     scripts: dict[str, str] = {}
+    gui_scripts: dict[str, str] = {}
+    """Commands that open a window."""
     entry_points: dict[str, dict[str, str]] = {}
     """By group, and by name."""
+
+    @property
+    def offers(self) -> Iterator[tuple[str, str]]:
+        """List commands and entry points, each with what it leads to."""
+        for group in (self.scripts, self.gui_scripts, *self.entry_points.values()):
+            yield from group.items()
 
     @property
     def needs(self) -> Iterator[str]:
@@ -39,17 +47,39 @@ class Changelog(msgspec.Struct, frozen=True):
     version: str | None = None
 
 
+class Source(msgspec.Struct, frozen=True):
+    """Where uv takes a requirement from."""
+
+    workspace: bool = False
+
+
+class Uv(msgspec.Struct, frozen=True):
+    """What is set for uv."""
+
+    sources: dict[str, Source | list[Source]] = {}
+
+
 class Tools(msgspec.Struct, frozen=True):
     """What is set for tools."""
 
     towncrier: Changelog = Changelog()
+    uv: Uv = Uv()
 
 
-class Declaration(msgspec.Struct, frozen=True):
+class Declaration(msgspec.Struct, frozen=True, rename="kebab"):
     """The whole file."""
 
     project: Project = Project()
+    dependency_groups: dict[str, list[str | dict[str, str]]] = {}
+    """By name; a group that includes another names it in a table."""
     tool: Tools = Tools()
+
+    @property
+    def needs(self) -> Iterator[str]:
+        """List all requirements, those of extras and groups too."""
+        yield from self.project.needs
+        for group in self.dependency_groups.values():
+            yield from (each for each in group if isinstance(each, str))
 
 
 def declaration(folder: Path) -> Declaration:

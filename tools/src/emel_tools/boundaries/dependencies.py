@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emel_tools.boundaries.isolation.declared import canonical
+from emel_tools.boundaries.isolation.environments import CONSTRAINTS
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.findings import Finding
-from emel_tools.projects import FILE, declaration
+from emel_tools.projects import FILE, Source, declaration
 
 RULE = "dependencies"
+_HERE: Final = Source(workspace=True)
+_PIN: Final = re.compile(r"[\w.-]+ *== *[\w.+!-]+( *;.*)?( +#.*)?")
 
 
 def imports_are_declared(tree: Tree) -> Iterator[Finding]:
@@ -57,6 +61,38 @@ def siblings_are_pinned(tree: Tree) -> Iterator[Finding]:
                 where = (folder / FILE).relative_to(tree.root).as_posix()
                 what = f"the sibling {text} is declared so that another version than ours will do"
                 yield Finding(where, 0, 0, RULE, what, f"declare it as {name}{pin}")
+
+
+def siblings_come_from_here(tree: Tree) -> Iterator[Finding]:
+    """Uv takes each sibling from the workspace, as pip does by what the noxfile hands to it."""
+    declared = {package.folder: declaration(package.folder) for package in tree.packages}
+    siblings = {canonical(each.project.name) for each in declared.values()}
+    everywhere = declaration(tree.root).tool.uv.sources
+    for folder, told in declared.items():
+        both = (*everywhere.items(), *told.tool.uv.sources.items())  # what comes later holds
+        sources = {canonical(name): source for name, source in both}
+        here = {name for name, source in sources.items() if source == _HERE}
+        here.add(canonical(told.project.name))  # an extra may name another one of its own package
+        for name in sorted({*map(canonical, told.needs)} & siblings - here):
+            where = (folder / FILE).relative_to(tree.root).as_posix()
+            what = f"the sibling {name} isn't taken from the workspace"
+            fix = f"write {name} = {{ workspace = true }} into [tool.uv.sources]"
+            yield Finding(where, 0, 0, RULE, what, fix)
+
+
+def requirements_are_pinned(tree: Tree) -> Iterator[Finding]:
+    """Whatever is installed of others has one version, the same for everybody."""
+    folders = (tree.root, *(package.folder for package in tree.packages))
+    declared = {folder: declaration(folder) for folder in folders}
+    siblings = {canonical(each.project.name) for each in declared.values()}
+    path = tree.root / CONSTRAINTS
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    pinned = {canonical(line) for line in lines if _PIN.fullmatch(line.strip())}
+    for folder, told in declared.items():
+        for name in sorted({*map(canonical, told.needs)} - siblings - pinned):
+            where = (folder / FILE).relative_to(tree.root).as_posix()
+            what = f"{name} is required, and {CONSTRAINTS.as_posix()} has no version of it"
+            yield Finding(where, 0, 0, RULE, what, f"pin it there: {name}==...")
 
 
 def foreign(tree: Tree, subject: Subject) -> tuple[tuple[str, int], ...]:

@@ -16,7 +16,9 @@ from emel_tools.boundaries import table
 from emel_tools.boundaries.dependencies import (
     imports_are_declared,
     read_toml,
+    requirements_are_pinned,
     siblings_are_pinned,
+    siblings_come_from_here,
 )
 from emel_tools.boundaries.owners import TESTS, owns
 from emel_tools.boundaries.powers import NAMES
@@ -231,4 +233,6 @@ RULES: Final[tuple[Callable[[Tree], Iterator[Finding]], ...]] = (
     members_are_packages,
     imports_are_declared,
     siblings_are_pinned,
+    siblings_come_from_here,
+    requirements_are_pinned,
 )

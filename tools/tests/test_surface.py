@@ -14,7 +14,7 @@ from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
-from emel_tools.surface.rules import offered, undocumented, unknown, unlike, untaken
+from emel_tools.surface.rules import astray, offered, undocumented, unknown, unlike, untaken
 from emel_tools.workspace import Package, packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +109,9 @@ version = "1.2"
 requires-python = ">=3.11"
 dependencies = ["numpy >=1.26,  <3", "emel-machine==1.2", "xxhash"]
 [project.scripts]
-disk = "emel_disk:main"
+disk = "emel_disk:spin"
+[project.gui-scripts]
+platter = "emel_disk._arm : Platter.move [fast]"
 [project.optional-dependencies]
 fast = ["numpy>=1.26", "ml_dtypes[x]==0.5"]
 [project.entry-points."emel.strategies"]
@@ -150,6 +152,7 @@ def heard(package):
         *untaken(package, names),
         *unknown(package, names, modules),
         *unlike(package, modules),
+        *astray(package, modules),
     ]
     return [(finding.where, finding.what) for finding in found]
 
@@ -158,7 +161,8 @@ def heard(package):
 def test_every_kind_of_public_name_is_a_fact(disk):
     assert measured(disk) == {
         "[python]": ">=3.11",
-        "[command disk]": "emel_disk:main",
+        "[command disk]": "emel_disk:spin",
+        "[window platter]": "emel_disk._arm : Platter.move [fast]",
         "[extra fast]": "ml_dtypes[x]==0.5, numpy>=1.26",
         "[needs emel-machine]": "==1.2",
         "[needs numpy]": ">=1.26, <3",
@@ -402,6 +406,30 @@ def test_what_is_needed_is_told_with_all_that_is_said_of_it(disk):
         "[needs b]": ">=2; python_version<'3.12', >=3",
         "[needs c]": "@ file:///c",
     }
+
+
+@pytest.mark.behaviour("GATE-126")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('disk = "emel_disk:spin"', 'disk = "emel_disk:spun"'),
+        ('disk = "emel_disk:spin"', 'disk = "emel_disk.main:spin"'),
+        ('disk = "emel_disk:spin"', 'disk = "emel_tape:spin"'),
+        ('disk = "emel_disk:spin"', 'disk = "spin"'),
+        ('"emel_disk._arm : Platter.move [fast]"', '"emel_disk._arm:Reel.move [fast]"'),
+        ('"emel_disk._arm : Platter.move [fast]"', '"emel_disk:Reel.move"'),
+        ('"emel_disk:Arm"', '"emel_disk:Motor"'),
+        ('"emel_disk:Arm"', '"emel_disk._head"'),
+    ],
+)
+def test_a_command_or_an_entry_point_that_leads_nowhere_is_found(disk, old, new):
+    assert heard(disk) == []
+    assert PROJECT.count(old) == 1
+    (disk.folder / "pyproject.toml").write_text(PROJECT.replace(old, new))
+    target = new.rpartition(" = ")[2].strip('"')
+    ((where, what),) = heard(disk)
+    assert where == "packages/disk/pyproject.toml"
+    assert what.endswith(f"leads to {target}, which there isn't")
 
 
 @pytest.mark.behaviour("GATE-132")

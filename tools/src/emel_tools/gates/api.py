@@ -38,7 +38,7 @@ def _outcome(root: Path, package: Package) -> Outcome:
     from emel_tools.surface.causes import causes
     from emel_tools.surface.facts import facts
     from emel_tools.surface.modules import Modules
-    from emel_tools.surface.rules import offered, undocumented, unknown, unlike, untaken
+    from emel_tools.surface.rules import astray, offered, undocumented, unknown, unlike, untaken
 
     modules = Modules(package)
     names = public(package, modules)
@@ -55,6 +55,7 @@ def _outcome(root: Path, package: Package) -> Outcome:
             *untaken(package, names),
             *unknown(package, names, modules),
             *unlike(package, modules),
+            *astray(package, modules),
         ],
         measured,
         causes(recorded, measured),

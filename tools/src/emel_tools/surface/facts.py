@@ -38,6 +38,7 @@ def _declared(package: Package) -> dict[str, str]:
     project = declaration(package.folder).project
     found = {"[python]": project.requires_python}
     found |= {f"[command {name}]": where for name, where in project.scripts.items()}
+    found |= {f"[window {name}]": where for name, where in project.gui_scripts.items()}
     found |= {f"[needs {name}]": which for name, which in _needs(project.dependencies)}
     for extra, needs in project.optional_dependencies.items():
         found[f"[extra {extra}]"] = ", ".join(sorted(" ".join(need.split()) for need in needs))

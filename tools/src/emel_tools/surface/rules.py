@@ -121,6 +121,17 @@ def unlike(package: Package, modules: Modules) -> Iterator[Finding]:
             yield Finding(f"packages/{package.name}/{path}", node.lineno, 0, "version", what, _SAME)
 
 
+def astray(package: Package, modules: Modules) -> Iterator[Finding]:
+    """Find a command or an entry point that leads to what the package hasn't."""
+    for name, target in declaration(package.folder).project.offers:
+        module, _, member = ("".join(target.split())).partition("[")[0].partition(":")
+        ours = module.partition(".")[0] == package.module and modules.module(module)
+        if not ours or (member and modules.find(module, member.partition(".")[0]) is None):
+            where = f"packages/{package.name}/pyproject.toml"
+            what = f"{name} leads to {target}, which there isn't"
+            yield Finding(where, 0, 0, "entry", what, "correct it: module:function")
+
+
 def _changes_list(node: ast.stmt) -> bool:
     """Whether it adds to `__all__`, or calls a method of it."""
     match node:

@@ -62,9 +62,11 @@ def texts(root: Path, shard: str) -> list[Path]:
 def listed(root: Path, shard: str) -> list[Path]:
     """List what git knows of a shard, or would take in: files, links, and other repositories."""
     folder = home(root, shard)
-    packages = {package.folder for package in workspace.shards(root)} if shard == ROOT else set()
+    apart: set[Path] = set()
+    if shard == ROOT:
+        apart |= {package.folder for package in workspace.shards(root)}
     found = (folder / name for name in known(folder))
-    return sorted({path for path in found if packages.isdisjoint(path.parents)})
+    return sorted({path for path in found if apart.isdisjoint(path.parents)})
 
 
 def is_test(root: Path, shard: str, path: Path) -> bool:

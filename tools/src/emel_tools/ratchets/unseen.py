@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +10,7 @@ from emel_tools.findings import Finding
 from emel_tools.ratchets.sources import ROOT, home, listed
 from emel_tools.scope.changes import ignored
 
-_SOURCES: Final = (*all_suffixes(), ".pyi", "py.typed")
+_SOURCES: Final = (".py", ".pyi", ".pyc", ".so", ".pyd", "py.typed")
 """How the names of files end that are imported, or read by a checker of types."""
 
 

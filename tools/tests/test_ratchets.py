@@ -226,6 +226,18 @@ def test_a_symbolic_link_is_found_at_its_place(tree, path, to, shard):
 
 
 @pytest.mark.behaviour("GATE-124")
+@pytest.mark.parametrize("rule", ["", ".#*"])
+def test_a_link_with_which_an_editor_locks_a_file_is_none_unless_it_leads_anywhere(tree, rule):
+    tree.begin()
+    tree.write(".gitignore", f"{rule}\n")
+    link = tree.root / "packages/disk/src/emel_disk/.#code.py"
+    link.symlink_to("somebody@host.1234:567")
+    assert unseen(tree) == set()
+    link.with_name("somebody@host.1234:567").write_text("", encoding="utf-8")
+    assert [name for _, name, _ in unseen(tree)] == ["packages/disk/src/emel_disk/.#code.py"]
+
+
+@pytest.mark.behaviour("GATE-124")
 def test_a_package_that_is_a_link_is_found(tree):
     tree.begin()
     (tree.root / "packages/reel").symlink_to("disk")

@@ -18,7 +18,7 @@ def links(root: Path, shard: str) -> Iterator[Finding]:
     """Find symbolic links, and repositories within this one, that git knows or would take in."""
     for path in listed(root, shard):
         where = path.relative_to(root).as_posix()
-        if path.is_symlink():
+        if _is_link(path):
             what = f"it is a link to {path.readlink()}, and nobody looks at what lies behind it"
             yield Finding(where, 0, 0, "link", what, "let the file or folder itself lie there")
         elif (path / ".git").exists():
@@ -33,11 +33,16 @@ def kept_back(root: Path, shard: str) -> Iterator[Finding]:
     folder = home(root, shard)
     for name in ignored(folder, "src"):
         path = folder / name
-        if path.is_symlink() or (name.endswith(_SOURCES) and not _is_compiled(path)):
+        if _is_link(path) or (name.endswith(_SOURCES) and not _is_compiled(path)):
             where = path.relative_to(root).as_posix()
             what = "git ignores it, so that it is imported and looked at in this folder alone"
             fix = f"remove it, or the rule that git check-ignore -v {where} names"
             yield Finding(where, 0, 0, "ignored", what, fix)
+
+
+def _is_link(path: Path) -> bool:
+    """Whether it is one that stays: an editor's lock goes with the window, and leads nowhere."""
+    return path.is_symlink() and (path.exists() or not path.name.startswith(".#"))
 
 
 def _is_compiled(path: Path) -> bool:

@@ -33,7 +33,8 @@ def kept_back(root: Path, shard: str) -> Iterator[Finding]:
     folder = home(root, shard)
     for name in ignored(folder, "src"):
         path = folder / name
-        if _is_link(path) or (name.endswith(_SOURCES) and not _is_compiled(path)):
+        is_source = path.exists() and name.endswith(_SOURCES) and not _is_compiled(path)
+        if is_source or _is_link(path):
             where = path.relative_to(root).as_posix()
             what = "git ignores it, so that it is imported and looked at in this folder alone"
             fix = f"remove it, or the rule that git check-ignore -v {where} names"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Block, Function, blocks, dotted, last, walk, within
 
 _EQUAL: Final = (ast.Eq, ast.Is, ast.LtE, ast.GtE)
+_CLOSE: Final = re.compile("equal|close")
 
 
 class _Names(NamedTuple):
@@ -87,11 +89,11 @@ def _compared(block: Block, name: str, value: ast.expr) -> Iterator[Told]:
 
 
 def _pairs(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
-    """List what is said to be equal: two operands, or what `array_equal` is handed."""
+    """List what is said to be equal: two operands, or what `allclose` is handed."""
     match node:
         case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, _EQUAL):
             return [(left, right)]
-        case ast.Call(func=function, args=[left, right, *_]) if "equal" in last(function):
+        case ast.Call(func=function, args=[left, right, *_]) if _CLOSE.search(last(function)):
             return [(left, right)]
         case _:
             return []

@@ -78,6 +78,23 @@ def last(node: ast.AST | None) -> str:
     return dotted(node).rpartition(".")[2]
 
 
+def imported(tree: ast.Module) -> dict[str, str]:
+    """Map the names that a file imports to what they stand for: `p` to `pytest`."""
+    found: dict[str, str] = {}
+    for node in walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {each.asname: each.name for each in node.names if each.asname}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    return found
+
+
+def spelt(node: ast.AST, names: Mapping[str, str]) -> str:
+    """Spell a name as it is where it comes from, see `imported`."""
+    first, dot, rest = dotted(node).partition(".")
+    return f"{names.get(first, first)}{dot}{rest}"
+
+
 def assigned(nodes: Block) -> dict[str, ast.expr]:
     """Map the names that a block gives to what they stand for: a value, or an import's own name."""
     found: dict[str, ast.expr] = {}

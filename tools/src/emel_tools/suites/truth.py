@@ -8,13 +8,21 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from emel_tools.suites.syntax import blocks, dotted, walk
+from emel_tools.suites.syntax import blocks, dotted, last, walk
+from emel_tools.suites.values import (
+    endless,
+    is_cut_to_nothing,
+    is_empty,
+    is_least,
+    is_new,
+    is_something,
+    is_true,
+)
 
 _JUMPS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _SEARCHES: Final = {"re.search": re.search, "re.match": re.match, "re.fullmatch": re.fullmatch}
-_KINDS: Final = (bool, bytes, dict, float, frozenset, int, list, set, str, tuple, type)
-_MAKERS: Final = frozenset(made.__name__ for made in (*_KINDS, len, repr, sorted, sum))
-"""Functions of Python that never answer None."""
+_ALIKE: Final = frozenset({"array_equal", "array_equiv", "allclose", "isclose"})
+"""What says whether two things are the same, and isn't written as a comparison."""
 
 
 def truth(node: ast.expr) -> bool | None:
@@ -43,11 +51,13 @@ def truth(node: ast.expr) -> bool | None:
             if chosen is not None:
                 return truth(body if chosen else orelse)
             return both.pop() if len(both) == 1 else None
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _of_comparison(left, op, right)
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            pairs = zip(pairwise((left, *others)), ops, strict=True)
+            found = [_of_comparison(one, op, other) for (one, other), op in pairs]
+            return _of_several(found, either=False)
         case ast.Call():
             return _of_call(node)
-        case ast.Subscript() if _is_empty(node):
+        case ast.Subscript() if is_cut_to_nothing(node):
             return False
         case _:
             return None
@@ -57,20 +67,54 @@ def _of_call(node: ast.Call) -> bool | None:
     match node:
         case ast.Call(func=ast.Name(id="bool"), args=[value], keywords=[]):
             return truth(value)
-        case ast.Call(
-            func=ast.Name(id="all"),
-            args=[ast.GeneratorExp(generators=each) | ast.ListComp(generators=each)],
-        ) if truth(each[0].iter) is False:
-            return True
+        case ast.Call(func=ast.Name(id="all" | "any" as name), args=[each], keywords=[]):
+            return _of_each(each, either=name == "any")
+        case ast.Call(func=ast.Attribute(value=value, attr="all"), args=[]):
+            return True if isinstance(value, ast.Compare | ast.Call) and truth(value) else None
+        case ast.Call(func=ast.Attribute(attr="all"), args=[ast.Compare() as value, *_]):
+            return True if truth(value) else None  # of numpy
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return True
         case ast.Call(
             func=ast.Attribute(attr="startswith" | "endswith"), args=[ast.Constant(value="" | b"")]
         ):
             return True
+        case ast.Call(func=ast.Attribute(value=value, attr=name), args=[other]) if _is_of_none(
+            value, name, other
+        ):
+            return True
+        case ast.Call(func=function, args=[one, other, *_]) if last(function) in _ALIKE:
+            return True if is_same(one, other) else None
         case ast.Call(func=function, args=[ast.Constant(value=str(pattern)), _]):
             search = _SEARCHES.get(dotted(function))
             return True if search and is_found_anywhere(pattern, search) else None
+        case _:
+            return False if is_empty(node) else True if is_true(node) else None
+
+
+def _is_of_none(one: ast.expr, name: str, other: ast.expr) -> bool:
+    """Whether a method of sets looks for nothing: `found.issuperset(())`."""
+    match name:
+        case "issuperset":
+            return is_least(other)
+        case "issubset":
+            return is_empty(one)
+        case "isdisjoint":
+            return is_empty(one) or is_least(other)
+        case _:
+            return False
+
+
+def _of_each(node: ast.expr, *, either: bool) -> bool | None:
+    """Say what `any` or `all` answers for something."""
+    match node:
+        case ast.GeneratorExp(elt=part, generators=each) | ast.ListComp(elt=part, generators=each):
+            never = truth(each[0].iter) is False or truth(part) is (not either)
+            return not either if never else None
+        case _ if is_empty(node):
+            return not either
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            return _of_several([truth(element) for element in elements], either=either)
         case _:
             return None
 
@@ -85,51 +129,42 @@ def _of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | Non
     match left, op, right:
         case (ast.Constant(value=one), ast.Eq() | ast.NotEq(), ast.Constant(value=other)):
             return (one == other) is isinstance(op, ast.Eq)
-        case (_, ast.Is() | ast.IsNot(), ast.Constant(value=None)) if _is_something(left):
+        case (_, ast.Is() | ast.IsNot(), ast.Constant(value=None)) if is_something(left):
             return isinstance(op, ast.IsNot)
-        case (ast.Call(func=ast.Name(id="len")), ast.GtE(), ast.Constant(value=0)):
+        case (_, ast.Is() | ast.IsNot(), _) if is_new(left) or is_new(right):
+            return isinstance(op, ast.IsNot)
+        case (_, ast.In() | ast.NotIn(), _) if is_empty(right):
+            return isinstance(op, ast.NotIn)
+        case (_, ast.In(), _) if is_cut_to_nothing(left) or _is_among(left, right):
             return True
-        case (_, ast.In(), _) if _is_empty(left) or _is_among(left, right):
-            return True
-        case (_, ast.Eq() | ast.LtE() | ast.GtE(), _) if _is_empty(left) and _is_empty(right):
+        case (_, ast.Eq(), _) if is_cut_to_nothing(left) and is_cut_to_nothing(right):
             return True
         case (_, ast.Eq() | ast.Is() | ast.LtE() | ast.GtE(), _) if is_same(left, right):
             return True
+        case (_, ast.LtE(), _) if _is_bound(left, right):
+            return True
+        case (_, ast.GtE(), _) if _is_bound(right, left):
+            return True
+        case (_, ast.Lt(), _) if _is_bound(right, left):
+            return False
+        case (_, ast.Gt(), _) if _is_bound(left, right):
+            return False
         case _:
             return None
+
+
+def _is_bound(least: ast.expr, most: ast.expr) -> bool:
+    """Whether this is at most that, whatever both are: `0 <= len(x)`, `() <= x`, `x <= inf`."""
+    match least, most:
+        case (ast.Constant(value=0), ast.Call(func=ast.Name(id="len" | "abs"))):
+            return True
+        case _:
+            return is_least(least) or endless(least) < 0 or endless(most) > 0
 
 
 def is_same(left: ast.expr, right: ast.expr) -> bool:
     """Whether both name the same; what is called may answer otherwise the second time."""
     return bool(dotted(left)) and ast.dump(left) == ast.dump(right)
-
-
-def _is_something(node: ast.expr) -> bool:
-    """Whether this can't be None, whatever it is."""
-    match node:
-        case ast.Constant(value=value):
-            return value is not None
-        case ast.Call(func=ast.Name(id=name)):
-            return name in _MAKERS
-        case ast.Compare() | ast.UnaryOp() | ast.JoinedStr() | ast.Lambda():
-            return True
-        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
-            return True
-        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            return True
-        case _:
-            return False
-
-
-def _is_empty(node: ast.expr) -> bool:
-    """Whether this takes nothing of something: `text[:0]`."""
-    match node:
-        case ast.Subscript(
-            slice=ast.Slice(lower=None | ast.Constant(value=0), upper=ast.Constant(value=0))
-        ):
-            return True
-        case _:
-            return False
 
 
 def _is_among(node: ast.expr, others: ast.expr) -> bool:

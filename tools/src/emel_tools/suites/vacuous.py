@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
-from typing import Final
 
 from emel_tools.suites.checks import Source
 from emel_tools.suites.methods import BUILTIN
 from emel_tools.suites.swallowed import Told
-from emel_tools.suites.syntax import FUNCTIONS, Block, Function, blocks, last, walk
-from emel_tools.suites.truth import dead, is_found_anywhere, is_same, truth
-
-_SEQUENCES: Final = (ast.Tuple, ast.List)
+from emel_tools.suites.syntax import (
+    FUNCTIONS,
+    Block,
+    Function,
+    blocks,
+    imported,
+    last,
+    spelt,
+    walk,
+    within,
+)
+from emel_tools.suites.truth import dead, is_found_anywhere, truth
 
 
 def always_true(source: Source, methods: Collection[str] = BUILTIN) -> Iterator[Told]:
@@ -24,8 +31,6 @@ def always_true(source: Source, methods: Collection[str] = BUILTIN) -> Iterator[
             of_method = any(_is_method(part, methods) for part in _conditions(node.test))
             if truth(node.test) or named or of_method:
                 yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
-            for same in _compared_with_itself(node.test):
-                yield node.lineno, "always true", f"`{ast.unparse(same)}` is compared with itself"
         elif isinstance(node, ast.keyword) and node.arg == "match":
             pattern = node.value.value if isinstance(node.value, ast.Constant) else None
             if isinstance(pattern, str) and is_found_anywhere(pattern):
@@ -38,21 +43,46 @@ def always_true(source: Source, methods: Collection[str] = BUILTIN) -> Iterator[
         yield statement.lineno, "never runs", "this line can't be reached"
 
 
-def _compared_with_itself(test: ast.expr) -> Iterator[ast.expr]:
-    """Find what stands at the same place of both sides of a comparison: `(n, x.y) == (2, x.y)`."""
-    for node in walk(test):
+def ruled_out(source: Source) -> Iterator[Told]:
+    """Find rules and invariants of state machines whose precondition is never true."""
+    names = imported(source.tree)
+    for node in walk(source.tree):
         match node:
-            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
-                todo = [(left, right)]
+            case ast.Call(func=function, args=[condition]) if (
+                spelt(function, names).rpartition(".")[2] == "precondition"
+            ):
+                if _is_never(condition, source.tree):
+                    what = f"`{ast.unparse(node)[:60]}` is never true, so this never runs"
+                    yield node.lineno, "never runs", what
             case _:
-                continue
-        while todo:
-            one, other = todo.pop()
-            if isinstance(one, _SEQUENCES) and isinstance(other, _SEQUENCES):
-                has_more = any(isinstance(e, ast.Starred) for e in (*one.elts, *other.elts))
-                pairs = [] if has_more else list(zip(one.elts, other.elts, strict=False))
-                yield from (each for each, its in pairs if is_same(each, its))
-                todo += pairs
+                pass
+
+
+def _is_never(condition: ast.expr, tree: ast.Module) -> bool:
+    """Whether a function never answers what is true, as far as it is written."""
+    if isinstance(condition, ast.Lambda):
+        return truth(condition.body) is False
+    if not isinstance(condition, ast.Name):
+        return False
+    name = condition.id
+    made = [each for each in walk(tree) if isinstance(each, FUNCTIONS) and each.name == name]
+    given = [
+        each.value
+        for each in walk(tree)
+        if isinstance(each, ast.Assign) and name in map(last, each.targets)
+    ]
+    if given:
+        return not made and all(
+            isinstance(each, ast.Lambda) and truth(each.body) is False for each in given
+        )
+    return bool(made) and all(map(_answers_nothing, made))
+
+
+def _answers_nothing(function: Function) -> bool:
+    inner = [*within(function.body)]
+    answers = [each.value for each in inner if isinstance(each, ast.Return)]
+    makes = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in inner)
+    return not makes and all(value is None or truth(value) is False for value in answers)
 
 
 def overwritten(source: Source) -> Iterator[Told]:

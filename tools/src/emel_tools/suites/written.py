@@ -12,7 +12,14 @@ from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
 from emel_tools.ratchets.sources import not_ours
 from emel_tools.scope.observed import unnoted
-from emel_tools.suites import aliases, silenced, swallowed, vacuous
+from emel_tools.suites import (
+    aliases,
+    compared,
+    patched,
+    silenced,
+    swallowed,
+    vacuous,
+)
 from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
@@ -63,6 +70,7 @@ def _check(root: Path) -> Written:
     checks, called = Checks([*tests, *helping]), Called([*tests, *helping])
     never_false = _methods(root, apart)
     found = [f for source in tests for f in _findings(source, checks, called, never_false)]
+    found += [f for source in (*tests, *helping) for f in _allowing(source)]
     found += _strays(root, folders, apart)
     count = sum(len(tests_of(source)) for source in tests)
     checked = f"{count} test functions in {len(tests)} files"
@@ -123,18 +131,30 @@ def _findings(
     looks: tuple[Callable[[], Iterator[Told]], ...] = (
         lambda: swallowed.swallowing(source, checks, called),
         lambda: vacuous.always_true(source, never_false),
+        lambda: vacuous.ruled_out(source),
+        lambda: compared.lax(source),
         lambda: vacuous.overwritten(source),
         lambda: aliases.aliased(source),
         lambda: vacuous.weak_settings(source, LEAST),
         lambda: vacuous.repeated(source),
-        lambda: silenced.silenced(source),
+        lambda: patched.patched(source),
         lambda: _unchecking(source, called),
         lambda: _hidden(source),
         lambda: _shadowed(source.tree),
     )
     for look in looks:
-        for line, rule, what in look():
-            yield Finding(source.path, line, 0, rule, what, _FIXES[rule])
+        yield from _told(source, look())
+
+
+def _allowing(source: Source) -> Iterator[Finding]:
+    """Find what tests, and what helps them, may do only where it is allowed."""
+    for look in (silenced.silenced,):
+        yield from _told(source, look(source))
+
+
+def _told(source: Source, told: Iterable[Told]) -> Iterator[Finding]:
+    for line, rule, what in told:
+        yield Finding(source.path, line, 0, rule, what, _FIXES[rule])
 
 
 def tests_of(source: Source) -> dict[str, Function]:

@@ -6,29 +6,51 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from emel_tools.suites.checks import Source
+from emel_tools.suites.checks import Source, asked
 from emel_tools.suites.skips import SILENCED, Silence
 from emel_tools.suites.swallowed import Told
-from emel_tools.suites.syntax import last, walk, within_functions
+from emel_tools.suites.syntax import (
+    FUNCTIONS,
+    Function,
+    imported,
+    is_fixture,
+    is_test,
+    spelt,
+    within_functions,
+)
 
 _FILTERS: Final = frozenset({"filterwarnings", "simplefilter"})
 _CATCHES: Final = "catch_warnings"
 _RESETS: Final = frozenset({"resetwarnings", "errstate", "seterr"})
 """What forgets all filters, or what numpy would warn of."""
+_RECORDS: Final = "recwarn"
+"""The fixture that only keeps what a test is warned of."""
 
 
 def silenced(source: Source, allowed: Sequence[Silence] = SILENCED) -> Iterator[Told]:
     """Find what keeps a warning from being an error, unless it is allowed with its reason."""
-    aliases = (node for node in walk(source.tree) if isinstance(node, ast.alias))
-    names = {each.asname: each.name for each in aliases}
+    names = imported(source.tree)
     for node, around in within_functions(source.tree):
-        if not isinstance(node, ast.Call):
+        said, inside = "", around
+        if isinstance(node, ast.Call):
+            if _silences(node, spelt(node.func, names).rpartition(".")[2]):
+                said = ast.unparse(node)[:60]
+        elif isinstance(node, FUNCTIONS):
+            if _is_recording(node):
+                said, inside = _RECORDS, (*around, node)
+        else:
             continue
-        if _silences(node, names.get(name := last(node.func), name)):
-            where = "::".join((source.path, *(function.name for function in around)))
-            if not any(where == each.where for each in allowed):
-                what = f"a warning is let pass: `{ast.unparse(node)[:60]}`"
-                yield node.lineno, "silenced", what
+        if said and not _is_allowed(source, inside, allowed):
+            yield node.lineno, "silenced", f"a warning is let pass: `{said}`"
+
+
+def _is_allowed(source: Source, inside: Sequence[Function], allowed: Sequence[Silence]) -> bool:
+    where = "::".join((source.path, *(function.name for function in inside)))
+    return any(where == each.where for each in allowed)
+
+
+def _is_recording(function: Function) -> bool:
+    return _RECORDS in asked(function) and (is_test(function) or is_fixture(function))
 
 
 def _silences(call: ast.Call, name: str) -> bool:
@@ -40,6 +62,8 @@ def _silences(call: ast.Call, name: str) -> bool:
         return not _is_error(given.get("action")) if "action" in given else not _is_false(records)
     if name == "addinivalue_line":
         return isinstance(key := _first(call, "name"), ast.Constant) and key.value in _FILTERS
+    if name == "getfixturevalue":
+        return isinstance(key := _first(call, "argname"), ast.Constant) and key.value == _RECORDS
     return name in _RESETS
 
 

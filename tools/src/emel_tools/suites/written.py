@@ -15,8 +15,10 @@ from emel_tools.scope.observed import unnoted
 from emel_tools.suites import (
     aliases,
     compared,
+    hooks,
     patched,
     silenced,
+    skipping,
     swallowed,
     vacuous,
 )
@@ -38,6 +40,9 @@ _FIXES: Final = {
     "never runs": "remove it, or let it be reached",
     "silenced": "let pytest.warns wait for it; or allow it, with its reason, in"
     " emel_tools.suites.skips",
+    "skipped": "let it run wherever its package does; or allow it, with its reason, in"
+    " emel_tools.suites.skips",
+    "hook": "let a fixture do it; or allow it, with its reason, in emel_tools.suites.skips",
     "weak": f"let it draw {LEAST} examples or more",
     "repeated": "give each case values of its own",
     "no check": "assert what it promises",
@@ -148,7 +153,7 @@ def _findings(
 
 def _allowing(source: Source) -> Iterator[Finding]:
     """Find what tests, and what helps them, may do only where it is allowed."""
-    for look in (silenced.silenced,):
+    for look in (silenced.silenced, skipping.skipping, hooks.hooks):
         yield from _told(source, look(source))
 
 

@@ -24,6 +24,9 @@ _FILE: Final = re.compile(r"(?:[\w.*<>+-]+/)*[\w.*<>+-]+\.(?:py|toml|md|mmd|txt|
 _FOLDER: Final = re.compile(r"(?:packages|tools|docs|snapshots)(?:/[\w.*<>+-]+)*/?")
 _DOTTED: Final = re.compile(r"(?<![\w./:-])(emel(?:_\w+)?(?:\.\w+)+)")
 _MEMBER: Final = re.compile(r"(?<![\w./:-])([A-Z]\w+)\.([a-z]\w*)")
+_EXTRA: Final = re.compile(r"\b(emel(?:-\w+)*)\[(\w+)\]")
+_MARK: Final = re.compile(r"behaviour\((.*?)\)")
+_ID: Final = re.compile(r"[\"'](\w+-\d+)[\"']")
 _CLOSED: Final = re.compile(r"(?:@.* )?class(?:\((?:NamedTuple|Protocol|IntEnum|Enum)\))?")
 """A class that has nothing public but what it defines itself."""
 _FOREIGN: Final = ("--help", "--version", "--cov", "--draft")
@@ -128,16 +131,18 @@ class Known:
 
     def _declared_of(self, text: str) -> Iterator[tuple[str, str]]:
         """Look up extras of packages and ids of promises."""
-        for name, extra in re.findall(r"\b(emel(?:-\w+)*)\[(\w+)\]", text):
+        chosen: list[tuple[str, str]] = _EXTRA.findall(text)
+        for name, extra in chosen:
             module = name.replace("-", "_")
             owner = next((each for each in self._packages.values() if each.module == module), None)
             project = declaration(owner.folder).project if owner else Project()
             if extra not in project.optional_dependencies:
                 yield f"{name} has no extra {extra}", "correct its name"
-        for named in re.findall(r"behaviour\((.*?)\)", text):
-            for promise in re.findall(r"[\"'](\w+-\d+)[\"']", named):
-                if promise not in self._promises:
-                    yield f"no catalogue promises {promise}", "correct the id"
+        marks: list[str] = _MARK.findall(text)
+        promises: list[str] = _ID.findall(" ".join(marks))
+        for promise in promises:
+            if promise not in self._promises:
+                yield f"no catalogue promises {promise}", "correct the id"
 
     @cached_property
     def _promises(self) -> frozenset[str]:

@@ -129,6 +129,8 @@ def test_the_transcript_speaks_of_digests_plans_residency_errors_and_commands(
         "a strategy that several have",
         "all loaded",
         "refusal of twice",
+        "refusal of tensors-twice",
+        "differences of alike and one",
         "$ emel verify",
         "files cut short, read",
     ):

@@ -76,6 +76,22 @@ def write(folder: Path) -> None:
     swapped = {name: f"m-{2 - i % 2:05}-of-00002.safetensors" for i, name in enumerate(NAMES)}
     lying_index = misplaced / "m.safetensors.index.json"
     lying_index.write_text(json.dumps({"weight_map": swapped}), encoding="utf-8")
+    _repeating(folder)
+
+
+def _repeating(folder: Path) -> None:
+    """Write indexes that name tensors twice, or have fields twice, and a record of too many."""
+    tensors = ",".join(f'"{name}":"a.safetensors"' for name in (*NAMES, *NAMES[::-2]))
+    fields = ",".join(f'"field {name}":1' for name in (*NAMES, *NAMES[::-2]))
+    for name, text in (
+        ("tensors-twice", f'{{"weight_map":{{{tensors}}}}}'),
+        ("fields-twice", f'{{"weight_map":{{}},{fields}}}'),
+    ):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "m.safetensors.index.json").write_text(text, encoding="utf-8")
+    recorded = (*NAMES, *(f"{name}.lost" for name in NAMES), "(model)")
+    lines = (f"{0:032x}  {name}\n" for name in recorded)
+    (folder / "record.txt").write_text("".join(lines), encoding="utf-8")
 
 
 def _shard(names: tuple[str, ...], seed: int) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+from itertools import permutations
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,10 @@ from emel_tools.determinism.disorder import age, delay_reads, shuffle_listings
 from emel_tools.determinism.scribe import Scribe
 
 _STRATEGIES: Final = ("mmap", "read", "staged", "auto")
+_REFUSED: Final = (
+    *("broken", "twice", "several", "missing", "misplaced"),
+    *("tensors-twice", "fields-twice"),
+)
 
 
 def _model(scribe: Scribe, label: str, path: Path, strategy: str) -> None:
@@ -90,22 +95,26 @@ def hash_of(data: bytes) -> str:
 
 def _refusals(scribe: Scribe) -> None:
     folder = scribe.folder
-    for name in ("broken", "twice", "several", "missing", "misplaced", "nobody"):
+    for name in (*_REFUSED, "nobody"):
         for strategy in ("mmap", "read"):
             scribe.attempt(
                 f"refusal of {name}, {strategy}",
                 lambda name=name, strategy=strategy: emel.open(folder / name, strategy),
             )
     scribe.attempt("no such strategy", lambda: emel.open(folder / "one.gguf", "nobody"))
-    with (
-        emel.open(folder / "one.safetensors", "read") as one,
-        emel.open(folder / "other.safetensors") as other,
-    ):
-        compared = one.compare(other)
-        scribe.say("comparison", (compared.same, compared.tensors, compared.nbytes))
-        scribe.say("differences", compared.differences)
     with emel.open(folder / "one.safetensors", "read", memory_limit=1 << 16) as model:
         scribe.attempt("over the limit", model.load)
+
+
+def _comparisons(scribe: Scribe) -> None:
+    """Each of three with each other: the second has tensors of its own, too."""
+    paths = [scribe.folder / f"{name}.safetensors" for name in ("one", "other", "alike")]
+    for first, second in permutations(paths, 2):
+        with emel.open(first, "read") as one, emel.open(second) as other:
+            found = one.compare(other)
+        key = f"{first.stem} and {second.stem}"
+        scribe.say(f"comparison of {key}", (found.same, found.tensors, found.nbytes))
+        scribe.say(f"differences of {key}", found.differences)
 
 
 def _cut(scribe: Scribe) -> None:
@@ -136,7 +145,7 @@ def main() -> None:
     for strategy in _STRATEGIES:
         for name in ("indexed", "one.gguf"):
             _model(scribe, name, folder / name, strategy)
-    for work in (_refusals, strategies, calls, owners, plans, _cut):
+    for work in (_refusals, _comparisons, strategies, calls, owners, plans, _cut):
         work(scribe)
     for name in ("indexed", "one.gguf", "alike.safetensors"):
         for words in (
@@ -148,9 +157,12 @@ def main() -> None:
             ("load", "--json", "--strategy", "read"),
         ):
             scribe.command(words[0], str(folder / name), *words[1:])
-    both = [str(folder / name) for name in ("one.safetensors", "other.safetensors")]
-    scribe.command("verify", *both, "--json")
-    scribe.command("verify", *both)
+    one, other, record = (
+        str(folder / name) for name in ("one.safetensors", "other.safetensors", "record.txt")
+    )
+    for both in ((one, other), (other, one), (one, record)):
+        scribe.command("verify", *both, "--json")
+        scribe.command("verify", *both)
     json.dump(scribe.lines, sys.stdout)
 
 

@@ -14,15 +14,17 @@ def names_of(count: int) -> list[str]:
     return [f"model.layers.{i // 6}.{parts[i % 6]}.weight" for i in range(count)]
 
 
-def safetensors_header(sizes: Sequence[int], names: Sequence[str] | None = None) -> bytes:
-    """Spell the header of F32 tensors of so many bytes each."""
-    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+def safetensors_header(
+    sizes: Sequence[int], names: Sequence[str] | None = None, about: str = "pt"
+) -> bytes:
+    """Spell the header of F32 tensors of so many bytes each, with a word about it."""
+    entries: dict[str, object] = {"__metadata__": {"format": about}}
     begin = 0
     for name, nbytes in zip(names or names_of(len(sizes)), sizes, strict=True):
         shape = [nbytes // 64, 16] if nbytes % 64 == 0 else [nbytes // 4]
         entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, begin + nbytes]}
         begin += nbytes
-    text = json.dumps(entries, separators=(",", ":")).encode()
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
 

@@ -30,6 +30,18 @@ def _safetensors(_folder: Path) -> Unit:
     return _parsing(data, len(data) + 64 * 1500)
 
 
+def _escaped(_folder: Path) -> Unit:
+    data = safetensors_header([64] * 150, about='"pt"')
+    return _parsing(data, len(data) + 64 * 150)
+
+
+def _long_text(_folder: Path) -> Unit:
+    # What isn't ASCII takes longest to decode: a text that is decoded twice stands out.
+    lines = ("Größe " * 600 + "\n") * 40
+    data = safetensors_header([64] * 4, about=lines)
+    return _parsing(data, len(data) + 64 * 4)
+
+
 def _gguf(_folder: Path) -> Unit:
     data = gguf_header([64] * 1000)
     return _parsing(data, len(data) + 64 * 1000)
@@ -73,6 +85,9 @@ def _columns(_folder: Path) -> Unit:
 
 CASES = (
     Case("parse safetensors: 1500 tensors", "decode", _safetensors),
+    # An escape is enough to have a header read key by key, an order of magnitude slower.
+    Case("parse safetensors: 150 tensors and an escape", "python", _escaped),
+    Case("parse safetensors: 200 kB of metadata with escapes", "decode", _long_text),
     Case("parse gguf: 1000 tensors", "python", _gguf),
     Case("parse gguf: a vocabulary of 20000", "python", _vocabulary),
     Case("parse both: 4 tensors each", "python", _small, 4),

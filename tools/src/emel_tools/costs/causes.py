@@ -26,6 +26,7 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
     "left-mapped": ("a lost release: a mapping isn't unmapped", "less is left mapped"),
     "left-threads": ("a thread isn't joined", "fewer threads are left"),
     "left-kib": ("something is kept that was let go of before", "less is kept"),
+    "held-kib": ("something is kept as long as it is open", "less is kept while it is open"),
     "modules": ("something is imported before it is needed", "something isn't imported any more"),
     "lines": ("a loop where there was none, or one in another: count the turns", "fewer turns"),
     "calls": ("a call for each item, or a loop in another", "fewer calls"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 
@@ -30,6 +30,19 @@ def allocated(action: Callable[[], object]) -> Memory:
         finally:
             tracemalloc.stop()
     return Memory(peak, left)
+
+
+def held(opened: Callable[[], AbstractContextManager[object]]) -> int:
+    """Open something, and count the bytes that it has allocated and holds once it is open."""
+    with without_garbage():
+        tracemalloc.start(1)
+        try:
+            with opened():
+                gc.collect()
+                now, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    return now
 
 
 @contextmanager

@@ -43,4 +43,6 @@ CALLS = Band(0.65, 1.2, 4)
 PAYLOAD_KIB = Band(1, 1, 88, grid=64)
 """Buffers are as large as they are, so that a copy of one tensor, 256 KiB, is never drowned."""
 ITEMS_KIB = Band(0.65, 1.2, 4)
+HELD_KIB = Band(0.8, 1.15, 4, grid=4)
+"""Each header is as much as what is made of all, so that one that is kept stands out."""
 LEFT_KIB = Band(0.5, 1.5, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from emel_tools.costs.site import Site
@@ -51,6 +52,14 @@ class Scaled(NamedTuple):
     """None where so many items can't be had."""
 
 
+class Held(NamedTuple):
+    """Something that stays open: what it holds meanwhile is counted, and none of how it opened."""
+
+    name: str
+    make: Callable[[Site], Callable[[], AbstractContextManager[object]]]
+    """Answers with what opens it, again and again."""
+
+
 class First(NamedTuple):
     """Something that is done first in a process: what it imports is held, step by step."""
 
@@ -59,7 +68,7 @@ class First(NamedTuple):
     """Answers with Python's words, by what was done after them."""
 
 
-Work: TypeAlias = Workload | Scaled | First
+Work: TypeAlias = Workload | Scaled | Held | First
 Workloads: TypeAlias = tuple[Work, ...]
 """The table of a package: `WORKLOADS` of its module."""
 

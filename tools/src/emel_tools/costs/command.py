@@ -47,6 +47,11 @@ def inspected_tokens(site: Site, items: int) -> Action:
     return command("inspect", "--json", site.gguf(4, 64, tokens=items))
 
 
+def listed(site: Site, items: int) -> Action:
+    """Run `emel inspect` on a file with a vocabulary, and have all listed: tensors and metadata."""
+    return command("inspect", "--tensors", "--metadata", site.gguf(items, 64, tokens=4096))
+
+
 def moved(site: Site) -> Action:
     """Run `emel load` on a file."""
     return command("load", "--json", "--strategy=read", "--threads=1", site.gguf(40, 64))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
+from functools import partial
 
 import emel
 from emel_tools.costs import first, named
@@ -13,8 +11,32 @@ from emel_tools.costs.command import (
     compared,
     inspected,
     inspected_tokens,
+    listed,
     moved,
     recorded,
+)
+from emel_tools.costs.models import (
+    Use,
+    converted,
+    dequantized,
+    described,
+    digested,
+    every_array,
+    into_arrays,
+    into_one_buffer,
+    load_and_release,
+    load_touched,
+    load_with_2_threads,
+    nothing,
+    placed,
+    read_each,
+    release_each,
+    sliced,
+    streamed,
+    typed_parts,
+    using,
+    verified,
+    whole_parts,
 )
 from emel_tools.costs.site import GAP, Site
 from emel_tools.costs.workload import (
@@ -28,138 +50,10 @@ from emel_tools.costs.workload import (
     whole,
 )
 
-Use = Callable[[emel.Model], object]
-
-
-def _using(path: str, use: Use, strategy: str = "mmap") -> Action:
-    """Open a model, use it, and close it."""
-
-    def act() -> object:
-        with emel.open(path, strategy) as model:
-            return use(model)
-
-    return act
-
-
-def sink(*_: object) -> None:
-    """Look away."""
-
-
-def nothing(_: emel.Model) -> None:
-    """Leave it as it is."""
-
-
-def every_array(model: emel.Model) -> None:
-    """Ask for each array."""
-    for name in model:
-        model[name]
-
-
-def load_and_release(model: emel.Model) -> None:
-    """Load all, look at each array, and release all."""
-    model.load(threads=1)
-    every_array(model)
-    model.release()
-
-
-def load_touched(model: emel.Model) -> None:
-    """Load all, its pages too."""
-    model.load(touch=True)
-
-
-def load_with_2_threads(model: emel.Model) -> None:
-    """Load all with two threads."""
-    model.load(threads=2)
-
-
-def into_one_buffer(model: emel.Model) -> None:
-    """Load all into one buffer of the caller's, twice."""
-    buffer = model.empty_buffer()
-    model.load(into=buffer, threads=1)
-    model.load(into=buffer, threads=1)
-    model.release()
-
-
-def into_arrays(model: emel.Model) -> None:
-    """Load all into arrays of the caller's."""
-    model.load(into=model.empty(), threads=1)
-    model.release()
-
-
-def release_each(model: emel.Model) -> None:
-    """Load all, and release one after another."""
-    model.load()
-    for name in model:
-        model.release([name])
-
-
-def read_each(model: emel.Model) -> None:
-    """Read each tensor into the same buffer."""
-    buffer = np.empty(max(model.info(name).nbytes for name in model), np.uint8)
-    for name in model:
-        model.read_into(name, buffer[: model.info(name).nbytes], threads=1)
-
-
-def sliced(model: emel.Model) -> None:
-    """Read the first half of each tensor."""
-    for name in model:
-        part = model.part(name)
-        part[: part.shape[0] // 2]
-
-
-def whole_parts(model: emel.Model) -> None:
-    """Make an array of each tensor by way of its part."""
-    for name in model:
-        np.asarray(model.part(name))
-
-
-def streamed(model: emel.Model) -> None:
-    """Show all to a sink."""
-    model.stream(sink)
-
-
-def digested(model: emel.Model) -> None:
-    """Digest all."""
-    model.digest()
-
-
-def dequantized(model: emel.Model) -> None:
-    """Make numbers of each tensor, in the same array."""
-    out = np.empty(model.info(next(iter(model))).shape, np.float32)
-    for name in model:
-        model.dequantize(name, out)
-
-
-def converted(model: emel.Model) -> None:
-    """Convert each tensor, in the same array."""
-    out = np.empty(model.info(next(iter(model))).shape, np.float16)
-    for name in model:
-        model.dequantize(name, out)
-
-
-def verified(model: emel.Model) -> None:
-    """Compare with another of the same."""
-    with emel.open(model.path, "mmap") as other:
-        model.compare(other)
-
-
-def described(model: emel.Model) -> None:
-    """Describe each tensor, and where all are."""
-    for name in model:
-        model.info(name)
-    model.residency()
-    model.usage()
-    dict(model.metadata)
-
-
-def placed(model: emel.Model) -> None:
-    """Say where all tensors are, at once."""
-    model.residency()
-
 
 def auto(site: Site) -> Action:
     """Open a model by whatever speaks for a strategy."""
-    return _using(site.gguf(64, 4096), nothing, "auto")
+    return using(site.gguf(64, 4096), nothing, "auto")
 
 
 def as_large_as_models(site: Site) -> Action:
@@ -172,17 +66,22 @@ def as_large_as_models(site: Site) -> Action:
             model.release([name])
             arrays[name] = model[name]
 
-    return _using(site.safetensors(300, GAP), use)
+    return using(site.safetensors(300, GAP), use)
 
 
 def indexed(site: Site) -> Action:
     """Open a safetensors model in four files, and ask for each array."""
-    return _using(site.indexed(64, 64, 4), every_array)
+    return using(site.indexed(64, 64, 4), every_array)
+
+
+def within_a_limit(site: Site, strategy: str) -> Action:
+    """Load many small tensors where memory is limited to a little more than they take."""
+    return using(site.gguf(256, 512), load_and_release, strategy, memory_limit=MIB)
 
 
 def quantised(site: Site) -> Action:
     """Make numbers of quantised tensors."""
-    return _using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized)
+    return using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized)
 
 
 def _large(
@@ -191,7 +90,7 @@ def _large(
     # A strategy that copies looks at the header through 1 MiB of memory: where nothing larger is
     # asked for, only tensors that are larger tell a copy of one from that.
     def make(site: Site) -> Action:
-        return _using(site.gguf(items, nbytes), use, strategy)
+        return using(site.gguf(items, nbytes), use, strategy)
 
     return Workload(f"{name}-{strategy}", make, items, 1, items * nbytes, owned)
 
@@ -199,17 +98,17 @@ def _large(
 def _small(name: str, use: Use, strategy: str = "mmap", items: int = 64) -> Workload:
 
     def make(site: Site) -> Action:
-        return _using(site.gguf(items, 4096), use, strategy)
+        return using(site.gguf(items, 4096), use, strategy)
 
     return Workload(f"{name}-{strategy}", make, items=items)
 
 
 def _many(name: str, use: Use, strategy: str = "mmap") -> Scaled:
-    return whole(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+    return whole(name, lambda site, items: using(site.gguf(items, 64), use, strategy))
 
 
 def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
-    return each(name, lambda site, items: _using(site.gguf(items, 64), use, strategy))
+    return each(name, lambda site, items: using(site.gguf(items, 64), use, strategy))
 
 
 _STRATEGIES = ("mmap", "read", "staged")
@@ -271,6 +170,17 @@ WORKLOADS: Workloads = (
     Workload("verify-command-record", recorded, items=16, files=2, without=_OF_THE_MACHINE),
     Workload("load-command-40-tensors", moved, items=40, without=_OF_THE_MACHINE),
     _large("whole-parts-of-8-mib", whole_parts, "read", owned=2 * MIB, items=4, nbytes=2 * MIB),
+    _large("typed-parts-of-8-mib", typed_parts, "read", owned=2 * MIB, items=4, nbytes=2 * MIB),
+    *(
+        Workload(
+            f"load-256-tensors-within-1-mib-{name}",
+            partial(within_a_limit, strategy=name),
+            items=256,
+            nbytes=MIB // 8,
+            owned=MIB // 8,
+        )
+        for name in ("read", "staged")
+    ),
     _many("open-tensors", nothing),
     _many("load-tensors-and-look-at-each", load_and_release),
     _each("load-tensors-copied", load_and_release, "read"),
@@ -292,4 +202,6 @@ WORKLOADS: Workloads = (
     each("inspect-tensors", inspected),
     First("first-look", first.mapped),
     Scaled("inspect-tokens", inspected_tokens, growth=None),
+    # Beyond 500 tensors the table isn't rich's.
+    Scaled("list-tensors-and-metadata", listed, sizes=(4, 16), growth=(512, 3072)),
 )

@@ -105,9 +105,22 @@ class Site:
         data[-nbytes:] = 1
         return self._write(f"ones-{path}", data.tobytes(), len(data))
 
-    def indexed(self, count: int, nbytes: int, shards: int) -> str:
-        """Make a safetensors model in several files, with an index; the path of its folder."""
-        folder, each = f"indexed-{count}x{nbytes}x{shards}", count // shards
+    def big_endian(self, count: int, nbytes: int) -> str:
+        """Make a big-endian GGUF file of `count` F32 tensors of `nbytes`, multiples of 32."""
+        rest = struct.Struct(">IQIQ").pack
+        names = [name.encode() for name in _names(0, count)]
+        entries = [
+            struct.pack(">Q", len(name)) + name + rest(1, nbytes // 4, _F32, i * nbytes)
+            for i, name in enumerate(names)
+        ]
+        header = b"GGUF" + struct.pack(">IQQ", 3, count, 0) + b"".join(entries)
+        header += bytes(-len(header) % 32)
+        size = len(header) + count * nbytes
+        return self._write(f"big-endian-{count}x{nbytes}.gguf", header, size)
+
+    def indexed(self, count: int, nbytes: int, shards: int, *, padding: int = 0) -> str:
+        """Make a safetensors model in several files, with an index that spaces end; its folder."""
+        folder, each = f"indexed-{count}x{nbytes}x{shards}-{padding}", count // shards
         if self._has(folder):
             return folder
         (self._folder / folder).mkdir()
@@ -117,6 +130,7 @@ class Site:
             self._safetensors(f"{folder}/{file}", names, nbytes)
             weights.update(dict.fromkeys(names, file))
         index = json.dumps({"metadata": {}, "weight_map": weights}).encode()
+        index += b" " * padding
         self._write(f"{folder}/model.safetensors.index.json", index, len(index))
         return folder
 

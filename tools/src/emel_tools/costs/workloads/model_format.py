@@ -57,9 +57,14 @@ def safetensors(site: Site, items: int = 64) -> Action:
     return _parsed(site, site.safetensors(items, 64))
 
 
-def safetensors_of_torch(site: Site, items: int = 64) -> Action:
+def safetensors_of_torch(site: Site, items: int = 64, origin: str = "pt") -> Action:
     """Parse a safetensors header as most are, with a word on its origin."""
-    return _parsed(site, site.safetensors(items, 64, origin="pt"))
+    return _parsed(site, site.safetensors(items, 64, origin=origin))
+
+
+def escaped(site: Site, items: int) -> Action:
+    """Parse a safetensors header with an escape in its metadata."""
+    return safetensors_of_torch(site, items, origin="\t")
 
 
 def long_gguf(site: Site) -> Action:
@@ -159,6 +164,8 @@ WORKLOADS: Workloads = (
     Scaled("parse-gguf-keys", keys),
     Scaled("parse-safetensors-tensors", safetensors),
     Scaled("parse-safetensors-tensors-of-torch", safetensors_of_torch),
+    # What is read key by key, an order of magnitude slower: as many as show a search among names.
+    Scaled("parse-safetensors-tensors-with-an-escape", escaped, (8, 32), (512, 6144)),
     Scaled("look-at-gguf-tokens", tokens),
     Scaled("look-at-nested-arrays", nested, growth=(128, 1024)),
     Scaled("shape-tensors", shapes),

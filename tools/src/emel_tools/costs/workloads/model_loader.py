@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from itertools import count
 
+import msgspec
 import numpy as np
 
+from emel_io_file import entries
 from emel_io_loader import Router
 from emel_model_loader import open_checkpoint
+from emel_tools.costs import many
 from emel_tools.costs.checkpoints import (
     OFFERS,
     Use,
@@ -36,6 +41,7 @@ from emel_tools.costs.workload import (
     MIB,
     VOCABULARY,
     Action,
+    Held,
     RefusedError,
     Scaled,
     Workload,
@@ -43,6 +49,8 @@ from emel_tools.costs.workload import (
     each,
     whole,
 )
+
+_Open = Callable[[], AbstractContextManager[object]]
 
 
 def safetensors(site: Site) -> Action:
@@ -121,6 +129,49 @@ def missing(_: Site, items: int) -> Action:
     return act
 
 
+def long_index(site: Site) -> Action:
+    """Open a model in four files whose index has 4 MiB, nearly all of it spaces."""
+    return using(site.indexed(4, 64, 4, padding=4 * MIB), nothing)
+
+
+def other_names_each_time(site: Site) -> Action:
+    """Ask for models whose indexes name files that no index before has named; all are missing."""
+    seen = count()
+
+    def act() -> None:
+        run = next(seen)
+        named = {f"tensor.{i}": f"run-{run:03}-{i:04}.safetensors" for i in range(1024)}
+        text = msgspec.json.encode({"weight_map": named}).decode()
+        path = site.text(f"run-{run:03}.safetensors.index.json", text)
+        answer = open_checkpoint(path, Router(OFFERS), "mmap", entries=entries)
+        if getattr(answer, "code", "") != "shards-missing":
+            raise RefusedError(str(answer))
+
+    return act
+
+
+def big_endian(site: Site, use: Use, strategy: str) -> Action:
+    """Use a big-endian file."""
+    return using(site.big_endian(4, 2 * MIB), use, strategy)
+
+
+def held_open(path: Callable[[Site], str]) -> Callable[[Site], _Open]:
+    """Open a checkpoint, and leave it as it is until it is closed."""
+
+    def make(site: Site) -> _Open:
+        made = path(site)
+
+        @contextmanager
+        def opening() -> Generator[None]:
+            checkpoint = opened(made)
+            yield
+            checkpoint.close()
+
+        return opening
+
+    return make
+
+
 def _one(count: int, nbytes: int, use: Use, strategy: str = "mmap") -> Callable[[Site], Action]:
     return lambda site: using(site.gguf(count, nbytes), use, strategy)
 
@@ -149,6 +200,10 @@ WORKLOADS: Workloads = (
     Workload("open-safetensors-of-64-tensors", safetensors, items=64),
     Workload(f"open-gguf-of-{VOCABULARY}-tokens", long_gguf, items=VOCABULARY),
     Workload("open-safetensors-header-of-4-mib", long_safetensors, items=4),
+    Workload("open-safetensors-index-of-4-mib", long_index, items=4, files=4),
+    Workload("follow-indexes-of-other-names-each-time", other_names_each_time, items=1024),
+    Held("open-512-tensors-in-16-safetensors", held_open(lambda site: site.indexed(512, 64, 16))),
+    Held("open-512-tensors-in-16-gguf", held_open(lambda site: site.split(512, 64, 16))),
     Workload("open-gguf-in-4-files", split, items=64, files=4),
     Workload("open-safetensors-in-4-files", indexed, items=64, files=4),
     Workload("every-array-of-64-tensors", _one(64, 64, every_array), items=64),
@@ -170,6 +225,12 @@ WORKLOADS: Workloads = (
     *(_large("stream-8-mib", streamed, name) for name in _STRATEGIES),
     _large("compare-8-mib", compared, "mmap"),
     Workload("compare-8-mib-that-differ", differing, items=4, files=2, nbytes=8 * MIB),
+    *(
+        Workload(
+            f"{name}-8-mib-of-big-endian", partial(big_endian, use=use, strategy=how), 4, 1, 8 * MIB
+        )
+        for name, use, how in (("digest", digested, "read"), ("compare", compared, "mmap"))
+    ),
     Workload("fail-to-load-into-buffers", failing, items=4, nbytes=MIB, owned=MIB),
     Workload("look-at-and-release-each-of-40", _one(40, 64, look_and_release_each), items=40),
     Workload(
@@ -196,6 +257,9 @@ WORKLOADS: Workloads = (
     _each("read-each-of-tensors", read_each),
     whole("merge-indexed-tensors", partial(indexed, use=nothing)),
     whole("merge-split-tensors", partial(split, use=nothing)),
+    # One in four of so many: what looks through all of them is slower then than one takes.
+    Scaled("tell-of-tensors", many.told, growth=(2048, 65_536)),
+    Scaled("say-in-which-file-tensors-are", many.located, growth=(1024, 8192)),
     Scaled("miss-files", missing),
     Scaled(
         "merge-files",

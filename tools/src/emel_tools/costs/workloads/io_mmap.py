@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 import numpy as np
 
-from emel_io_loader import Advice, Leases
+from emel_io_loader import Advice, Leases, Spans
 from emel_io_mmap import MmapStrategy
 from emel_tools.costs.site import GAP, Site
-from emel_tools.costs.workload import MIB, Action, Scaled, Workload, Workloads, each, fine
+from emel_tools.costs.workload import (
+    MIB,
+    Action,
+    Held,
+    Scaled,
+    Workload,
+    Workloads,
+    each,
+    fine,
+)
 
 
 def load_and_release(site: Site, items: int = 1000, files: int = 4) -> Action:
@@ -161,6 +172,37 @@ def many_files(site: Site, items: int) -> Action:
     return act
 
 
+def named_twice(site: Site, items: int) -> Action:
+    """Map a span of a file that is named twice, among many of which nothing is wanted."""
+    path = site.file(64)
+    spans = Spans([path, *(f"{i}.bin" for i in range(items)), path], [items + 1], [0], [64])
+
+    def act() -> None:
+        with MmapStrategy() as strategy:
+            loaded = strategy.load(spans)
+            fine(loaded)
+            fine(strategy.release(loaded.leases))
+
+    return act
+
+
+def after_many_files(site: Site) -> Callable[[], AbstractContextManager[object]]:
+    """Map file after file, and release each before the next."""
+    paths = site.spans(128, 64, files=128).files
+    alone = [Spans([path], [0], [0], [64]) for path in paths]
+
+    @contextmanager
+    def opened() -> Generator[None]:
+        with MmapStrategy() as strategy:
+            for span in alone:
+                loaded = strategy.load(span)
+                fine(loaded)
+                fine(strategy.release(loaded.leases))
+            yield
+
+    return opened
+
+
 def identify_files(site: Site) -> Action:
     """Look at files without opening them."""
     paths = site.spans(8, 64, files=8).files
@@ -182,5 +224,7 @@ WORKLOADS: Workloads = (
     each("map-spans-one-by-one", one_by_one),
     Scaled("release-spans-in-16-parts", release_parts),
     Scaled("map-spans-beside-a-lease", beside_a_lease, sizes=(32, 256), growth=None),
+    Scaled("map-a-file-that-is-named-twice-among-files", named_twice),
+    Held("a-strategy-after-128-files", after_many_files),
     Scaled("map-files", many_files, sizes=(16, 64), growth=None),
 )

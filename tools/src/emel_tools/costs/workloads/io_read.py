@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +16,7 @@ from emel_tools.costs.workload import (
     GROWTH_OF_CALLS,
     MIB,
     Action,
+    RefusedError,
     Scaled,
     Workload,
     Workloads,
@@ -101,6 +105,25 @@ def one_by_one(site: Site, items: int = 64) -> Action:
     return act
 
 
+def past_a_bad_block(site: Site) -> Action:
+    """Fail to read the second of many spans that are read in one call."""
+    spans = site.spans(64, 4096)
+    targets = Targets.one_after_another(np.zeros(64 * 4096, np.uint8), spans.nbytes)
+
+    def failing(descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+        if offset <= 4096 < offset + sum(map(len, buffers)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return os.preadv(descriptor, buffers, offset)
+
+    def act() -> None:
+        with ReadStrategy(port=Port(preadv=failing)) as strategy:
+            answer = strategy.load(spans, targets, threads=1)
+        if (answer.ok, answer.index) != (False, 1):
+            raise RefusedError(f"{answer.outcome!r}: span {answer.index}")
+
+    return act
+
+
 WORKLOADS: Workloads = (
     Workload("read-16-mib-into-one-buffer", into_one, items=16, nbytes=16 * MIB),
     Workload("read-16-mib-into-16-buffers", into_each, items=16, nbytes=16 * MIB),
@@ -142,6 +165,7 @@ WORKLOADS: Workloads = (
     ),
     Workload("read-4-mib-backwards", shuffled, items=64, nbytes=4 * MIB),
     Workload("read-64-spans-one-by-one", one_by_one, items=64),
+    Workload("fail-to-read-1-of-64-spans", past_a_bad_block, items=64),
     Workload(
         "read-16-mib-around-the-cache",
         partial(around_the_cache, skew=0),

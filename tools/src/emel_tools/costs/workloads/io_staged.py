@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import ml_dtypes
 import numpy as np
 
 from emel_io_loader import Spans, Targets
@@ -99,6 +100,18 @@ def transform(site: Site, items: int = 16, nbytes: int = MIB) -> Action:
     return act
 
 
+def swapped(site: Site) -> Action:
+    """Convert numbers that are stored the other way round, and of a type that numpy can't swap."""
+    spans, targets = _spans(site, 4, MIB)
+    how = Conversion(">u2", np.float16, bits=ml_dtypes.bfloat16)
+
+    def act() -> None:
+        with _strategy() as strategy:
+            fine(strategy.load_through(spans, targets, [how] * len(spans)))
+
+    return act
+
+
 def leave(site: Site) -> Action:
     """Let bytes through as they are, by a transform that says so."""
     spans, targets = _spans(site, 16, MIB)
@@ -153,6 +166,7 @@ WORKLOADS: Workloads = (
     Workload("copy-1-span-of-16-mib", partial(copy, items=1, nbytes=_PAYLOAD), nbytes=_PAYLOAD),
     Workload("copy-300-spans-of-16-gib", partial(copy, items=300, nbytes=64, gap=GAP), items=300),
     Workload("convert-16-mib", transform, items=16, nbytes=_PAYLOAD),
+    Workload("convert-4-mib-of-big-endian-bf16", swapped, items=4, nbytes=4 * MIB),
     Workload("let-16-mib-through", leave, items=16, nbytes=_PAYLOAD),
     Workload("hash-16-mib", hashed, items=16, nbytes=_PAYLOAD),
     Workload("stream-16-mib", stream, items=16, nbytes=_PAYLOAD),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import emel
-from emel_tools.costs import first, named
+from emel_model_format import parse
+from emel_tools.costs import first, many, named
 from emel_tools.costs.causes import causes
-from emel_tools.costs.measure import Figure, take
+from emel_tools.costs.measure import Figure, lines, take
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import First, RefusedError
-from emel_tools.costs.workloads import io_mmap, io_read, io_staged
+from emel_tools.costs.workload import MIB, First, Held, RefusedError
+from emel_tools.costs.workloads import io_mmap, io_read, io_staged, model_format, model_loader
 
 
 @pytest.fixture
@@ -89,3 +92,63 @@ def test_what_is_imported_is_told_at_the_step_that_imports_it():
     assert told == {"looked numpy": 1, "ended numpy": 1}
     with pytest.raises(RefusedError, match="nothing_of_that_name"):
         first.imported({"failed": "import nothing_of_that_name"})
+
+
+@pytest.mark.behaviour("GATE-161")
+def test_what_is_held_while_something_is_open_is_counted_and_nothing_else(site):
+    events = []
+
+    @contextmanager
+    def opened():
+        events.append("opened")
+        assert len(bytes(3 * MIB)) == 3 * MIB  # on the way only
+        held = bytearray(MIB)
+        yield held
+        events.append("closed")
+
+    workload = Held("something", lambda _: opened)
+    (figure,) = take([workload], site, "", {})
+    assert isinstance(figure, Figure)
+    assert (figure.key, figure.value // 16) == ("something held-kib", MIB // 1024 // 16)
+    assert events == ["opened", "closed"] * 4
+    recorded = lines([figure], {})
+    events.clear()
+    (again,) = take([workload], site, "", recorded)
+    assert events == ["opened", "closed"] * 2  # as recorded, so that it isn't measured again
+    assert lines([again], recorded) == recorded
+    worse = figure._replace(value=figure.value * 5 // 4)
+    assert lines([worse], recorded) != recorded
+    assert "as long as it is open" in causes([worse], recorded)["something held-kib"]
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_there_are_as_many_tensors_and_files_as_are_asked_for(site, monkeypatch):
+    shown = []
+    monkeypatch.setattr(many, "_look_away", lambda piece, _: shown.append(piece.tensor))
+    many.told(site, 256)()
+    assert shown == list(range(0, 256, 4))
+    checkpoint = many.of_files(site, 256)
+    files = [checkpoint.blame.file_of(i) for i in range(256)]
+    assert files == [f"model-{i}.safetensors" for i in range(256)]
+    many.located(site, 256)()
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_an_index_is_as_long_as_it_is_asked_for_and_names_others_each_time(site, tmp_path):
+    (index,) = (tmp_path / site.indexed(4, 64, 4, padding=MIB)).glob("*.json")
+    assert MIB < index.stat().st_size < MIB + 1024
+    action = model_loader.other_names_each_time(site)
+    for _ in range(3):
+        action()
+    named = [json.loads(path.read_text())["weight_map"] for path in tmp_path.glob("run-*.json")]
+    assert len({file for files in named for file in files.values()}) == 3 * 1024
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_what_the_bytes_are_is_what_is_measured(site):
+    header = parse(site.bytes_of(site.big_endian(4, 64)).data, 1 << 20)
+    assert (header.byteorder, len(header.tensors)) == ("big", 4)
+    action = model_format.escaped(site, 4)
+    assert action().metadata["format"] == "\t"
+    with emel.open("big-endian-4x64.gguf") as model:
+        assert {array.dtype.byteorder for array in model.values()} == {">"}

@@ -422,9 +422,10 @@ def test_every_package_has_workloads_each_named_once():
 
 @pytest.mark.behaviour("GATE-42")
 def test_lines_of_what_is_gone_are_found(tmp_path):
-    (tmp_path / "packages" / "here").mkdir(parents=True)
+    for folder in ("packages/here", "snapshots/costs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "packages/here/README.md").touch()
     costs = tmp_path / "snapshots" / "costs"
-    costs.mkdir(parents=True)
     (costs / "gone.txt").write_text("map opens  4\n", encoding="utf-8")
     assert [shard.name for shard in LANE.shards(tmp_path)] == ["here", "gone"]
     (outcome,) = LANE.run(Job(tmp_path, ("gone",), full=False, base="", seed=0))

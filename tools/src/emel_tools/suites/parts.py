@@ -37,6 +37,7 @@ _APART: Final[Mapping[str, int]] = {
             "tools/tests/test_scope_owners.py",
             "tools/tests/test_selftest.py",
             "tools/tests/test_surface.py",
+            "tools/tests/test_workspace.py",
         ),
         2,
     ),

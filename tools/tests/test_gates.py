@@ -186,6 +186,15 @@ def test_explaining_runs_nothing(root, capsys):
 
 
 @pytest.mark.behaviour("GATE-87")
+def test_an_interrupt_while_it_is_looked_what_to_run_is_no_traceback(root, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gate, "choose", interrupted)
+    assert gate.main([]) == 130
+
+
+@pytest.mark.behaviour("GATE-87")
 def test_an_explanation_of_which_only_the_first_lines_are_read_is_no_error(root, monkeypatch):
     reads, writes = os.pipe()
     os.close(reads)

@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scope = choose(root, lanes(root), asked)
     except (UnknownBaseError, UnknownShardError) as error:
         arguments_of.error(str(error))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     if options.explain:
         return _explain(scope)
     with alone_in(root / ".nox" / "gate") as is_alone:
@@ -136,7 +138,4 @@ def _print(text: str, *, on_terminal: bool) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it never hears how one ended
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:  # while it was looked what to run
-        sys.exit(128 + signal.SIGINT)
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """The catalogue check, over catalogues and tests written here."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_a_file_that_the_gate_does_not_run_proves_nothing(repo, place):
     (repo / "packages/disk/tests/test_disk.py").unlink()
     write(repo, f"packages/disk/tests/{place}", TESTED)
     assert heard(repo) == [("packages/disk/behaviours.toml:1", "no test of the gate names AB-01")]
+
+
+@pytest.mark.behaviour("GATE-76")
+def test_a_package_was_changed_when_one_of_its_files_was(repo):
+    (disk, _, _) = shards(repo)
+    os.utime(repo / "packages/disk/tests/test_disk.py", (1, 5.0))
+    (repo / "packages/disk/tests/.#test_disk.py").symlink_to("somebody@host.1:2")
+    assert proofs.changed(disk) == 5.0
+    write(repo, "packages/disk/src/emel_disk/__init__.py", "")
+    assert proofs.changed(disk) > 5.0
 
 
 @pytest.mark.behaviour("GATE-01")

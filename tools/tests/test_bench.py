@@ -723,3 +723,12 @@ def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(state
         "rest": both,
     }
     assert set(seen.samples) == ({"work", "rest"} if passes else set())
+
+
+@pytest.mark.behaviour("GATE-46")
+@pytest.mark.parametrize(
+    ("name", "about"), [("150 tensors and an escape", '"pt"'), ("200 kB", "Größe Größe ")]
+)
+def test_the_headers_that_are_timed_are_read_key_by_key(tmp_path, name, about):
+    (case,) = (each for each in cases_of("model_format") if name in each.name)
+    assert case.prepare(tmp_path)().metadata["format"].startswith(about)

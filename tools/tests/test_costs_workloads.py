@@ -10,11 +10,12 @@ import pytest
 
 import emel
 from emel_model_format import parse
-from emel_tools.costs import first, many, named
+from emel_tools.costs import command, first, many, named
 from emel_tools.costs.causes import causes
 from emel_tools.costs.measure import Figure, lines, take
 from emel_tools.costs.site import Site
-from emel_tools.costs.workload import MIB, First, Held, RefusedError
+from emel_tools.costs.workload import MIB, First, Held, RefusedError, Scaled, Workload
+from emel_tools.costs.workloads import emel as face
 from emel_tools.costs.workloads import io_mmap, io_read, io_staged, model_format, model_loader
 
 
@@ -152,3 +153,71 @@ def test_what_the_bytes_are_is_what_is_measured(site):
     assert action().metadata["format"] == "\t"
     with emel.open("big-endian-4x64.gguf") as model:
         assert {array.dtype.byteorder for array in model.values()} == {">"}
+
+
+WORKLOADS = {
+    f"{module.__name__.rpartition('.')[2]} {each.name}": each
+    for module in (face, io_mmap, io_read, io_staged, model_loader)
+    for each in module.WORKLOADS
+}
+RUN = [
+    *(key for key, each in WORKLOADS.items() if key[:5] == "emel " and isinstance(each, Workload)),
+    "io_mmap a-strategy-after-128-files",
+    "io_mmap map-a-file-that-is-named-twice-among-files",
+    "io_read fail-to-read-1-of-64-spans",
+    "io_staged convert-4-mib-of-big-endian-bf16",
+    "model_loader digest-8-mib-of-big-endian",
+    "model_loader open-512-tensors-in-16-safetensors",
+    "model_loader open-safetensors-index-of-4-mib",
+]
+
+
+def descriptors():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.behaviour("GATE-42")
+@pytest.mark.parametrize("key", RUN)
+def test_a_workload_can_be_done_again_and_leaves_nothing_open(site, key):
+    workload = WORKLOADS[key]
+    action = workload.make(site, 8) if isinstance(workload, Scaled) else workload.make(site)
+    before = descriptors()
+    for _ in range(2):
+        done = action()
+        if isinstance(workload, Held):
+            with done:
+                assert descriptors() >= before
+    del done
+    assert descriptors() == before
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_a_listing_of_a_file_that_is_gone_is_refused(site, tmp_path):
+    action = command.listed(site, 2)
+    action()
+    for path in tmp_path.glob("*.gguf"):
+        path.unlink()
+    with pytest.raises(RefusedError, match="inspect --tensors --metadata"):
+        action()
+
+
+@pytest.mark.behaviour("GATE-43")
+def test_a_workload_of_many_that_is_answered_otherwise_is_refused(site, monkeypatch):
+    action = many.told(site, 256)
+    action()
+    for answer, says in (("read", "that are nowhere were read"), (None, "0 times")):
+        monkeypatch.setattr(many, "stream", lambda *_, told=answer, **__: told)
+        with pytest.raises(RefusedError, match=says):
+            action()
+    monkeypatch.setattr(site, "safetensors", lambda *_: "nowhere.safetensors")
+    with pytest.raises(RefusedError, match="nowhere"):
+        many.of_files(site, 256)
+    action = model_loader.other_names_each_time(site)
+    monkeypatch.setattr(model_loader, "open_checkpoint", lambda *_, **__: "opened")
+    with pytest.raises(RefusedError, match="opened"):
+        action()
+    action = io_read.past_a_bad_block(site)
+    port = io_read.Port()
+    monkeypatch.setattr(io_read, "Port", lambda **_: port)
+    with pytest.raises(RefusedError, match="span"):
+        action()

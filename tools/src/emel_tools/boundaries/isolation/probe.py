@@ -76,13 +76,9 @@ def imports_without_module(paths: list[Path]) -> Iterator[tuple[str, str]]:
                         yield f"{path.as_posix()}:{node.lineno}", f"imports {name}"
 
 
-def _python_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if path.is_file())
-
-
 def modules_that_fail(source: Path) -> Iterator[tuple[str, str]]:
     """Import every module of a package, and find those that can't be."""
-    for path in _python_files(source):
+    for path in sorted(source.rglob("*.py")):
         if path.name == "__main__.py":  # to import it is to run it
             continue
         parts = path.relative_to(source.parent).with_suffix("").parts
@@ -103,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     tests: Path = options.tests
     source: Path = options.source
-    files = sorted((*_python_files(source), *_python_files(tests)))
+    files = sorted((*source.rglob("*.py"), *tests.rglob("*.py")))
     problems = [*imports_without_module(files), *modules_that_fail(source)]
     listener = Listener()
     try:

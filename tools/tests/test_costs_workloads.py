@@ -162,6 +162,8 @@ WORKLOADS = {
 }
 RUN = [
     *(key for key, each in WORKLOADS.items() if key[:5] == "emel " and isinstance(each, Workload)),
+    "emel describe-tensors",
+    "emel tell-residency-of-tensors",
     "io_mmap a-strategy-after-128-files",
     "io_mmap map-a-file-that-is-named-twice-among-files",
     "io_read fail-to-read-1-of-64-spans",

@@ -182,6 +182,17 @@ def test_one_illegal_element_refuses_the_step_by_name_before_any_guard():
 
 
 @pytest.mark.behaviour("MACH-06")
+@pytest.mark.parametrize("number", [len(State), 254, ILLEGAL])
+def test_the_number_of_no_state_is_refused(number):
+    _, table = small()
+    states = np.array([State.EMPTY, number], np.uint8)
+    facts, index = np.zeros((2, GUARDS), np.bool_), np.arange(2)
+
+    with pytest.raises(ValueError, match=f"{number} is not a valid State"):
+        table.step(states, Event.BIND, facts, index)
+
+
+@pytest.mark.behaviour("MACH-06")
 def test_an_illegal_element_outside_the_index_is_nobodys_business():
     _, table = small()
     states = np.array([State.LOADED, State.BOUND], np.uint8)

@@ -108,6 +108,8 @@ class ColumnTable(Generic[S, E, O, X]):
         ------
         UnexpectedEventError
             An element's state has no row for the event.
+        ValueError
+            What stands for an element is the number of no state.
         """
         current = states[index]
         moved = bytearray(current)

@@ -96,6 +96,7 @@ NUMPYS = tracemalloc.DomainFilter(inclusive=True, domain=389047)
         (False, 1 << 20, 64),
         (True, 4 << 20, 64),
         (True, 4 << 20, 48 << 10),
+        (False, 4 << 20, 1 << 16),
         (True, 8 << 20, 64 << 10),
     ],
 )
@@ -113,3 +114,12 @@ def test_many_tensors_take_no_more_than_the_limit(tmp_path, direct, limit, nbyte
             tracemalloc.stop()
     held = sum(trace.size for trace in taken.traces)
     assert count * nbytes <= held <= limit - budget.staging - budget.window
+
+
+@pytest.mark.behaviour("FACE-08")
+def test_under_direct_reads_large_copies_lie_where_one_lands(tmp_path):
+    save_file({f"t{i}": np.ones(1 << 16, np.uint8) for i in range(9)}, tmp_path / "m")
+    with emel.open(tmp_path / "m", "read", direct=True) as model:
+        model.load()
+        away = {(model[name].ctypes.data - model.info(name).offset) % 4096 for name in model}
+    assert away == {0}

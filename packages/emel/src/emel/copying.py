@@ -49,9 +49,9 @@ def placed(nbytes: int, offset: int) -> NDArray[np.uint8]:
 
 
 def kept(nbytes: int, offset: int, *, direct: bool) -> NDArray[np.uint8]:
-    """Make memory for the copy of a tensor: a page more, to be read directly, isn't for all."""
-    is_placed = direct and nbytes >= CONGRUENT_NBYTES
-    return placed(nbytes, offset) if is_placed else np.empty(nbytes, np.uint8)
+    """Make memory for the copy of a tensor: only a large one is worth the page more of `placed`."""
+    is_worth_it = direct and nbytes >= CONGRUENT_NBYTES
+    return placed(nbytes, offset) if is_worth_it else np.empty(nbytes, np.uint8)
 
 
 def make_transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Transform | str:

@@ -95,6 +95,24 @@ class Staged(Faulty):
         return answer
 
 
+class Halved:
+    """Turns float32 into the float64 of half its value."""
+
+    block_nbytes = 4
+
+    def result_nbytes(self, nbytes):
+        return 2 * nbytes
+
+    def apply(self, stored, result):
+        result[:] = (stored.view("<f4").astype("<f8") / 2).view(np.uint8)
+
+
+@pytest.fixture
+def halved():
+    """What a model may be opened with as a transform: whatever is asked for, it halves."""
+    return lambda *_: Halved()
+
+
 @pytest.fixture
 def broken():
     """Make what a strategy answers when something in it broke."""

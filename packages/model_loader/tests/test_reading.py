@@ -287,25 +287,15 @@ def test_where_nothing_more_can_be_mapped_a_part_is_read(opened, broken):
     assert len(world.copies.loads) == 1
 
 
-class Halved:
-    """Turns float32 into the float64 of half its value."""
-
-    block_nbytes = 4
-
-    def result_nbytes(self, nbytes):
-        return 2 * nbytes
-
-    def apply(self, stored, result):
-        result[:] = (stored.view("<f4").astype("<f8") / 2).view(np.uint8)
-
-
 @pytest.mark.behaviour("LOADER-16")
-def test_numbers_come_through_the_transform_for_the_stored_and_the_wanted_type(any_way, gguf):
+def test_numbers_come_through_the_transform_for_the_stored_and_the_wanted_type(
+    any_way, gguf, halved
+):
     asked = []
 
     def transform(stored, byteorder, wanted):
         asked.append((stored.name, byteorder, wanted))
-        return Halved()
+        return halved()
 
     world = any_way(gguf(3), transform=transform)
     out = np.zeros(4, np.float64)
@@ -318,8 +308,8 @@ def test_numbers_come_through_the_transform_for_the_stored_and_the_wanted_type(a
 
 
 @pytest.mark.behaviour("LOADER-16")
-def test_a_route_that_stages_needs_no_companion(any_way, gguf, request):
-    world = any_way(gguf(1), transform=lambda *_: Halved())
+def test_a_route_that_stages_needs_no_companion(any_way, gguf, request, halved):
+    world = any_way(gguf(1), transform=halved)
     dequantize(world.checkpoint, 0, np.zeros(4))
 
     own = "stages" in request.node.callspec.id
@@ -328,8 +318,8 @@ def test_a_route_that_stages_needs_no_companion(any_way, gguf, request):
 
 
 @pytest.mark.behaviour("LOADER-04")
-def test_close_closes_the_companion_that_staged(gguf, opened):
-    world = opened(gguf(1), transform=lambda *_: Halved())
+def test_close_closes_the_companion_that_staged(gguf, opened, halved):
+    world = opened(gguf(1), transform=halved)
     dequantize(world.checkpoint, 0, np.zeros(4))
 
     assert world.checkpoint.close() is None
@@ -353,8 +343,8 @@ def test_without_a_transform_the_reason_is_told_and_nothing_is_read(gguf, opened
 
 
 @pytest.mark.behaviour("LOADER-16")
-def test_a_transform_whose_bytes_cant_be_read_fails_by_its_tensor(gguf, opened, broken):
-    world = opened(gguf(2), transform=lambda *_: Halved())
+def test_a_transform_whose_bytes_cant_be_read_fails_by_its_tensor(gguf, opened, broken, halved):
+    world = opened(gguf(2), transform=halved)
     world.stage.fail_load(broken(index=0))
 
     failure = dequantize(world.checkpoint, 1, np.zeros(4))

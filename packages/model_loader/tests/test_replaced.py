@@ -39,18 +39,6 @@ WAYS = {
 }
 
 
-class Halved:
-    """Turns float32 into the float64 of half its value."""
-
-    block_nbytes = 4
-
-    def result_nbytes(self, nbytes):
-        return 2 * nbytes
-
-    def apply(self, stored, result):
-        result[:] = (stored.view("<f4").astype("<f8") / 2).view(np.uint8)
-
-
 def replace(world):
     """Put another file of as many bytes, whose header is the same, in the place of a world's."""
     for strategy in (world.strategy, world.copies, world.stage):
@@ -59,8 +47,8 @@ def replace(world):
 
 @pytest.mark.behaviour("LOADER-19")
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_every_way_of_reading_refuses_it_and_names_a_tensor(any_way, opened, way):
-    world = any_way(DATA, limits=SMALL, transform=lambda *_: Halved())
+def test_every_way_of_reading_refuses_it_and_names_a_tensor(any_way, opened, halved, way):
+    world = any_way(DATA, limits=SMALL, transform=halved)
     replace(world)
 
     failure = way(world.checkpoint, opened(DATA, limits=SMALL).checkpoint)

@@ -13,8 +13,6 @@ from emel_tools.surface import public
 from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
-from emel_tools.surface.modules import Modules
-from emel_tools.surface.rules import astray, offered, undocumented, unknown, unlike, untaken
 from emel_tools.workspace import Package, packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,17 +142,9 @@ def edit(package, old, new, file="_arm.py"):
 
 
 def heard(package):
-    modules = Modules(package)
-    names = public(package, modules)
-    found = [
-        *offered(package, modules),
-        *undocumented(package, names),
-        *untaken(package, names),
-        *unknown(package, names, modules),
-        *unlike(package, modules),
-        *astray(package, modules),
-    ]
-    return [(finding.where, finding.what) for finding in found]
+    job = Job(package.folder.parents[1], (package.name,), full=False, base="", seed=0)
+    (outcome,) = api.LANE.run(job)
+    return [(finding.where, finding.what) for finding in outcome.findings]
 
 
 @pytest.mark.behaviour("GATE-67")

@@ -8,6 +8,7 @@ import pytest
 from emel_tools.boundaries import kept, powers, table
 from emel_tools.boundaries.__main__ import main
 from emel_tools.boundaries.check import check, contracts, tree_at
+from emel_tools.boundaries.held import held
 from emel_tools.boundaries.innocents import IN_PART, INNOCENT
 from emel_tools.boundaries.kept import settled
 from emel_tools.boundaries.meanings import plain, value
@@ -407,6 +408,23 @@ LATER = """
     _android_support _apple_support _colorize _interpchannels _interpqueues _interpreters
     _ios_support _opcode_metadata _pydatetime _pylong _pyrepl _sha2 _suggestions _sysconfig _wmi
 """
+
+
+@pytest.mark.behaviour("BND-07")
+@pytest.mark.parametrize(
+    ("path", "name", "module"),
+    [
+        ("logging", "os", "os"),
+        ("numpy", "ctypes", "ctypes"),
+        ("enum", "bltns", "builtins"),
+        ("getpass", "getpass", ""),  # a function that is called like its module
+        ("numpy", "multiprocessing", ""),  # its own, for all that is known
+        ("inspect", "multiprocessing", "multiprocessing"),
+        ("logging", "collections", ""),
+    ],
+)
+def test_a_module_that_another_one_holds_is_the_module_itself(path, name, module):
+    assert held(path, name) == module
 
 
 @pytest.mark.behaviour("BND-07")

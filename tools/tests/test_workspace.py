@@ -8,6 +8,8 @@ from emel_tools.boundaries.rules import configuration_is_single
 from emel_tools.boundaries.tree import Tree
 from emel_tools.pages.table import markdown_files
 from emel_tools.ratchets import sources
+from emel_tools.scope import altered
+from emel_tools.scope.cached import Cached
 from emel_tools.scope.closure import closures
 from emel_tools.suites import written
 from emel_tools.workspace import packages, python_files
@@ -55,6 +57,12 @@ def test_a_link_that_leads_nowhere_and_a_folder_are_no_python_files(root):
     assert files == [MODULE, HIDDEN, "packages/one/tests/test_one.py"]
     assert sources.python_files(root, "one") == python_files(package.folder)
     assert closures(root)["one"] >= {"one", "two"}
+    assert sorted(altered.sources(root)) == [
+        MODULE,
+        HIDDEN,
+        "packages/two/src/emel_two/__init__.py",
+    ]
+    assert compile("", str(root / MODULE), "exec") not in Cached(root)
 
 
 @pytest.mark.behaviour("GATE-127")

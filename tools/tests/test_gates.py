@@ -185,6 +185,19 @@ def test_explaining_runs_nothing(root, capsys):
     assert not (root / record.LAST).exists()
 
 
+@pytest.mark.behaviour("GATE-95")
+def test_what_was_asked_for_and_found_decides_whether_a_commit_has_passed(root, monkeypatch):
+    told = []
+
+    def remember(at, _, asked, *, green):
+        told.append((at, asked.only, asked.base, green))
+
+    monkeypatch.setattr(gate, "remember_passed", remember)
+    assert gate.main(["--only", "odd/ok"]) == 0
+    assert gate.main(["--only", "odd/wrong"]) == 1
+    assert told == [(root, ("odd/ok",), "", True), (root, ("odd/wrong",), "", False)]
+
+
 @pytest.mark.behaviour("GATE-87")
 def test_an_interrupt_while_it_is_looked_what_to_run_is_no_traceback(root, monkeypatch):
     def interrupted(*_):

@@ -9,7 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -64,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(scope: Scope) -> int:
     """Say what would run; whoever reads only the first lines has had enough."""
-    with suppress(BrokenPipeError):
+    try:
         print("\n".join(explain(scope)), flush=True)
-        return 0
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed once more, at the end
+    except BrokenPipeError:  # it would be flushed once more, at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from emel_tools.gates import boundaries, coverage, tests
 from emel_tools.running import Job, Reads
+from emel_tools.scope import observed
 from emel_tools.scope.observed import Seen
 from emel_tools.suites import (
     collection,
@@ -557,6 +558,17 @@ def test_what_tries_the_gate_itself_reads_no_package(tmp_path, name, number, fou
     assert [(each.rule, each.what.split()[2][:-1]) for each in strays] == [
         ("stray", f"packages/{path}") for path in found
     ]
+
+
+@pytest.mark.behaviour("GATE-117")
+def test_a_test_of_the_gate_itself_that_reads_a_package_is_found(repo, monkeypatch):
+    source = "packages/disk/src/emel_disk/never.py"
+    reads = f"def test_it():\n    with open({source!r}) as read:\n        assert read.read()\n"
+    write(repo, "tools/tests/test_tool.py", reads)
+    notes = observed.notes_of(repo, "tests", ("tools-4-of-4",))
+    monkeypatch.setenv(observed.NOTES, str(notes))
+    ((rule, _, what),) = told(outcome(repo, "tools-4-of-4"))
+    assert (rule, what.partition(",")[0]) == ("stray", f"tools-4-of-4 reads {source}")
 
 
 @pytest.mark.behaviour("GATE-21")

@@ -122,6 +122,22 @@ def test_what_is_held_while_something_is_open_is_counted_and_nothing_else(site):
     assert "as long as it is open" in causes([worse], recorded)["something held-kib"]
 
 
+@pytest.mark.behaviour("GATE-161")
+def test_of_what_is_held_the_least_counts_and_garbage_does_not(site):
+    sizes = iter((4, 2, 1, 3))
+
+    @contextmanager
+    def opened():
+        loop = [bytearray(8 * MIB)]
+        loop.append(loop)
+        del loop
+        held = bytearray(next(sizes) * MIB)
+        yield held
+
+    (figure,) = take([Held("something", lambda _: opened)], site, "", {})
+    assert figure.value // 16 == MIB // 1024 // 16
+
+
 @pytest.mark.behaviour("GATE-42")
 def test_there_are_as_many_tensors_and_files_as_are_asked_for(site, monkeypatch):
     shown = []

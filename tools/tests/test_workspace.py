@@ -62,7 +62,7 @@ def test_a_link_that_leads_nowhere_and_a_folder_are_no_python_files(root):
         HIDDEN,
         "packages/two/src/emel_two/__init__.py",
     ]
-    assert compile("", str(root / MODULE), "exec") not in Cached(root)
+    assert python_files.__code__ not in Cached(root)
 
 
 @pytest.mark.behaviour("GATE-127")

@@ -16,6 +16,7 @@ from emel_tools.scope.observed import Seen
 from emel_tools.suites import narrowing, parts, reached, record
 
 DISK = "packages/disk/src/emel_disk/__init__.py"
+OWN = "packages/use/src/emel_use/__init__.py"
 FILES = {
     ".importlinter": "[importlinter]\nroot_packages =\n    emel_disk\n    emel_use\n",
     ".gitignore": ".nox/\n__pycache__/\n.hypothesis/\n",
@@ -235,7 +236,7 @@ def test_the_others_are_counted_with_them_and_the_record_says_which_ran(repo):
 
 @pytest.mark.behaviour("GATE-98", "GATE-112")
 def test_what_tests_look_at_that_are_left_out_is_still_what_the_suite_depends_on(repo):
-    look_at(repo, folders=frozenset({"docs"}))
+    look_at(repo, folders={"docs"})
     alter(repo, "max(numbers)", "sorted(numbers)[-1]")
     assert chosen(repo) == {"largest", "process"}
     assert "docs" in observed.so_far(observed.notes_of(repo, "tests", ("use",))).folders
@@ -263,19 +264,40 @@ def test_a_file_that_no_test_has_loaded_counts_for_what_cannot_be_told(repo, tex
 
 
 @pytest.mark.behaviour("GATE-112")
-def test_all_run_where_a_source_has_changed_that_some_test_reads(repo):
-    look_at(repo, files=frozenset({DISK}))
+def test_all_run_where_a_source_has_changed_that_nobody_knows_who_reads(repo):
+    look_at(repo, {"packages/use/tests/test_more.py::test_more": [OWN]}, files={DISK, OWN})
     assert chosen(repo) == set()
     alter(repo, '"""Add."""', '"""Add up."""')
     assert chosen(repo) == ALL
 
 
-def look_at(root, **more):
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (DISK, None),
+        ("packages/disk/src/emel_disk/new.py", "ONE = 1\n"),
+        (OWN, "from emel_disk import *  # all of it\n"),
+    ],
+)
+def test_a_test_that_reads_sources_runs_where_any_of_them_has_changed(repo, path, text):
+    look_at(repo, {"packages/use/tests/test_more.py::test_more": [DISK]}, files={DISK})
+    assert chosen(repo) == set()
+    if text is None:
+        alter(repo, '"""Add."""', '"""Add up."""')
+    else:
+        write(repo, path, text)
+    assert chosen(repo) == {"more", "process"}  # and who knows what a process reads
+
+
+def look_at(root, read=(), **more):
     """Let the tests have been seen to look at something."""
     path = root / ".nox/gate/reached/use.json"
     known = msgspec.json.decode(path.read_bytes(), type=reached.Reached)
+    more = {name: frozenset(paths) for name, paths in more.items()}
     seen = msgspec.structs.replace(known.seen, **more)
-    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(known, seen=seen)))
+    known = msgspec.structs.replace(known, seen=seen, read=dict(read))
+    path.write_bytes(msgspec.json.encode(known))
 
 
 @pytest.mark.behaviour("GATE-112")
@@ -377,7 +399,7 @@ def test_sources_that_are_read_to_be_remembered_are_not_what_the_tests_open(repo
 @pytest.mark.behaviour("GATE-112")
 def test_a_run_during_which_a_file_was_written_says_nothing(repo):
     path = repo / ".nox/gate/reached/use.json"
-    watched = reached.Watched([DISK], [], {})
+    watched = reached.Watched([DISK], [], {}, {})
     for began in (0.0, 2.0):  # all files but one are of the first second
         os.utime(repo / DISK, (5, 5))
         path.unlink(missing_ok=True)
@@ -411,9 +433,6 @@ def test_a_failure_that_would_have_been_left_out_is_found_by_a_full_run(repo, mo
     alter(repo, "== 1", "< 2", "packages/use/tests/test_more.py")
     rules = [each.rule for each in run(repo, full=True).findings]
     assert rules == ["failed", "failed"]  # then all would have run
-
-
-OWN = "packages/use/src/emel_use/__init__.py"
 
 
 @pytest.mark.behaviour("GATE-100")

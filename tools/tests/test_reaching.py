@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from emel_tools.scope import observed
 from emel_tools.scope.cached import Cached
 from emel_tools.suites import reaching
 from emel_tools.suites.reaching import Watch
@@ -94,6 +96,29 @@ def test_calls_are_noted_of_all_threads_and_what_runs_once_for_all_tests(watch, 
     once = {"work.py:<module>", "work.py:table", "work.py:made"}
     assert called(watch, "a") == once
     assert called(watch, "b") - {"work.py:other.<locals>.<listcomp>"} == once | {"work.py:other"}
+
+
+@pytest.mark.behaviour("GATE-113")
+def test_a_source_that_is_looked_at_counts_for_whoever_does(watch, tmp_path):
+    source, other = (tmp_path / f"packages/a/src/emel_a/{name}.py" for name in ("work", "beside"))
+    watch.begin()
+    with watch.on_behalf_of(watch.case("a", frozenset())):
+        assert source.read_text() == other.read_text()
+        assert linecache.getline(str(other), 1) == "import functools\n"
+        assert Path(__file__).read_bytes()
+    with watch.on_behalf_of(watch.case("b", frozenset())):
+        spec = importlib.util.spec_from_file_location("work", source)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    with watch.on_behalf_of(watch.case("c", frozenset())), observed.unnoted():
+        assert source.read_bytes()
+    with watch.on_behalf_of(watch.case("d", frozenset())):
+        thread = threading.Thread(target=source.read_bytes)
+        thread.start()
+        thread.join()
+    watch.end()
+    assert source.read_bytes()
+    paths = [path.relative_to(tmp_path).as_posix() for path in (other, source)]
+    assert watch.watched().read == {"a": paths, "d": paths[1:]}
 
 
 class Frame:

@@ -4,15 +4,18 @@ import ast
 import shutil
 import textwrap
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
 from emel_tools.gates import api, docs
 from emel_tools.running import Job
-from emel_tools.surface import public
+from emel_tools.surface import commands, public
 from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
+from emel_tools.surface.modules import Modules
 from emel_tools.workspace import Package, packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +104,10 @@ def spin(rate: int = 5400, unit: str = "rpm") -> float:
     """Spin."""
 '''
 PROJECT = """\
+[build-system]
+build-backend = "hatchling.build"
+[tool.hatch.build.targets.wheel]
+packages = ["src/emel_disk"]
 [project]
 name = "emel-disk"
 version = "1.2"
@@ -131,7 +138,8 @@ def disk(tmp_path):
 
 
 def measured(package):
-    return facts(package, public(package))
+    modules = Modules(package)
+    return facts(package, public(package, modules), modules)
 
 
 def edit(package, old, new, file="_arm.py"):
@@ -201,6 +209,52 @@ def test_the_command_of_the_face_is_read_from_its_parser():
     assert found["$ emel load"] == "command FILE"
     assert found["$ emel load --strategy"] == "TEXT = auto"
     assert found["$ emel load --touch"] == "flag"
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_a_default_stands_for_is_a_fact_where_nobody_else_can_name_it(disk):
+    edit(disk, "class _Moving:", "_RATE: Final = 60 * 90\nWIDTH = 0.5\n\n\nclass _Moving:")
+    edit(disk, "rate: int = 5400", "rate: int = min(_RATE, 9000)")
+    edit(disk, "width: float = 0.5", "width: float = WIDTH")
+    edit(
+        disk, 'fast: bool = False) -> None:\n        """Move', 'by=spin) -> None:\n        """Move'
+    )
+    added = {key: value for key, value in measured(disk).items() if key.startswith("[default")}
+    assert added == {"[default _RATE]": "value Final = 60 * 90", "[default WIDTH]": "value = 0.5"}
+    edit(disk, "import Arm,", "import WIDTH, Arm,", "__init__.py")
+    edit(disk, '"TABLES",', '"TABLES", "WIDTH",', "__init__.py")
+    assert "[default WIDTH]" not in measured(disk)  # it is one of the public values
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_a_property_that_is_kept_is_told_from_one_that_is_not(disk):
+    edit(disk, "    @property\n", "    @functools.cached_property\n")
+    assert measured(disk)["Arm.track"] == "cached property -> int"
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_an_option_is_without_being_given_is_told(monkeypatch):
+    app = typer.Typer()
+
+    @app.command()
+    def load(
+        *,
+        threads: Annotated[int, typer.Option(envvar="THREADS")] = 2,
+        size: Annotated[int | None, typer.Option(envvar=["SIZE", "MOST"])] = None,
+        touch: Annotated[bool, typer.Option()] = True,
+        direct: Annotated[bool, typer.Option("--direct")] = False,
+    ) -> None:
+        raise AssertionError((threads, size, touch, direct))
+
+    app.command("stay")(lambda: None)
+    monkeypatch.setattr(commands, "parser", lambda: typer.main.get_command(app))
+    (told,) = (each for each in commands.commands() if each.name == "emel load")
+    assert {each.spelled: each.default for each in told.parameters} == {
+        "--threads": "$THREADS, or 2",
+        "--size": "$SIZE, or $MOST, or nothing",
+        "--touch, --no-touch": "True",
+        "--direct": "",
+    }
 
 
 @pytest.mark.behaviour("GATE-68")
@@ -420,6 +474,33 @@ def test_a_command_or_an_entry_point_that_leads_nowhere_is_found(disk, old, new)
     ((where, what),) = heard(disk)
     assert where == "packages/disk/pyproject.toml"
     assert what.endswith(f"leads to {target}, which there isn't")
+
+
+@pytest.mark.behaviour("GATE-128")
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('["src/emel_disk"]', '["src/emel_tape"]', "[tool.hatch] says something else"),
+        ('["src/emel_disk"]', '["src/emel_disk"]\nexclude = ["_arm.py"]', "[tool.hatch] says"),
+        ("[tool.hatch.build", '[tool.hatch.build]\nexclude = ["*.py"]\n[tool.hatch.build', "[tool"),
+        ('"hatchling.build"', '"setuptools.build_meta"', "its wheel is built by something else"),
+        ('"hatchling.build"', '"hatchling.build"\nbackend-path = ["."]', "its wheel is built by"),
+        ('[build-system]\nbuild-backend = "hatchling.build"\n', "", "its wheel is built by"),
+    ],
+)
+def test_what_may_leave_a_file_out_of_a_wheel_is_found(disk, old, new, said):
+    assert PROJECT.count(old) == 1
+    (disk.folder / "pyproject.toml").write_text(PROJECT.replace(old, new))
+    ((where, what),) = heard(disk)
+    assert where == "packages/disk/pyproject.toml"
+    assert what.startswith(said)
+
+
+@pytest.mark.behaviour("GATE-128")
+@pytest.mark.parametrize("name", ["hatch.toml", "hatch_build.py"])
+def test_what_hatchling_reads_beside_is_found(disk, name):
+    (disk.folder / name).touch()
+    assert heard(disk) == [(f"packages/disk/{name}", f"{name} has a say in what a wheel holds")]
 
 
 @pytest.mark.behaviour("GATE-132")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -62,13 +63,24 @@ class Uv(msgspec.Struct, frozen=True):
 class Tools(msgspec.Struct, frozen=True):
     """What is set for tools."""
 
+    hatch: dict[str, Any] = {}
+    """What hatchling, which builds wheels, is told."""
     towncrier: Changelog = Changelog()
     uv: Uv = Uv()
+
+
+class Build(msgspec.Struct, frozen=True, rename="kebab"):
+    """What makes a wheel of it."""
+
+    build_backend: str = "setuptools.build_meta:__legacy__"
+    """By default as PEP 517 has it."""
+    backend_path: list[str] = []
 
 
 class Declaration(msgspec.Struct, frozen=True, rename="kebab"):
     """The whole file."""
 
+    build_system: Build = Build()
     project: Project = Project()
     dependency_groups: dict[str, list[str | dict[str, str]]] = {}
     """By name; a group that includes another names it in a table."""

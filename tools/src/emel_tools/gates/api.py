@@ -38,11 +38,19 @@ def _outcome(root: Path, package: Package) -> Outcome:
     from emel_tools.surface.causes import causes
     from emel_tools.surface.facts import facts
     from emel_tools.surface.modules import Modules
-    from emel_tools.surface.rules import astray, offered, undocumented, unknown, unlike, untaken
+    from emel_tools.surface.rules import (
+        astray,
+        offered,
+        undocumented,
+        unknown,
+        unlike,
+        unpacked,
+        untaken,
+    )
 
     modules = Modules(package)
     names = public(package, modules)
-    measured = facts(package, names)
+    measured = facts(package, names, modules)
     recorded = {
         line.key: line.value for line in lines.read(lines.path_of(root, "api", package.name))
     }
@@ -56,6 +64,7 @@ def _outcome(root: Path, package: Package) -> Outcome:
             *unknown(package, names, modules),
             *unlike(package, modules),
             *astray(package, modules),
+            *unpacked(package),
         ],
         measured,
         causes(recorded, measured),

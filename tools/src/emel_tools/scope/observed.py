@@ -121,6 +121,11 @@ def take_notes(root: Path) -> None:
         atexit.register(lambda: write(Path(folder), str(os.getpid()), notes.seen()))
 
 
+def looks(frame: FrameType) -> bool:
+    """Whether whoever opens a file looks at it: not to import it, nor for the gate itself."""
+    return not _unnoted and frame.f_code.co_filename != _IMPORTING
+
+
 class Notes:
     """What one process has opened and listed, as its audit events say.
 
@@ -138,12 +143,9 @@ class Notes:
 
     def see(self, event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
         """Hear of one of `EVENTS`, which code in a frame has raised."""
-        if _unnoted:
-            return
-        if event != "open":
-            self._folders.add(_spelled(arguments[0]))
-        elif frame.f_code.co_filename != _IMPORTING:
-            self._files.add(_spelled(arguments[0]))
+        if looks(frame):
+            seen = self._files if event == "open" else self._folders
+            seen.add(spelled(arguments[0]))
 
     def seen(self) -> Seen:
         """Say what was read in the repository, what was imported included."""
@@ -157,7 +159,7 @@ class Notes:
         )
 
 
-def _spelled(path: object) -> str:
+def spelled(path: object) -> str:
     """Spell what was opened or listed; nothing for a descriptor."""
     if path is None:
         return "."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,8 @@ class Reached(msgspec.Struct, frozen=True):
     """All that were called: `packages/a/src/emel_a/b.py:C.d`."""
     cases: dict[str, list[int] | None]
     """The functions that each test called, as indices; None if it can't be told."""
+    read: dict[str, list[str]]
+    """The sources that a test looked at itself, of those that did."""
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -47,6 +49,7 @@ class Watched(msgspec.Struct, frozen=True):
     modules: list[str]
     functions: list[str]
     cases: dict[str, list[int] | None]
+    read: dict[str, list[str]]
 
 
 class Kept(NamedTuple):
@@ -100,6 +103,7 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
         {path: _digest(root / path) for path in _tests(root, part)},
         watched.functions,
         watched.cases,
+        watched.read,
     )
     path = path_of(part, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,17 +124,22 @@ def kept(root: Path, part: Part, known: Reached, failed: Collection[str]) -> Kep
         Tests that failed when they last ran: they run in any case.
     """
     with unnoted():
-        found = _altered(root, part, known)
+        now = sources(root)
+        found = _altered(root, part, known, now)
         tests = {path: _digest(root / path) for path in _tests(root, part)}
     if found is None or (found.names and part.package.name == TOOLS):
         # What the tools speak of, and their tests look at by way of them, isn't followed.
         return Kept(frozenset(), everything=False, same_files=tests == known.tests)
+    texts = {path for path, text in known.sources.items() if now.get(path) != text.encode()}
+    texts |= now.keys() - known.sources.keys()
+    looks = known.read if texts else {}
     reached = {i for i, name in enumerate(known.functions) if found.has(name)}
     same = {path for path, digest in known.tests.items() if tests.get(path) == digest}
     left = frozenset(
         node_id
         for node_id, called in known.cases.items()
-        if not (reached.intersection(called) if called is not None else found.functions)
+        if not (reached.intersection(called) if called is not None else found.functions or looks)
+        and node_id not in looks
         and not found.concerns(node_id)
         and node_id.partition("::")[0] in same
         and node_id not in failed
@@ -157,14 +166,14 @@ def _does_else(before: bytes, now: bytes) -> bool:
         return True
 
 
-def _altered(root: Path, part: Part, known: Reached) -> Altered | None:
+def _altered(root: Path, part: Part, known: Reached, now: Mapping[str, bytes]) -> Altered | None:
     """Say what isn't as it was; None if that may be everything.
 
-    It is if a test reads a source that has changed, whoever that is.
+    It is if a source that has changed is read by nobody knows which test.
     """
-    now = sources(root)
     before = {path: text.encode() for path, text in known.sources.items()}
-    if any(path in known.seen.files for path, text in before.items() if now.get(path) != text):
+    unknown = known.seen.files.difference(*known.read.values())
+    if any(path in unknown for path, text in before.items() if now.get(path) != text):
         return None
     beside = python_files(part.package.folder / "tests")
     around = {path.relative_to(root).as_posix(): path.read_bytes() for path in beside}

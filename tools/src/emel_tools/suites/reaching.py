@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,8 @@ import msgspec
 import pytest
 from coverage import Coverage
 
+from emel_tools import audits
+from emel_tools.scope import observed
 from emel_tools.scope.altered import TESTS
 from emel_tools.scope.cached import Cached
 from emel_tools.suites import arcs, tracing
@@ -65,6 +67,8 @@ class Calls:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.read: set[str] = set()
+        """Sources of the packages that were looked at."""
         self.all_seen = True
 
 
@@ -91,11 +95,13 @@ class Watch:
         self._cases: dict[str, tuple[Calls, frozenset[str]]] = {}
         self._uses: frozenset[str] = frozenset()
         self._profile = self.see
+        self._end_listening: Callable[[], None] = lambda: None
 
     def begin(self) -> None:
         """Watch this thread, and all that begin from now on."""
         threading.setprofile(self._profile)
         tracing.begin()
+        self._end_listening = audits.listen(("open",).__contains__, self.hear)
         self.resume()
 
     def resume(self) -> None:
@@ -107,6 +113,7 @@ class Watch:
         """Watch no more."""
         self._behalf = Calls()  # on whose behalf the profile function changes here
         self._inside.clear()
+        self._end_listening()
         sys.setprofile(None)
         threading.setprofile(None)
 
@@ -130,6 +137,12 @@ class Watch:
                 (self._shared() if self._inside else self._behalf).all_seen = False
         elif self._inside and event == "return":
             self._inside.pop(frame, None)
+
+    def hear(self, _event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
+        """Note that a source is looked at."""
+        path = self._relative(observed.spelled(arguments[0])) if observed.looks(frame) else ""
+        if path:
+            (self._shared() if self._inside else self._behalf).read.add(path)
 
     def _enter(self, frame: FrameType) -> None:
         """Begin what runs once: a file of tests for its own, unless a test imports it."""
@@ -194,6 +207,7 @@ class Watch:
             self._for_all.all_seen = False
         names: dict[str, int] = {}
         cases: dict[str, list[int] | None] = {}
+        read: dict[str, list[str]] = {}
         for node_id, (own, fixtures) in self._cases.items():
             used = (*fixtures, node_id.partition("::")[0])
             shared = [self._fixtures[each] for each in used if each in self._fixtures]
@@ -201,7 +215,10 @@ class Watch:
             called = frozenset[str]().union(*(calls.names for calls in every)) - {""}
             numbers = sorted(names.setdefault(name, len(names)) for name in sorted(called))
             cases[node_id] = numbers if all(calls.all_seen for calls in every) else None
-        return Watched(sorted(loaded - {""}), list(names), cases)
+            looked_at = frozenset[str]().union(*(calls.read for calls in every))
+            if looked_at:
+                read[node_id] = sorted(looked_at)
+        return Watched(sorted(loaded - {""}), list(names), cases, read)
 
     def _relative(self, path: str) -> str:
         found = self._spelled(path)

@@ -69,9 +69,8 @@ class Class:
         self._exported = exported
         self._known: dict[ast.expr, Class] = {}
         """Bases that are defined in the package, by how they are written."""
-        name = _module_name(module)
         for base in node.bases:
-            found = modules.find(name, base.id) if isinstance(base, ast.Name) else None
+            found = modules.find(module.name, base.id) if isinstance(base, ast.Name) else None
             if isinstance(found, Found) and isinstance(found.nodes[0], ast.ClassDef):
                 self._known[base] = Class(modules, found.module, found.nodes[0], exported)
 
@@ -179,7 +178,8 @@ class Class:
                 if any(spell(d).endswith(".setter") for n in nodes for d in n.decorator_list)
                 else ""
             )
-            what = f"property -> {annotation(node.returns) or 'Any'}{settable}"
+            word = "cached property" if _decorated(node, "cached_property") else "property"
+            what = f"{word} -> {annotation(node.returns) or 'Any'}{settable}"
             return Member(key, "property", what, doc, self._module, node.lineno, decorators(nodes))
         static = _decorated(node, "staticmethod")
         words = [
@@ -244,9 +244,3 @@ def _is_public(name: str) -> bool:
 
 def _decorated(node: Function, *names: str) -> bool:
     return any(spell(d).split(".")[-1] in names for d in node.decorator_list)
-
-
-def _module_name(module: Module) -> str:
-    parts = module.path.with_suffix("").parts
-    inner = parts[parts.index("src") + 1 :] if "src" in parts else parts[-1:]
-    return ".".join(part for part in inner if part != "__init__")

@@ -76,9 +76,21 @@ def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
     return Parameter(
         spelled if is_option else parameter.name.upper(),
         "" if is_flag or not is_option else metavar,
-        "" if default is None or is_flag else str(default),
+        _default(parameter, default, is_flag=is_flag),
         parameter.required,
         _text(getattr(parameter, "help", None)),
+    )
+
+
+def _default(parameter: object, default: object, *, is_flag: bool) -> str:
+    """Spell what an option is if it isn't given, and the variable that is asked then."""
+    told = "" if default is None or (is_flag and default is False) else str(default)
+    asked: str | list[str] | None = getattr(parameter, "envvar", None)
+    variables = [asked] if isinstance(asked, str) else asked or []
+    return (
+        " ".join((*(f"${each}, or" for each in variables), told or "nothing"))
+        if variables
+        else told
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 
 from emel_tools.projects import declaration
+from emel_tools.surface.modules import Found, Modules
 from emel_tools.surface.names import Name
+from emel_tools.surface.signatures import defaults, value
 from emel_tools.workspace import Package
 
 
-def facts(package: Package, names: Sequence[Name]) -> dict[str, str]:
+def facts(package: Package, names: Sequence[Name], modules: Modules) -> dict[str, str]:
     """List what can be relied upon, by key."""
     found = {name.key: _spell(name) for name in names if name.kind != "module"}
+    found |= _constants(names, modules)
     found |= _declared(package)
     if package.module == "emel":
         found |= _commands()
@@ -31,6 +35,25 @@ def _spell(name: Name) -> str:
             return f"{name.kind} {name.what}".rstrip() + mark
         case _:
             return name.what
+
+
+def _constants(names: Sequence[Name], modules: Modules) -> dict[str, str]:
+    """List what defaults stand for that nobody outside can name: their values are relied upon."""
+    values: dict[str, list[str]] = {}
+    for name in names:
+        if name.kind not in ("function", "method", "call"):
+            continue
+        for default in defaults(name.what):
+            found = modules.find(name.module, default)
+            node = found.nodes[-1] if isinstance(found, Found) else None
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                values.setdefault(default, []).append(f"value {value(node)}")
+    shown = {name.key.rpartition(".")[2] for name in names if name.kind == "value"}
+    return {
+        f"[default {default}]": " or ".join(sorted({*each}))
+        for default, each in values.items()
+        if default not in shown
+    }
 
 
 def _declared(package: Package) -> dict[str, str]:

@@ -17,8 +17,8 @@ Definition: TypeAlias = (
 class Module:
     """One module of a package."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, full_name: str) -> None:
+        self.path, self.name = path, full_name
         self.tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         self.statements = [*_statements(self.tree)]
         self.imports: dict[str, tuple[str, str]] = {}
@@ -77,7 +77,7 @@ class Modules:
                 else (stem / "__init__.py",)
             )
             path = next((file for file in files if file.exists()), None)
-            self._read[name] = None if path is None else Module(path)
+            self._read[name] = None if path is None else Module(path, name)
         return self._read[name]
 
     @property

@@ -27,6 +27,8 @@ class Name(NamedTuple):
     line: int
     decorators: tuple[str, ...] = ()
     """Of a function, as they are written: those that `what` doesn't tell."""
+    module: str = ""
+    """The full name of the module that defines it, which its defaults are names in."""
 
 
 def public(package: Package, modules: Modules | None = None) -> list[Name]:
@@ -66,7 +68,7 @@ def _named(
             made = Class(modules, found.module, first, known)
             for member in made.members(f"{prefix}{name}"):
                 at = _where(package, member.module)
-                yield Name(*member[:4], at, member.line, member.decorators)
+                yield Name(*member[:4], at, member.line, member.decorators, member.module.name)
         elif isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef):
             functions = [
                 node
@@ -81,6 +83,7 @@ def _named(
                 where,
                 functions[-1].lineno,
                 decorators(functions),
+                found.module.name,
             )
         else:
             yield Name(

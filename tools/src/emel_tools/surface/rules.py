@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from emel_tools.findings import Finding
 from emel_tools.pages.numpydoc import parameters, raised
-from emel_tools.projects import declaration
+from emel_tools.projects import Build, declaration
 from emel_tools.surface.modules import Found, Module, Modules
 from emel_tools.surface.names import Name
 from emel_tools.surface.signatures import taken
@@ -130,6 +130,27 @@ def astray(package: Package, modules: Modules) -> Iterator[Finding]:
             where = f"packages/{package.name}/pyproject.toml"
             what = f"{name} leads to {target}, which there isn't"
             yield Finding(where, 0, 0, "entry", what, "correct it: module:function")
+
+
+def unpacked(package: Package) -> Iterator[Finding]:
+    """Find what may leave a file of the package out of its wheel, or bring another one in.
+
+    Nobody would see it: here everything is installed by its folder, and not as a wheel.
+    """
+    where = f"packages/{package.name}/pyproject.toml"
+    told = declaration(package.folder)
+    wheel = {"build": {"targets": {"wheel": {"packages": [f"src/{package.module}"]}}}}
+    if told.tool.hatch != wheel:
+        what = "[tool.hatch] says something else than which folder a wheel is made of"
+        fix = f'say `packages = ["src/{package.module}"]` for the target wheel, and no more'
+        yield Finding(where, 0, 0, "wheel", what, fix)
+    if told.build_system != Build("hatchling.build"):
+        what = "its wheel is built by something else than hatchling"
+        yield Finding(where, 0, 0, "wheel", what, 'say `build-backend = "hatchling.build"`')
+    beside = [name for name in ("hatch.toml", "hatch_build.py") if (package.folder / name).exists()]
+    for name in beside:
+        what = f"{name} has a say in what a wheel holds"
+        yield Finding(f"packages/{package.name}/{name}", 0, 0, "wheel", what, "delete it")
 
 
 def _changes_list(node: ast.stmt) -> bool:

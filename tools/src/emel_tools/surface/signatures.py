@@ -69,9 +69,22 @@ def overloads(functions: Sequence[Function], *, bound: bool) -> str:
 
 def taken(told: str) -> set[str]:
     """Name the parameters of what `overloads` or `of_fields` has spelled."""
-    signatures = (each[each.index("(") :] for each in told.split("; "))
-    trees = (ast.parse(f"def f{each}: ...") for each in signatures)
+    trees = (ast.parse(f"def f{each}: ...") for each in _signatures(told))
     return {node.arg for tree in trees for node in ast.walk(tree) if isinstance(node, ast.arg)}
+
+
+def defaults(told: str) -> set[str]:
+    """Name what stands for a default in what `overloads` or `of_fields` has spelled."""
+    trees = (ast.parse(f"def f{each}: ...") for each in _signatures(told))
+    arguments = (
+        node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.arguments)
+    )
+    given = (each for every in arguments for each in (*every.defaults, *every.kw_defaults) if each)
+    return {node.id for each in given for node in ast.walk(each) if isinstance(node, ast.Name)}
+
+
+def _signatures(told: str) -> list[str]:
+    return [each[each.index("(") :] for each in told.split("; ")]
 
 
 def value(node: ast.Assign | ast.AnnAssign) -> str:

@@ -106,18 +106,3 @@ def test_a_file_of_which_it_is_known_who_looks_at_it_runs_nobody_else(tree, path
 def test_a_test_of_a_package_is_no_matter_of_its_types(tree):
     assert "types/disk" not in chosen(tree, "packages/disk/tests/test_disk.py")
     assert "types/disk" not in chosen(tree, "packages/disk/README.md")
-
-
-@pytest.mark.behaviour("GATE-123")
-def test_each_file_that_lint_and_types_judge_here_chooses_them(monkeypatch):
-    monkeypatch.setattr(affected, "depth", lambda *_: Depth.LAYOUT)
-    shards = {shard.key: shard for lane in lanes(ROOT) for shard in lane.shards(ROOT)}
-    repository = affected.Repository(ROOT, {}, list(shards.values()))
-    looked = 0
-    for key, files in files_of(ROOT):
-        for file in files:
-            changed = Changes("", "", (file.relative_to(ROOT).as_posix(),), frozenset())
-            chosen = repository.affects(shards[key], Seen(green=True), changed)
-            assert chosen or repository.concerns_all(changed), (key, file)
-            looked += 1
-    assert looked > 2 * len(shards)

@@ -1,22 +1,19 @@
 """What a package shows is read from its sources: of a package that is written here, and of ours."""
 
-import ast
 import shutil
-import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 import typer
 
-from emel_tools.gates import api, docs
+from emel_tools.gates import api
 from emel_tools.running import Job
 from emel_tools.surface import commands, public
-from emel_tools.surface.broken import broken
 from emel_tools.surface.causes import causes
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
-from emel_tools.workspace import Package, packages
+from emel_tools.workspace import Package
 
 ROOT = Path(__file__).resolve().parents[2]
 FRONT = '''\
@@ -200,15 +197,6 @@ def test_the_testing_module_is_public_too_and_so_are_overloads(disk):
         "@overload\ndef fake(a: str) -> str: ...\ndef fake(a): ...\n"
     )
     assert measured(disk)["testing.fake"] == "(a: int) -> int; (a: str) -> str"
-
-
-@pytest.mark.behaviour("GATE-67")
-def test_the_command_of_the_face_is_read_from_its_parser():
-    (face,) = (package for package in packages(ROOT) if package.module == "emel")
-    found = measured(face)
-    assert found["$ emel load"] == "command FILE"
-    assert found["$ emel load --strategy"] == "TEXT = auto"
-    assert found["$ emel load --touch"] == "flag"
 
 
 @pytest.mark.behaviour("GATE-67")
@@ -620,16 +608,6 @@ def test_reading_imports_nothing_of_the_package(disk):
     assert "Arm" in measured(disk)  # or the error would have been heard
 
 
-@pytest.mark.behaviour("GATE-67")
-def test_every_fact_of_ours_can_be_read_back_and_every_signature_is_python():
-    for package in packages(ROOT):
-        for name in public(package):
-            assert "  " not in f"{name.key}|{name.what}"
-            if name.kind in ("function", "call"):
-                for told in name.what.removeprefix("async ").split("; "):
-                    ast.parse(textwrap.dedent(f"def f{told}: ..."))
-
-
 @pytest.mark.behaviour("GATE-118")
 def test_a_package_that_is_no_python_leaves_the_others_their_verdicts(disk):
     root = disk.folder.parents[1]
@@ -643,33 +621,3 @@ def test_a_package_that_is_no_python_leaves_the_others_their_verdicts(disk):
     assert "SyntaxError: invalid syntax" in finding.what
     assert "nothing" not in whole.checked
     assert [*api.LANE.run(Job(root, ("tape",), full=False, base="", seed=0))] == [whole]
-
-
-@pytest.mark.behaviour("GATE-118")
-@pytest.mark.parametrize(
-    ("code", "what"),
-    [
-        ("import nonesuch", "ModuleNotFoundError: No module named 'nonesuch'"),
-        ("import json; json.loads('{')", "JSONDecodeError: Expecting property name"),
-    ],
-    ids=["here", "further in"],
-)
-def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(
-    disk, monkeypatch, code, what
-):
-    root = disk.folder.parents[1]
-    (disk.source / "_arm.py").write_text(f"\n\n{code}\n")
-    monkeypatch.syspath_prepend(disk.source.parent)
-
-    def load(*_):
-        import emel_disk
-
-        return emel_disk
-
-    monkeypatch.setattr(docs, "_outcome", load)
-    (outcome,) = docs.LANE.run(Job(root, ("examples",), full=False, base="", seed=0))
-    (finding,) = outcome.findings
-    assert finding.where == "packages/disk/src/emel_disk/_arm.py:3"
-    assert what in finding.what
-    with pytest.raises(KeyError):
-        broken(root, KeyError("of the tools"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -63,7 +62,7 @@ class Uv(msgspec.Struct, frozen=True):
 class Tools(msgspec.Struct, frozen=True):
     """What is set for tools."""
 
-    hatch: dict[str, Any] = {}
+    hatch: dict[str, object] = {}
     """What hatchling, which builds wheels, is told."""
     towncrier: Changelog = Changelog()
     uv: Uv = Uv()

@@ -33,10 +33,9 @@ _APART: Final[Mapping[str, int]] = {
         (
             "tools/tests/test_boundaries_page.py",
             "tools/tests/test_corpus.py",
+            "tools/tests/test_ours.py",
             "tools/tests/test_pages.py",
-            "tools/tests/test_scope_owners.py",
             "tools/tests/test_selftest.py",
-            "tools/tests/test_surface.py",
             "tools/tests/test_workspace.py",
         ),
         2,

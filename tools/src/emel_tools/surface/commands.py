@@ -68,11 +68,11 @@ def commands() -> tuple[Command, ...]:
 
 def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
     is_option: bool = parameter.param_type_name == "option"
-    is_flag = is_option and parameter.is_flag
+    is_flag: bool = is_option and parameter.is_flag
     kind = _KINDS.get(parameter.type_descriptor.annotation, "TEXT")
     metavar = parameter.metavar or f"{kind}{_bounds(parameter)}"
     spelled = ", ".join((*parameter.opts, *parameter.secondary_opts))
-    default = parameter.get_default(context, call=False)
+    default: object = parameter.get_default(context, call=False)
     return Parameter(
         spelled if is_option else parameter.name.upper(),
         "" if is_flag or not is_option else metavar,

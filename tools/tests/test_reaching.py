@@ -129,6 +129,23 @@ class Frame:
 
 
 @pytest.mark.behaviour("GATE-113")
+def test_a_source_counts_for_all_where_something_looks_at_it_once_for_all(watch, tmp_path):
+    work = load(watch, str(tmp_path / "packages/a/src/emel_a/work.py"))
+    source, frame = work.__file__, Frame(write.__code__)
+    with watch.on_behalf_of(watch.case("a", frozenset())):
+        watch.hear("open", (os.fsencode(source), "rb", 0), frame)
+        watch.hear("open", (7, "rb", 0), frame)
+        watch.hear("open", (__file__, "rb", 0), frame)
+    with watch.on_behalf_of(watch.case("b", frozenset())):
+        assert {*watch.watched().read} == {"a"}
+        watch.see(Frame(work.table.__wrapped__.__code__), "call", None)
+        watch.hear("open", (source, "rb", 0), frame)
+    assert {*watch.watched().read} == {"a", "b"}
+    watch.case("c", frozenset())
+    assert watch.watched().read["c"] == ["packages/a/src/emel_a/work.py"]
+
+
+@pytest.mark.behaviour("GATE-113")
 def test_each_event_counts_for_whom_it_was(watch, tmp_path):
     path = str(tmp_path / "packages/a/src/emel_a/work.py")
     work = load(watch, path)

@@ -630,12 +630,10 @@ def empty(folder):
     """
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
-                os.rmdir(entry.path)
-            elif entry.is_file():
+            if entry.is_file():
                 os.truncate(entry.path, 0)
             else:
-                os.remove(entry.path)
+                (os.rmdir if entry.is_dir() else os.remove)(entry.path)
 
 
 @pytest.mark.behaviour("ROUTE-06")

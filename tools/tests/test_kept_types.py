@@ -34,6 +34,10 @@ def bare(value):
 def raise_limit() -> None:
     global LIMIT
     LIMIT = 5
+
+
+def effect_raise(low: Low) -> None:
+    low.size = 5
 '''
 FILES = {
     "pyproject.toml": "[tool.basedpyright]\n",
@@ -103,6 +107,11 @@ def test_what_has_not_changed_is_not_looked_at_again(root):
         ("return 2 *", "other.size = 2.5\n        return 2 *"),
         ("LIMIT: int", "# The most.\nLIMIT: int"),
         ("return 2 * self.size", "twice: int = 2 * self.size\n        return twice"),
+        ("global LIMIT\n    LIMIT = 5", "global LIMIT\n    LIMIT = 5  # the most"),
+        ("low.size = 5", "low.size = 6"),
+        ("low.size = 5", "low._hidden = 6"),
+        ("low.size = 5", "..."),
+        ("return 2 * self.size", "print(self.size)"),
     ],
 )
 def test_what_only_a_file_itself_sees_concerns_no_other(root, old, new):

@@ -8,7 +8,7 @@ from emel_tools.boundaries.rules import configuration_is_single
 from emel_tools.boundaries.tree import Tree
 from emel_tools.pages.table import markdown_files
 from emel_tools.ratchets import sources
-from emel_tools.scope import altered
+from emel_tools.scope import altered, ours
 from emel_tools.scope.closure import closures
 from emel_tools.suites import written
 from emel_tools.workspace import packages, python_files
@@ -65,7 +65,7 @@ def test_a_link_that_leads_nowhere_and_a_folder_are_no_python_files(root):
 
 @pytest.mark.behaviour("GATE-127")
 def test_what_git_ignores_at_the_root_is_read_by_nobody(root):
-    assert {root / "venv", root / "packages/gone"} <= sources.not_ours(root)
+    assert {root / "venv", root / "packages/gone"} <= ours.not_ours(root)
     assert markdown_files(root) == [root / "README.md"]
     assert list(configuration_is_single(Tree(root))) == []
     assert [found.rule for found in written.check(root).findings if found.file[0] == "v"] == []
@@ -74,7 +74,7 @@ def test_what_git_ignores_at_the_root_is_read_by_nobody(root):
 @pytest.mark.behaviour("GATE-127")
 def test_what_nobody_ignores_is_read_wherever_it_lies(root):
     (root / ".gitignore").write_text("", encoding="utf-8")
-    assert root / "venv" not in sources.not_ours(root)
+    assert root / "venv" not in ours.not_ours(root)
     assert markdown_files(root) == [root / "README.md", root / FOREIGN / "README.md"]
     (second,) = configuration_is_single(Tree(root))
     (stray,) = (found for found in written.check(root).findings if found.rule == "uncollected")

@@ -42,12 +42,12 @@ class EmelError(Exception):
         errno: int = 0,
     ) -> None:
         super().__init__(message)
-        self.code = code
-        self.path = path
-        self.tensors = tensors
-        self.files = files
-        self.offset = offset
-        self.errno = errno or None
+        self.code: str = code
+        self.path: str | None = path
+        self.tensors: tuple[str, ...] = tensors
+        self.files: tuple[str, ...] = files
+        self.offset: int | None = offset
+        self.errno: int | None = errno or None
 
     @property
     def tensor(self) -> str | None:
@@ -83,8 +83,8 @@ class SourceError(EmelError, OSError):
 
     def __init__(self, message: str, **facts: Any) -> None:  # EmelError's
         super().__init__(message, **facts)
-        self.filename = self.path
-        self.strerror = message
+        self.filename: str | None = self.path
+        self.strerror: str | None = message
 
 
 class BusyError(EmelError, BufferError):

@@ -31,7 +31,7 @@ class CountingReads(CountingPort[ReadPort]):
     """
 
     def __init__(self, fault: Fault | None = None, **overrides: object) -> None:
-        self.nbytes = 0
+        self.nbytes: int = 0
         port = ReadPort(**overrides)  # pyright: ignore[reportArgumentType] - by name
         super().__init__(port, CALLS, fault)
 

@@ -139,7 +139,7 @@ class StrategyError(Exception):
 
     def __init__(self, result: BatchOutcome) -> None:
         super().__init__(result.message or result.code)
-        self.result = result
+        self.result: BatchOutcome = result
 
 
 class SpanOutcome(IntEnum):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from emel_io_loader._machine import (
     ROUTING,
@@ -92,6 +96,12 @@ def _bare(error: BaseException | None) -> BaseException | None:
     return error and error.with_traceback(None)
 
 
+class _View(Protocol):
+    """`Strategy.view`, once it is bound to a strategy."""
+
+    def __call__(self, slot: int, generation: int) -> NDArray[np.uint8]: ...
+
+
 class Route:
     """The way that one request's batches go: itself a `Strategy`, made by `Router.route`.
 
@@ -105,7 +115,7 @@ class Route:
         self._state = State.ROUTED
         # Looked up once: views are taken for each tensor, and a delegating call costs as much
         # as taking one.
-        self.view = strategy.view
+        self.view: _View = strategy.view
 
     @property
     def strategy(self) -> Strategy:

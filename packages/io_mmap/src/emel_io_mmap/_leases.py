@@ -44,6 +44,11 @@ class LeaseColumns:
         "stops",
     )
 
+    alive: memoryview
+    generations: memoryview
+    starts: memoryview
+    stops: memoryview
+
     def __init__(self) -> None:
         self.count: int = 0
         self.nalive: int = 0

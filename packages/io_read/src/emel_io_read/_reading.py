@@ -48,7 +48,7 @@ class Room:
     """The memory of one thread: what takes unwanted bytes, and what direct reads bounce off."""
 
     def __init__(self, gap_nbytes: int, bounces: list[NDArray[np.uint8]]) -> None:
-        self.scratch = memoryview(bytearray(gap_nbytes))
+        self.scratch: memoryview = memoryview(bytearray(gap_nbytes))
         self._bounces = bounces
         self._bounce: NDArray[np.uint8] | None = None
 

@@ -27,7 +27,7 @@ class Copying:
 
     def __init__(self, spans: Spans, places: Places) -> None:
         self._spans, self._places = spans, places
-        self.touched = False
+        self.touched: bool = False
 
     def deliver(self, chunk: Chunk, stored: NDArray[np.uint8]) -> None:
         """See `Delivery.deliver`."""
@@ -76,7 +76,7 @@ class Transforming:
     ) -> None:
         self._spans, self._places = spans, places
         self._transforms, self._result_nbytes = transforms, result_nbytes
-        self.touched = False
+        self.touched: bool = False
 
     def deliver(self, chunk: Chunk, stored: NDArray[np.uint8]) -> Failure | None:
         """See `Delivery.deliver`."""

@@ -37,9 +37,9 @@ class Ring:
     """
 
     def __init__(self, port: Port, chunk_nbytes: int, nstages: int) -> None:
-        self.port = port
-        self.chunk_nbytes = chunk_nbytes
-        self.nstages = nstages
+        self.port: Port = port
+        self.chunk_nbytes: int = chunk_nbytes
+        self.nstages: int = nstages
         self.stages: list[Stage] = []
         self._worker: weakref.ref[Work] | None = None
 

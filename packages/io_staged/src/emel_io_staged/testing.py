@@ -36,7 +36,7 @@ class CountingPort(CountingCalls[Port]):
     """
 
     def __init__(self, fault: Fault | None = None, **overrides: object) -> None:
-        self.nbytes = 0
+        self.nbytes: int = 0
         self.running: list[Callable[[], None]] = []
         port = Port(**overrides)  # pyright: ignore[reportArgumentType] - by name
         super().__init__(port, CALLS, fault)

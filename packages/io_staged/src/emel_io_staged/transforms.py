@@ -60,7 +60,7 @@ class Conversion:
             raise ValueError(f"{self._source} can't hold the bits of {of}")
         if of.kind == "c" and self._target.kind != "c":
             raise ValueError(f"{of} as {self._target} would lose imaginary parts")
-        self.block_nbytes = self._source.itemsize
+        self.block_nbytes: int = self._source.itemsize
 
     def result_nbytes(self, nbytes: int) -> int:
         """Count the bytes of as many numbers of the target type."""
@@ -112,7 +112,7 @@ class Dequantisation:
         if not isinstance(found, Dequantiser):
             raise StrategyError(found)
         self._how, self._target = found, _number(target)
-        self.block_nbytes = found.block_nbytes
+        self.block_nbytes: int = found.block_nbytes
 
     @staticmethod
     def refusal(kind: str) -> BatchOutcome | None:

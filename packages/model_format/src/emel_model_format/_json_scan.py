@@ -38,9 +38,9 @@ class _Scan:
     __slots__ = ("base", "json", "pos")
 
     def __init__(self, json: bytes, base: int) -> None:
-        self.json = json
-        self.base = base
-        self.pos = 0
+        self.json: bytes = json
+        self.base: int = base
+        self.pos: int = 0
 
     def header(self) -> Claims:
         """Read the whole header."""

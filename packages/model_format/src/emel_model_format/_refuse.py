@@ -10,7 +10,7 @@ class StoppedError(Exception):
 
     def __init__(self, answer: NeedMore | Refusal) -> None:
         super().__init__(answer)
-        self.answer = answer
+        self.answer: NeedMore | Refusal = answer
 
 
 def refuse(

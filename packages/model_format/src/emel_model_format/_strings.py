@@ -39,9 +39,9 @@ class _Scratch:
     __slots__ = ("a", "b", "zero")
 
     def __init__(self, nbytes: int) -> None:
-        self.zero = np.empty(nbytes, np.bool_)
-        self.a = np.empty(nbytes, np.bool_)
-        self.b = np.empty(nbytes, np.bool_)
+        self.zero: NDArray[np.bool_] = np.empty(nbytes, np.bool_)
+        self.a: NDArray[np.bool_] = np.empty(nbytes, np.bool_)
+        self.b: NDArray[np.bool_] = np.empty(nbytes, np.bool_)
 
     def zeros7(self, block: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return (n - 6,) bool: the seven bytes from here are all zero. Valid until the next call.

@@ -5,6 +5,7 @@ Source: GGUF spec, ggml `docs/gguf.md`, "File Structure", `gguf_metadata_value_t
 over the copy of a section that was accepted, when someone asks for a nested array.
 """
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -62,13 +63,13 @@ class Walker:
     __slots__ = ("byteorder", "file_nbytes", "limit", "order", "u32", "u64", "view")
 
     def __init__(self, view: memoryview, file_nbytes: int, byteorder: ByteOrder) -> None:
-        self.view = view
-        self.limit = len(view)
-        self.file_nbytes = file_nbytes
+        self.view: memoryview = view
+        self.limit: int = len(view)
+        self.file_nbytes: int = file_nbytes
         self.byteorder: ByteOrder = byteorder
-        self.order = "<" if byteorder == "little" else ">"
-        self.u32 = Struct(self.order + "I").unpack_from
-        self.u64 = Struct(self.order + "Q").unpack_from
+        self.order: str = "<" if byteorder == "little" else ">"
+        self.u32: Callable[[memoryview, int], tuple[int]] = Struct(self.order + "I").unpack_from
+        self.u64: Callable[[memoryview, int], tuple[int]] = Struct(self.order + "Q").unpack_from
 
     def need(self, end: int, what: str, at: int | None = None) -> None:
         """Stop unless the view reaches `end`: for more bytes if the file has them.

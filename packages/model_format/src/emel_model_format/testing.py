@@ -91,7 +91,7 @@ def gguf_bytes(  # noqa: PLR0913 - one keyword for each field of the format
 
 class _Writer:
     def __init__(self, order: str) -> None:
-        self.order = order
+        self.order: str = order
 
     def pack(self, code: str, value: float) -> bytes:
         return struct.pack(self.order + code, value)

@@ -70,7 +70,7 @@ class Windows:
         self._absent = checkpoint.absent()
         window_nbytes = max(window_nbytes, _ELEMENT_NBYTES)
         self._seen = list[NDArray[np.uint8]]()
-        self.opened = checkpoint.load() if self._maps else None
+        self.opened: Failure | None = checkpoint.load() if self._maps else None
         """Why the tensors can't be mapped; None if they are, or needn't be."""
         if self.opened is not None and self.opened.reaction is Reaction.BUSY:
             # More files than slots: nothing was mapped, and the file can be read all the same.

@@ -25,7 +25,7 @@ from emel_tools.boundaries.powers import NAMES
 from emel_tools.boundaries.tree import Tree
 from emel_tools.boundaries.vocabulary import Vocabulary
 from emel_tools.findings import Finding
-from emel_tools.ratchets.sources import not_ours
+from emel_tools.scope.ours import not_ours
 
 TABLE: Final = "table"
 _NEEDED: Final = {"layers": 1, "interface": 1, "vocabulary": 1, "capability": len(NAMES)}

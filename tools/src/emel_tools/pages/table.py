@@ -12,7 +12,7 @@ from emel_machine import mermaid
 from emel_tools.boundaries import page as boundaries_page
 from emel_tools.findings import Finding
 from emel_tools.pages import api, blocks, commands
-from emel_tools.ratchets.sources import not_ours
+from emel_tools.scope.ours import not_ours
 from emel_tools.surface import public
 from emel_tools.surface.commands import commands as known_commands
 from emel_tools.workspace import packages

@@ -56,7 +56,7 @@ def face(text: bytes, home: str) -> Face:
     documented = [node for node in ast.walk(tree) if isinstance(node, _DOCUMENTED)]
     hidden = [*_hidden(tree, stated)]
     for node in documented:
-        _shorten(node, stated.get(node, frozenset()), private=True)
+        _shorten(node, stated.get(node), private=True)
     own: dict[str, tuple[str, frozenset[str]]] = {}
     for owner, node, name in hidden:
         owner.body.remove(node)
@@ -64,7 +64,7 @@ def face(text: bytes, home: str) -> Face:
         own[name] = _digest((before + _spell(node)).encode()), spoken | _speaks(node)
     within = _digest(_spell(tree).encode())
     for node in documented:
-        _shorten(node, stated.get(node, frozenset()), private=False)
+        _shorten(node, stated.get(node), private=False)
     interface = _digest(_spell(tree).encode())
     parents = {
         ".".join(name.split(".")[:n]) for name in named for n in range(1, name.count(".") + 1)
@@ -199,17 +199,17 @@ def _is_own(node: ast.AST, function: ast.FunctionDef | ast.AsyncFunctionDef) -> 
 
 def _shorten(
     node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
-    stated: frozenset[str],
+    stated: frozenset[str] | None,
     *,
     private: bool,
 ) -> None:
-    """Leave out what no importing file's types can hang on."""
+    """Leave out what no importing file's types can hang on; nothing is stated but by methods."""
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:]
     if not isinstance(node, _FUNCTIONS) or node.returns is None:
         return
     if not _is_seen(node, stated, private=private):
-        node.body = [*_statements(node), ast.Return(None)]
+        node.body = [*(_statements(node) if stated is not None else ()), ast.Return(None)]
 
 
 def _speaks(tree: ast.AST) -> frozenset[str]:
@@ -253,7 +253,7 @@ def _hidden(
             is_function = isinstance(node, _FUNCTIONS)
             if not _is_private(_bound(node)) or (is_class and not is_function):
                 continue
-            if not is_function or not _is_seen(node, stated.get(node, frozenset()), private=True):
+            if not is_function or not _is_seen(node, stated.get(node), private=True):
                 yield owner, node, _bound(node)
 
 
@@ -270,19 +270,22 @@ def _is_private(name: str) -> bool:
 
 
 def _is_seen(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, stated: frozenset[str], *, private: bool
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    stated: frozenset[str] | None,
+    *,
+    private: bool,
 ) -> bool:
     """Whether a body says something to others: gives attributes or globals their types, or is none.
 
     A method of a protocol that does nothing is left to whoever inherits it. An attribute whose type
-    isn't stated has it from what a method assigns to its own object; a private one is nothing to
-    others who don't speak of it.
+    isn't stated has it from what a method assigns to its own object, and not from what a function
+    gives to an object that it is handed; a private one is nothing to others who don't speak of it.
     """
-    does_nothing = all(isinstance(e, (ast.Expr, ast.Pass, ast.Raise)) for e in function.body)
-    return does_nothing or any(
+    return (stated is not None and all(map(_does_nothing, function.body))) or any(
         isinstance(node, (ast.Global, ast.Nonlocal))
         or (
-            isinstance(node, ast.Attribute)
+            stated is not None
+            and isinstance(node, ast.Attribute)
             and isinstance(node.ctx, ast.Store)
             and _is_own(node, function)
             and node.attr not in stated
@@ -290,6 +293,13 @@ def _is_seen(
         )
         for node in ast.walk(function)
     )
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Whether it is what stands in a method that is left to others: `...`, `pass` or `raise`."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, (ast.Pass, ast.Raise))
 
 
 def _digest(content: bytes) -> str:

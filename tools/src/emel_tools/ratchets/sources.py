@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools import workspace
-from emel_tools.scope.changes import ignored_folders, known
+from emel_tools.scope.changes import known
+from emel_tools.scope.ours import not_ours
 
 ROOT: Final = "root"
 """The shard of the files that lie in no package."""
@@ -18,9 +19,6 @@ at all texts names these. One in another folder belongs to nobody, and runs ever
 _SUFFIXES: Final = (".py", ".pyi")
 _UNTYPED: Final = ("tests", "parity")
 """Folders of tests, which are linted, and whose types nobody checks."""
-_NOT_OURS: Final = (".git", ".nox", ".venv", "build", "dist")
-"""What git, environments and builds leave at the root and in the folder of a package. Deeper down
-such a name may be a module's, and a hidden folder may hold what CI runs."""
 
 
 def shards(root: Path) -> tuple[str, ...]:
@@ -32,18 +30,6 @@ def home(root: Path, shard: str) -> Path:
     """Say which folder the files of a shard are named from."""
     folders = {package.name: package.folder for package in workspace.shards(root)}
     return folders.get(shard, root)
-
-
-def not_ours(root: Path) -> frozenset[Path]:
-    """List the folders that hold what was built or installed, and what else git ignores.
-
-    What it ignores in a package counts: Python would import it.
-    """
-    packages = [package.folder for package in workspace.shards(root)]
-    found = {home / name for home in (root, *packages) for name in _NOT_OURS}
-    hidden = (root / name for name in ignored_folders(root))
-    elsewhere = (path for path in hidden if not any(map(path.is_relative_to, packages)))
-    return frozenset(found.union(elsewhere))
 
 
 def python_files(root: Path, shard: str) -> list[Path]:

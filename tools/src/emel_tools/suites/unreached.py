@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from emel_tools.ratchets.sources import not_ours
+from emel_tools.scope.ours import not_ours
 from emel_tools.suites.called import Called
 from emel_tools.suites.missing import Left, Module
 from emel_tools.suites.skips import ALLOWED

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
-from emel_tools.ratchets.sources import not_ours
 from emel_tools.scope.observed import unnoted
+from emel_tools.scope.ours import not_ours
 from emel_tools.suites import (
     aliases,
     compared,

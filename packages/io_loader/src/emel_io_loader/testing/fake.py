@@ -79,7 +79,7 @@ class FakeStrategy:
         name: str = "fake",
         capacity: int = 256,
     ) -> None:
-        self.files = dict(files)
+        self.files: Mapping[str, bytes] = dict(files)
         self.loads: list[Spans] = []
         self.releases: list[Leases] = []
         self.advised: list[Advised] = []

@@ -65,7 +65,7 @@ class CountingPort(Generic[P]):
     def __init__(self, port: P, names: Sequence[str], fault: Fault | None = None) -> None:
         self.calls: list[str] = []
         self.opened: set[int] = set()
-        self.fault = fault
+        self.fault: Fault | None = fault
         wrapped: dict[str, Any] = {n: self._counted(n, getattr(port, n)) for n in names}
         self.port: P = cast("Any", replace)(port, **wrapped)
 

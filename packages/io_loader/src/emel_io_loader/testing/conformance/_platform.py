@@ -33,7 +33,7 @@ class Folder:
     """A folder of files for one test."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path: str = path
 
     def at(self, name: str) -> str:
         """Spell the path of a name, whether something is there or not."""

@@ -35,8 +35,8 @@ class Loaded:
     def __init__(
         self, strategy: Strategy, answer: BatchOutcome, buffers: Sequence[bytearray]
     ) -> None:
-        self.answer = answer
-        self.buffers = buffers
+        self.answer: BatchOutcome = answer
+        self.buffers: Sequence[bytearray] = buffers
         self._strategy = strategy
 
     @property
@@ -63,9 +63,9 @@ class Trial:
         *,
         watched: Collection[Kind],
     ) -> None:
-        self.strategy = strategy
-        self.folder = folder
-        self.threads = threads
+        self.strategy: Strategy = strategy
+        self.folder: Folder = folder
+        self.threads: int | None = threads
         self._patience_seconds = patience_seconds
         self._watched = watched
         self._before = folder.held(watched)

@@ -111,6 +111,7 @@ def test_what_has_not_changed_is_not_looked_at_again(root):
         ("low.size = 5", "low.size = 6"),
         ("low.size = 5", "low._hidden = 6"),
         ("low.size = 5", "..."),
+        ("low.size = 5", "def more() -> None:\n        nonlocal low\n        low = Low()"),
         ("return 2 * self.size", "print(self.size)"),
     ],
 )

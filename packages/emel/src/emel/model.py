@@ -37,8 +37,8 @@ class Model(Readable):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__(checkpoint)
         # Looked up once: both are needed for each array.
-        self._array = checkpoint.array
-        self._find = checkpoint.position.get
+        self._array: Callable[[int], NDArray[np.generic] | Failure] = checkpoint.array
+        self._find: Callable[[str], int | None] = checkpoint.position.get
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         position = self._find(name)

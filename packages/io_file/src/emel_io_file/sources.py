@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emel_io_file._machine import SOURCE, Event, Source, SourceOutcome, State
 from emel_io_file._platform import FilePort, ReadPort
@@ -27,9 +28,9 @@ class Sources:
     """
 
     def __init__(self, port: ReadPort, spans: Spans, *, direct: bool = False) -> None:
-        self._spans = spans
-        self._direct = direct
-        self._stop = spans.offset + spans.nbytes
+        self._spans: Spans = spans
+        self._direct: bool = direct
+        self._stop: NDArray[np.int64] = spans.offset + spans.nbytes
         wanted = (spans.nbytes > 0).nonzero()[0]
         file = spans.file[wanted]
         numbers, first = np.unique(file, return_index=True)

@@ -44,6 +44,10 @@ class LeaseColumns:
         "stops",
     )
 
+    _alive: NDArray[np.bool_]
+    _generation: NDArray[np.int64]
+    _start: NDArray[np.int64]
+    _stop: NDArray[np.int64]
     alive: memoryview
     generations: memoryview
     starts: memoryview

@@ -49,7 +49,7 @@ class Room:
 
     def __init__(self, gap_nbytes: int, bounces: list[NDArray[np.uint8]]) -> None:
         self.scratch: memoryview = memoryview(bytearray(gap_nbytes))
-        self._bounces = bounces
+        self._bounces: list[NDArray[np.uint8]] = bounces
         self._bounce: NDArray[np.uint8] | None = None
 
     def bounce(self, nbytes: int) -> NDArray[np.uint8]:

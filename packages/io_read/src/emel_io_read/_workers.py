@@ -63,21 +63,21 @@ class Workers:
         bounces: list[NDArray[np.uint8]],
         progress: OnBytes | None,
     ) -> None:
-        self._port = port
-        self._reading = reading
-        self._bounces = bounces
-        self._progress = progress
-        self._told = -1
+        self._port: Port = port
+        self._reading: Reading = reading
+        self._bounces: list[NDArray[np.uint8]] = bounces
+        self._progress: OnBytes | None = progress
+        self._told: int = -1
         nbytes = reading.calls.nbytes
         before = np.cumsum(nbytes) - nbytes
         ideal = np.arange(count + 1) * int(nbytes.sum()) // count
         cuts: list[int] = np.searchsorted(before, ideal).tolist()
         self._nbytes: list[int] = nbytes.tolist()
-        self._shares = [
+        self._shares: list[deque[int]] = [
             deque(range(a, b)) for a, b in zip(cuts, [*cuts[1:-1], len(nbytes)], strict=False)
         ]
-        self._done = [0] * count
-        self._direct = [0] * count
+        self._done: list[int] = [0] * count
+        self._direct: list[int] = [0] * count
         self._errors: list[BaseException] = []
         self._threads: list[Thread] = []
 

@@ -162,15 +162,16 @@ class Reader:
     """
 
     def __init__(self, stages: list[Stage], chunks: Iterator[Chunk], sources: Sources) -> None:
-        self._chunks, self._sources = chunks, sources
-        self._free = list(reversed(stages))
+        self._chunks: Iterator[Chunk] = chunks
+        self._sources: Sources = sources
+        self._free: list[Stage] = list(reversed(stages))
         self._vacancy: SimpleQueue[None] = SimpleQueue()
         self._filled: SimpleQueue[Stage | None] = SimpleQueue()
         for _ in stages:
             self._vacancy.put(None)
         self._owner: dict[str, str] = {}
-        self._stopped = False
-        self._over = False
+        self._stopped: bool = False
+        self._over: bool = False
         self._crash: BaseException | None = None
         self._join: Callable[[], object] | None = None
 

@@ -79,8 +79,8 @@ class ColumnTable(Generic[S, E, O, X]):
                 self._guarded[row.event].append(row)
         self.next.flags.writeable = False
         self.outcome.flags.writeable = False
-        self._next = _by_event(self.next, ILLEGAL)
-        self._outcome = _by_event(self.outcome, 0)
+        self._next: list[bytes] = _by_event(self.next, ILLEGAL)
+        self._outcome: list[bytes] = _by_event(self.outcome, 0)
 
     def step(
         self, states: NDArray[np.uint8], event: E, facts: X, index: NDArray[np.intp]

@@ -32,9 +32,9 @@ class PackedStrings(Sequence[str]):
     __slots__ = ("_base", "_offsets", "_section")
 
     def __init__(self, section: bytes, base: int, offsets: Offsets) -> None:
-        self._section = section
-        self._base = base
-        self._offsets = offsets
+        self._section: bytes = section
+        self._base: int = base
+        self._offsets: Offsets = offsets
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -83,9 +83,9 @@ class PackedArrays(Sequence[object]):
     __slots__ = ("_array", "_section", "_starts", "_walker")
 
     def __init__(self, section: bytes, walker: Walker, array: ArrayEnd) -> None:
-        self._section = section
-        self._walker = walker
-        self._array = array
+        self._section: bytes = section
+        self._walker: Walker = walker
+        self._array: ArrayEnd = array
         self._starts: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -147,9 +147,9 @@ class Metadata(Mapping[str, object]):
     def __init__(
         self, values: Mapping[str, object], section: bytes = b"", byteorder: ByteOrder = "little"
     ) -> None:
-        self._values = values
-        self._section = section
-        self._walker = Walker(memoryview(section), len(section), byteorder)
+        self._values: Mapping[str, object] = values
+        self._section: bytes = section
+        self._walker: Walker = Walker(memoryview(section), len(section), byteorder)
 
     def __getitem__(self, key: str) -> object:
         value = self._values[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,12 +57,12 @@ class Checkpoint:
         self.blame: Blame = Blame(path, self.names, tensors)
         self.companions: Companions = companions
         # Looked up once: it is asked for each array.
-        self._lease = tensors.lease
+        self._lease: Callable[[int], Lease | None] = tensors.lease
         self.limits: Limits = limits
         self._copying: Strategy | None = None
         self._staging: Staging | None = None
-        self._mapped = Mapped(route, tensors, self.blame, header.tensors.nbytes)
-        self._copied = Copied(tensors, self.blame, companions.allocate, limits.copies)
+        self._mapped: Mapped = Mapped(route, tensors, self.blame, header.tensors.nbytes)
+        self._copied: Copied = Copied(tensors, self.blame, companions.allocate, limits.copies)
         self._arrays: tuple[list[tuple[int, ...]], list[np.dtype[np.generic]]] | None = None
         """Shape and dtype of each tensor's array, from the first one that is asked for."""
 

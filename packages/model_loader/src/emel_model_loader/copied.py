@@ -53,10 +53,10 @@ class Copied:
         allocate: Callable[[int, int], NDArray[np.uint8]],
         limit: int | None,
     ) -> None:
-        self._tensors = tensors
-        self._blame = blame
-        self._allocate = allocate
-        self._limit = limit
+        self._tensors: TensorSet = tensors
+        self._blame: Blame = blame
+        self._allocate: Callable[[int, int], NDArray[np.uint8]] = allocate
+        self._limit: int | None = limit
         self._copies: dict[int, _Copy] = {}
         self.nbytes: int = 0
         """Bytes of the buffers that were made here."""

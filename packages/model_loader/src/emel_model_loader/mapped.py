@@ -24,13 +24,13 @@ class Mapped:
     def __init__(
         self, route: Route, tensors: TensorSet, blame: Blame, nbytes: NDArray[np.int64]
     ) -> None:
-        self._route = route
-        self._tensors = tensors
-        self._blame = blame
-        self._nbytes = nbytes
-        self._singles = 0
+        self._route: Route = route
+        self._tensors: TensorSet = tensors
+        self._blame: Blame = blame
+        self._nbytes: NDArray[np.int64] = nbytes
+        self._singles: int = 0
         # What may be mapped along with others: all, but for what was released by name.
-        self._along = np.ones(len(tensors), np.bool_)
+        self._along: NDArray[np.bool_] = np.ones(len(tensors), np.bool_)
 
     def map_for(self, tensor: int) -> Failure | None:
         """Map one tensor that is asked for; from the fifth on, all that may come along."""

@@ -54,11 +54,11 @@ class Meter:
 
     def __init__(self, nbytes: NDArray[np.int64], progress: OnProgress | None) -> None:
         self._nbytes: list[int] = nbytes.tolist()
-        self._total = sum(self._nbytes)
-        self._done = 0
-        self._before = 0
-        self._tensors = 0
-        self._progress = progress
+        self._total: int = sum(self._nbytes)
+        self._done: int = 0
+        self._before: int = 0
+        self._tensors: int = 0
+        self._progress: OnProgress | None = progress
         self._tell()
 
     def advance(self, nbytes: int) -> None:

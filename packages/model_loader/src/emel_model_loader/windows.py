@@ -63,19 +63,21 @@ class Windows:
     """
 
     def __init__(self, checkpoint: Checkpoint, window_nbytes: int) -> None:
-        self._checkpoint = checkpoint
+        self._checkpoint: Checkpoint = checkpoint
         # Where the caller's buffers hold tensors they aren't looked at: it is the file's bytes that
         # are asked for, and the caller may have changed them.
-        self._maps = checkpoint.route.mode is Mode.MAPS and not checkpoint.tensors.copied().size
-        self._absent = checkpoint.absent()
+        self._maps: bool = (
+            checkpoint.route.mode is Mode.MAPS and not checkpoint.tensors.copied().size
+        )
+        self._absent: NDArray[np.intp] = checkpoint.absent()
         window_nbytes = max(window_nbytes, _ELEMENT_NBYTES)
-        self._seen = list[NDArray[np.uint8]]()
+        self._seen: list[NDArray[np.uint8]] = list[NDArray[np.uint8]]()
         self.opened: Failure | None = checkpoint.load() if self._maps else None
         """Why the tensors can't be mapped; None if they are, or needn't be."""
         if self.opened is not None and self.opened.reaction is Reaction.BUSY:
             # More files than slots: nothing was mapped, and the file can be read all the same.
             self._maps, self.opened = False, None
-        self._buffer = np.empty(0 if self._maps else window_nbytes, np.uint8)
+        self._buffer: NDArray[np.uint8] = np.empty(0 if self._maps else window_nbytes, np.uint8)
         self.released: Failure | None = None
         """Why what was mapped here can't be released; None until the end."""
 

@@ -282,7 +282,7 @@ def _is_seen(
     gives to an object that it is handed; a private one is nothing to others who don't speak of it.
     """
     return (stated is not None and all(map(_does_nothing, function.body))) or any(
-        isinstance(node, (ast.Global, ast.Nonlocal))
+        isinstance(node, ast.Global)
         or (
             stated is not None
             and isinstance(node, ast.Attribute)

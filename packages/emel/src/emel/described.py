@@ -20,7 +20,7 @@ class Described(Mapping[str, NDArray[Any]]):
     """A mapping that knows its names, and what stands behind each."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
+        self._checkpoint: Checkpoint = checkpoint
 
     @property
     def strategy(self) -> StrategyUse:

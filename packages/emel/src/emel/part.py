@@ -22,8 +22,8 @@ class Part:
     """
 
     def __init__(self, checkpoint: Checkpoint, tensor: int) -> None:
-        self._checkpoint = checkpoint
-        self._tensor = tensor
+        self._checkpoint: Checkpoint = checkpoint
+        self._tensor: int = tensor
 
     @property
     def name(self) -> str:

@@ -45,9 +45,9 @@ class Router:
         file_system: Callable[[str], str] | None = None,
         found: Callable[[], Mapping[str, Offer]] | None = None,
     ) -> None:
-        self._offers = dict(offers)
-        self._file_system = file_system or unseen
-        self._found = found or dict
+        self._offers: Mapping[str, Offer] = dict(offers)
+        self._file_system: Callable[[str], str] = file_system or unseen
+        self._found: Callable[[], Mapping[str, Offer]] = found or dict
 
     def route(
         self, requested: str | None, *, path: str | None = None, memory_limit: int | None = None
@@ -110,9 +110,9 @@ class Route:
     """
 
     def __init__(self, ctx: Context, strategy: Strategy) -> None:
-        self._ctx = ctx
-        self._strategy = strategy
-        self._state = State.ROUTED
+        self._ctx: Context = ctx
+        self._strategy: Strategy = strategy
+        self._state: State = State.ROUTED
         # Looked up once: views are taken for each tensor, and a delegating call costs as much
         # as taking one.
         self.view: _View = strategy.view

@@ -26,7 +26,8 @@ class Copying:
     """
 
     def __init__(self, spans: Spans, places: Places) -> None:
-        self._spans, self._places = spans, places
+        self._spans: Spans = spans
+        self._places: Places = places
         self.touched: bool = False
 
     def deliver(self, chunk: Chunk, stored: NDArray[np.uint8]) -> None:
@@ -74,8 +75,10 @@ class Transforming:
         transforms: Sequence[Transform],
         result_nbytes: NDArray[np.int64],
     ) -> None:
-        self._spans, self._places = spans, places
-        self._transforms, self._result_nbytes = transforms, result_nbytes
+        self._spans: Spans = spans
+        self._places: Places | None = places
+        self._transforms: Sequence[Transform] = transforms
+        self._result_nbytes: NDArray[np.int64] = result_nbytes
         self.touched: bool = False
 
     def deliver(self, chunk: Chunk, stored: NDArray[np.uint8]) -> Failure | None:
@@ -117,7 +120,8 @@ class Showing:
     touched = False
 
     def __init__(self, spans: Spans, sink: OnChunk) -> None:
-        self._spans, self._sink = spans, sink
+        self._spans: Spans = spans
+        self._sink: OnChunk = sink
 
     def deliver(self, chunk: Chunk, stored: NDArray[np.uint8]) -> None:
         """See `Delivery.deliver`."""

@@ -62,9 +62,9 @@ class StagedStrategy(Leaseless):
             raise ValueError(f"a chunk has at least 1 byte, not {chunk_nbytes}")
         if stages < 2:
             raise ValueError(f"a ring has at least 2 stages, not {stages}")
-        self._port = port or Port()
-        self._ring = Ring(self._port, chunk_nbytes, stages)
-        self._state = BatchState.OPEN
+        self._port: Port = port or Port()
+        self._ring: Ring = Ring(self._port, chunk_nbytes, stages)
+        self._state: BatchState = BatchState.OPEN
 
     @property
     def name(self) -> str:

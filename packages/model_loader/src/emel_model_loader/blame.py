@@ -24,9 +24,9 @@ class Blame:
     """
 
     def __init__(self, path: str, names: tuple[str, ...], tensors: TensorSet) -> None:
-        self._path = path
-        self._names = names
-        self._tensors = tensors
+        self._path: str = path
+        self._names: tuple[str, ...] = names
+        self._tensors: TensorSet = tensors
 
     def report(self, report: Report) -> Failure | None:
         """Say why the owner of residency refused, or the strategy that it asked; None if not."""

@@ -18,7 +18,7 @@ from emel_tools.running.results import Result
 from emel_tools.running.run import Run
 from emel_tools.running.summary import summary
 from emel_tools.running.worker import judged
-from emel_tools.scope import Scope
+from emel_tools.scope import BrokenGitError, Scope
 from emel_tools.scope.changes import Changes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,13 +189,26 @@ def test_explaining_runs_nothing(root, capsys):
 def test_what_was_asked_for_and_found_decides_whether_a_commit_has_passed(root, monkeypatch):
     told = []
 
-    def remember(at, _, asked, *, green):
+    def remember(at, _scope, asked, _before, *, green):
         told.append((at, asked.only, asked.base, green))
 
     monkeypatch.setattr(gate, "remember_passed", remember)
     assert gate.main(["--only", "odd/ok"]) == 0
     assert gate.main(["--only", "odd/wrong"]) == 1
     assert told == [(root, ("odd/ok",), "", True), (root, ("odd/wrong",), "", False)]
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_where_git_cannot_say_what_has_changed_nothing_runs(root, monkeypatch, capsys):
+    def broken(*_):
+        raise BrokenGitError("git diff ended with exit code 128: fatal: bad index")
+
+    monkeypatch.setattr(gate, "choose", broken)
+    with pytest.raises(SystemExit) as ended:
+        gate.main([])
+    assert ended.value.code == 2
+    assert "fatal: bad index" in capsys.readouterr().err
+    assert not (root / record.LAST).exists()
 
 
 @pytest.mark.behaviour("GATE-87")

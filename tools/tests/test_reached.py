@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 
 import msgspec
 import pytest
@@ -397,16 +398,21 @@ def test_sources_that_are_read_to_be_remembered_are_not_what_the_tests_open(repo
 
 
 @pytest.mark.behaviour("GATE-112")
-def test_a_run_during_which_a_file_was_written_says_nothing(repo):
+def test_a_run_during_which_a_file_was_written_says_nothing(repo, tmp_path):
     path = repo / ".nox/gate/reached/use.json"
     watched = reached.Watched([DISK], [], {}, {})
-    for began in (0.0, 2.0):  # all files but one are of the first second
-        os.utime(repo / DISK, (5, 5))
-        path.unlink(missing_ok=True)
+    path.unlink()
+    for name in (DISK, "packages/use/tests/test_more.py", "packages/use/tests/conftest.py"):
+        file = repo / name
+        began = time.time()
+        while file.stat().st_ctime < began:  # the clock of files goes by milliseconds
+            shutil.copy2(file, tmp_path / "other")  # with the time of the one that it replaces
+            (tmp_path / "other").replace(file)
+        assert file.stat().st_mtime == 1.0
         reached.write(repo, part(repo), repo / ".nox/gate", watched, Seen(green=True), began)
         assert not path.exists()
-    os.utime(repo / DISK, (1, 1))
-    reached.write(repo, part(repo), repo / ".nox/gate", watched, Seen(green=True), 2.0)
+    seen, began = Seen(green=True), time.time() + 1
+    reached.write(repo, part(repo), repo / ".nox/gate", watched, seen, began)
     assert path.exists()
 
 

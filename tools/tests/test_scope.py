@@ -17,8 +17,8 @@ from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import tasks
 from emel_tools.scope import affected, observed
 from emel_tools.scope.affected import matches
-from emel_tools.scope.changes import Changes, asked, changes
-from emel_tools.scope.choice import PASSED, folder
+from emel_tools.scope.changes import Changes, asked, changes, head, known
+from emel_tools.scope.choice import PASSED, folder, passed
 from emel_tools.scope.closure import closures
 from emel_tools.scope.depth import Depth, depth
 from emel_tools.scope.explanation import explain
@@ -159,17 +159,110 @@ def test_main_without_a_remote_is_compared_with_what_last_passed_here(repository
     know(repository)
     assert chosen(repository).keys() == EVERYTHING
     found = scope.choose(repository.root, LANES, scope.Asked())
-    remember_passed(repository.root, found, scope.Asked(), green=False)
-    remember_passed(repository.root, found, scope.Asked(only=("lint",)), green=True)
+    here = head(repository.root)
+    remember_passed(repository.root, found, scope.Asked(), here, green=False)
+    remember_passed(repository.root, found, scope.Asked(only=("lint",)), here, green=True)
     repository.write("README.md", "not committed\n")
-    remember_passed(repository.root, found, scope.Asked(), green=True)
-    assert not (repository.root / PASSED).exists()
+    remember_passed(repository.root, found, scope.Asked(), here, green=True)
     repository.git("checkout", "-q", "README.md")
-    remember_passed(repository.root, found, scope.Asked(), green=True)
+    remember_passed(repository.root, found, scope.Asked(), "", green=True)
+    assert not (repository.root / PASSED).exists()
+    remember_passed(repository.root, found, scope.Asked(), here, green=True)
     assert chosen(repository) == {}
     repository.write("packages/disk/README.md", "new\n")
     repository.commit()
     assert chosen(repository).keys() == {"tests/disk", "lint/disk", "docs/pages"}
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_what_was_committed_while_it_ran_has_not_passed(repository):
+    here = head(repository.root)
+    found = scope.choose(repository.root, LANES, scope.Asked())
+    repository.write("README.md", "nobody looked at it\n")
+    repository.commit()
+    remember_passed(repository.root, found, scope.Asked(), here, green=True)
+    assert not (repository.root / PASSED).exists()
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_a_commit_has_passed_on_a_branch_only_if_what_it_was_compared_with_had(repository):
+    repository.branch()
+    repository.write("README.md", "more\n")
+    here = repository.commit()
+    found = scope.choose(repository.root, LANES, scope.Asked())
+    assert found.base
+    remember_passed(repository.root, found, scope.Asked(), here, green=True)
+    assert not (repository.root / PASSED).exists()
+    (repository.root / PASSED).parent.mkdir(parents=True)
+    (repository.root / PASSED).write_text(f"{found.base}\n")
+    remember_passed(repository.root, found, scope.Asked(), here, green=True)
+    assert (repository.root / PASSED).read_text() == f"{here}\n"
+
+
+@pytest.mark.behaviour("GATE-95")
+@pytest.mark.parametrize("kept", [b"", b"\xff\n", b"\0" * 40, b"HEAD\n"])
+def test_what_is_no_commit_has_not_passed(repository, kept):
+    (repository.root / PASSED).parent.mkdir(parents=True)
+    (repository.root / PASSED).write_bytes(kept)
+    assert changes(repository.root, passed=passed(repository.root)).base == ""
+
+
+@pytest.mark.behaviour("GATE-95")
+@pytest.mark.parametrize("how", ["setting", "index"])
+def test_where_git_cannot_say_what_there_is_nothing_is_taken_for_unchanged(repository, how):
+    repository.branch()
+    repository.write("packages/disk/README.md", "new\n")
+    assert known(repository.root)
+    if how == "setting":
+        repository.git("config", "diff.algorithm", "bogus")
+    else:
+        (repository.root / ".git/index").write_bytes(b"torn")
+    with pytest.raises(scope.BrokenGitError, match=r"git (diff|status) ended with exit code 128: "):
+        scope.choose(repository.root, LANES, scope.Asked())
+    with pytest.raises(scope.BrokenGitError):
+        head(repository.root)
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_of_a_folder_that_is_no_repository_git_knows_nothing(tmp_path):
+    (tmp_path / "README.md").touch()
+    assert known(tmp_path) == []
+    assert head(tmp_path) == ""
+
+
+@pytest.mark.behaviour("GATE-95")
+def test_a_base_that_a_shallow_clone_lacks_is_told_with_how_to_have_it(repository, tmp_path):
+    repository.commit()
+    there = tmp_path / "there"
+    repository.git("clone", "-q", "--depth=1", f"file://{repository.root}", str(there))
+    with pytest.raises(scope.UnknownBaseError, match=r"is shallow: git fetch --unshallow"):
+        changes(there, base="HEAD~1")
+
+
+@pytest.mark.behaviour("GATE-98")
+@pytest.mark.parametrize(
+    ("path", "is_listed"),
+    [
+        ("docs/new.md", True),
+        ("docs/new/a.md", True),
+        ("docs/new/deep/a.md", True),
+        ("docs/old/a.md", False),
+        ("new/a.md", False),
+    ],
+)
+def test_a_folder_that_came_is_news_to_who_lists_the_one_that_it_came_to(
+    repository, path, is_listed
+):
+    repository.write("docs/old/page.md", "")
+    repository.commit()
+    repository.branch()
+    lists = observed.Seen(green=True, folders=frozenset({"docs"}))
+    counts = lane("count", ("tape", Reads(), 9))
+    know(repository, (counts,), count_tape=lists)
+    repository.write(path, "new\n")
+    looks = lane("look", ("all", Reads(paths=("**",)), 9))
+    know(repository, (looks,))
+    assert ("count/tape" in chosen(repository, (counts, looks))) == is_listed
 
 
 @pytest.mark.behaviour("GATE-95")
@@ -178,9 +271,10 @@ def test_a_commit_that_was_compared_with_a_base_of_somebodys_choice_has_not_pass
     asked = scope.Asked(base="HEAD")
     found = scope.choose(repository.root, LANES, asked)
     assert not any(choice.runs for choice in found.choices)
-    remember_passed(repository.root, found, asked, green=True)
+    here = head(repository.root)
+    remember_passed(repository.root, found, asked, here, green=True)
     assert not (repository.root / PASSED).exists()
-    remember_passed(repository.root, found._replace(full=True), asked, green=True)
+    remember_passed(repository.root, found._replace(full=True), asked, here, green=True)
     assert (repository.root / PASSED).exists()
 
 
@@ -674,8 +768,10 @@ def test_what_takes_long_runs_only_in_full_or_when_it_is_named(repository):
     repository.branch()
     repository.write("noxfile.py", "changed = 1\n")
     assert chosen(repository, (long,)) == {}
-    assert chosen(repository, (long,), only=("real",)) == {}
-    assert chosen(repository, (long,), only=("real/models",)).keys() == {"real/models"}
+    some = lane("real", ("few", Reads(), 9), ("models", Reads(runs=("disk",)), 9, (), (), True))
+    assert chosen(repository, (some,), only=("real",)).keys() == {"real/few"}
+    assert chosen(repository, (long,), only=("real",)).keys() == {"real/models"}
+    assert chosen(repository, (some,), only=("real/models",)).keys() == {"real/models"}
     assert chosen(repository, (long,), full=True).keys() == {"real/models"}
 
 

@@ -26,7 +26,16 @@ from emel_tools.running.schedule import run_all
 from emel_tools.running.stopping import stoppable
 from emel_tools.running.summary import summary
 from emel_tools.running.tasks import tasks
-from emel_tools.scope import Asked, Scope, UnknownBaseError, UnknownShardError, choose, misses
+from emel_tools.scope import (
+    Asked,
+    BrokenGitError,
+    Scope,
+    UnknownBaseError,
+    UnknownShardError,
+    choose,
+    misses,
+)
+from emel_tools.scope.changes import head
 from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
 from emel_tools.snapshots.stale import stale
@@ -49,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = Asked(tuple(options.only), options.full, options.base)
     try:
         scope = choose(root, lanes(root), asked)
-    except (UnknownBaseError, UnknownShardError) as error:
+    except (BrokenGitError, UnknownBaseError, UnknownShardError) as error:
         arguments_of.error(str(error))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -74,7 +83,7 @@ def _explain(scope: Scope) -> int:
 def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
     """Run what was chosen, keep and report it."""
     seed: int = secrets.randbelow(2**32) if options.seed is None else options.seed
-    began = time.monotonic()
+    began, commit = time.monotonic(), head(root)
 
     def run_of(done: Sequence[Result], stopped: str = "") -> Run:
         seconds = time.monotonic() - began
@@ -105,7 +114,7 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
     if stop:
         return 128 + stop.number
     record.write(root / record.LAST, run)
-    remember_passed(root, scope, asked, green=run.is_green)
+    remember_passed(root, scope, asked, commit, green=run.is_green)
     return int(bool(trouble) or not run.is_green)
 
 

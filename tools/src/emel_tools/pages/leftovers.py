@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.scope.changes import asked
+from emel_tools.scope.changes import listed
 
 _CONFLICT: Final = "^(<{7}|>{7}) "
 _COPIES: Final = ("*.orig", "*.rej", "*.bak", "*~")
@@ -34,5 +34,5 @@ def leftovers(root: Path) -> Iterator[Finding]:
 
 def _names(root: Path, *words: str) -> list[str]:
     """Name the files that git answers with, each once; none where there is no git."""
-    told = asked(root, *words).decode("utf-8", "surrogateescape")
+    told = listed(root, *words).decode("utf-8", "surrogateescape")
     return sorted({name for name in told.split("\0") if name})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
@@ -81,7 +81,7 @@ class Repository:
         covered = is_source and package in reads.covers and went >= Depth.ADDED
         least = Depth.FUNCTIONS if reads.calls and not reads.runs else Depth.TEXT
         imported = seen is not None and path in seen.imported and went >= least
-        listed = seen is not None and path in changed.moved and _folder(path) in seen.folders
+        listed = seen is not None and not seen.folders.isdisjoint(self._listing(path, changed))
         ways = {
             "is its snapshot": path == f"snapshots/{shard.key}.txt",
             f"lies in {package}": package in reads.own,
@@ -102,6 +102,19 @@ class Repository:
             *(reads.imports if went >= Depth.IMPORTS else ()),
         )
         return next((via for via in names if package in self._closures.get(via, ())), "")
+
+    def _listing(self, path: str, changed: Changes) -> Iterator[str]:
+        """Name the folder that a file came to or went from, and where this did with all in it."""
+        folder = _folder(path)
+        if path in changed.moved:
+            yield folder
+            while folder != "." and self._is_moved(folder, changed):
+                folder = _folder(folder)
+                yield folder
+
+    def _is_moved(self, folder: str, changed: Changes) -> bool:
+        files = (each for each in (self._root / folder).rglob("*") if not each.is_dir())
+        return all(each.relative_to(self._root).as_posix() in changed.moved for each in files)
 
     def _depth(self, path: str, changed: Changes) -> Depth:
         if path not in self._depths:

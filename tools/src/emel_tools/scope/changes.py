@@ -10,8 +10,16 @@ from typing import NamedTuple
 _MAIN = ("main", "master")
 
 
+_BROKEN = 128
+"""What git ends with where it can't do what it is asked for; less says that there is nothing."""
+
+
 class UnknownBaseError(Exception):
     """What should be compared with is no commit here."""
+
+
+class BrokenGitError(Exception):
+    """Git can't say what there is in this repository."""
 
 
 class Changes(NamedTuple):
@@ -44,11 +52,16 @@ def changes(root: Path, base: str = "", passed: str = "") -> Changes:
     ------
     UnknownBaseError
         `base` is no commit, or has nothing in common with what is here.
+    BrokenGitError
+        Git can't say what differs.
     """
     if base:
         found = _merge_base(root, base)
         if not found:
-            raise UnknownBaseError(f"{base!r} is no branch or commit that this one comes from")
+            shallow = _git(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+            why = " (this clone is shallow: git fetch --unshallow)" if shallow else ""
+            what = f"{base!r} is no branch or commit that this one comes from{why}"
+            raise UnknownBaseError(what)
         return _since(root, found, f"the merge base with {base}")
     if not _git(root, "rev-parse", "--verify", "-q", "HEAD"):
         return Changes("", "there is no commit to compare with", (), frozenset())
@@ -68,7 +81,7 @@ def branch(root: Path) -> str:
 
 def head(root: Path) -> str:
     """Name the commit that is checked out, if no file differs from it; else nothing."""
-    if _git(root, "status", "--porcelain", "--untracked-files=normal"):
+    if _listed(root, "status", "--porcelain", "--untracked-files=normal"):
         return ""
     return _git(root, "rev-parse", "-q", "--verify", "HEAD").strip()
 
@@ -100,25 +113,25 @@ def since(root: Path, commit: str) -> Changes:
 
 def known(folder: Path) -> list[str]:
     """List what lies in a folder and isn't ignored, named from there; nothing without git."""
-    return _git(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
+    return _listed(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
 
 
 def ignored_folders(root: Path) -> list[str]:
     """List the folders that git ignores, as it finds them from the root; nothing without git."""
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    return [name[:-1] for name in _git(root, *words).split("\0") if name.endswith("/")]
+    return [name[:-1] for name in _listed(root, *words).split("\0") if name.endswith("/")]
 
 
 def ignored(folder: Path, below: str) -> list[str]:
     """List the files below a folder in this one that git ignores, sorted, and named from here."""
     words = ("ls-files", "-oi", "--exclude-standard", "-z", "--", below)
-    return sorted(_git(folder, *words).split("\0")[:-1])
+    return sorted(_listed(folder, *words).split("\0")[:-1])
 
 
 def _since(root: Path, commit: str, because: str) -> Changes:
-    words = _git(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
+    words = _listed(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
     status = dict(zip(words[1::2], words[::2], strict=False))
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    untracked = _listed(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     moved = {path for path, letter in status.items() if letter != "M"} | {*untracked}
     files = {*status, *untracked} - {""}
     return Changes(commit, because, tuple(sorted(files)), frozenset(moved - {""}))
@@ -137,8 +150,35 @@ def _git(root: Path, *words: str) -> str:
     return asked(root, *words).decode("utf-8", "surrogateescape")
 
 
+def _listed(root: Path, *words: str) -> str:
+    return listed(root, *words).decode("utf-8", "surrogateescape")
+
+
+def listed(root: Path, *words: str) -> bytes:
+    """Ask git for what there is; nothing if it isn't there, or this is no repository.
+
+    Raises
+    ------
+    BrokenGitError
+        It is one, and git can't say: that must not look as if there were nothing.
+    """
+    done = _run(root, *words)
+    if done is None or done.returncode == 0:
+        return b"" if done is None else done.stdout
+    if done.returncode >= _BROKEN and any((at / ".git").exists() for at in (root, *root.parents)):
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise BrokenGitError(f"git {words[0]} ended with exit code {done.returncode}: {said}")
+    return b""
+
+
 def asked(root: Path, *words: str) -> bytes:
-    """Ask git; nothing if it refuses, or isn't there.
+    """Ask git; nothing if it refuses, or isn't there."""
+    done = _run(root, *words)
+    return done.stdout if done is not None and done.returncode == 0 else b""
+
+
+def _run(root: Path, *words: str) -> subprocess.CompletedProcess[bytes] | None:
+    """Run git; None if it isn't there.
 
     What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out: it may
     speak of another repository, and the files that count are those in the folder.
@@ -146,7 +186,6 @@ def asked(root: Path, *words: str) -> bytes:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     command = ("git", "-c", "core.quotePath=false", *words)
     try:
-        done = subprocess.run(command, cwd=root, env=kept, capture_output=True, check=False)
+        return subprocess.run(command, cwd=root, env=kept, capture_output=True, check=False)
     except FileNotFoundError:
-        return b""
-    return done.stdout if done.returncode == 0 else b""
+        return None

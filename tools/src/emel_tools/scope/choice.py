@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emel_tools.running.lane import Lane, Shard
 from emel_tools.scope import observed
@@ -17,6 +18,7 @@ from emel_tools.scope.observed import Seen
 
 PASSED = Path(".nox") / "gate" / "passed"
 """Where it is kept which commit was last green here."""
+_COMMIT: Final = re.compile(rb"[0-9a-f]{40,64}")
 
 
 class Asked(NamedTuple):
@@ -69,7 +71,7 @@ def choose(root: Path, lanes: Sequence[Lane], asked: Asked) -> Scope:
         The base is no commit.
     """
     everything = [(lane, shard) for lane in lanes for shard in lane.shards(root)]
-    changed = changes(root, asked.base, _passed(root))
+    changed = changes(root, asked.base, passed(root))
     if asked.only:
         return Scope(_named(everything, asked), changed, asked.full, asked=True)
     if asked.full or (under_ci() and is_main(root) and not asked.base):
@@ -120,10 +122,12 @@ def _named(everything: Sequence[tuple[Lane, Shard]], asked: Asked) -> tuple[Choi
             meant = f" Is {' or '.join(near)} meant?" if near else ""
             there = ", ".join(sorted({lane.name for lane, _ in everything}))
             raise UnknownShardError(f"there is no lane or shard {name!r}.{meant} Lanes: {there}")
+    always = {lane.name for lane, shard in everything if not shard.only_full}
     reasons = {
         shard.key: "it was asked for" if {lane.name, shard.key} & {*asked.only} else ""
         for lane, shard in everything
-        if shard.key in asked.only or asked.full or not shard.only_full
+        # A lane that only the full scope has is taken whole, where it is named.
+        if shard.key in asked.only or asked.full or not shard.only_full or lane.name not in always
     }
     named = [(lane, shard) for lane, shard in everything if reasons.get(shard.key)]
     if all(lane.judges for lane, _ in named):
@@ -166,6 +170,8 @@ def folder(root: Path) -> Path:
     return root / ".nox" / "gate" / "observed" / f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def _passed(root: Path) -> str:
+def passed(root: Path) -> str:
+    """Name the commit that last passed here; empty if none is known."""
     path = root / PASSED
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    told = path.read_bytes().strip() if path.exists() else b""
+    return told.decode() if _COMMIT.fullmatch(told) else ""

@@ -11,7 +11,7 @@ import msgspec
 from emel_tools.running.results import Result
 from emel_tools.running.schedule import Progress
 from emel_tools.running.tasks import Task
-from emel_tools.scope import observed
+from emel_tools.scope import choice, observed
 from emel_tools.scope.changes import head
 from emel_tools.scope.choice import PASSED, Asked, Scope, folder
 
@@ -38,13 +38,20 @@ def noting(root: Path, progress: Progress) -> Progress:
     return progress._replace(begun=begun, ended=ended)
 
 
-def remember_passed(root: Path, scope: Scope, asked: Asked, *, green: bool) -> None:
+def remember_passed(root: Path, scope: Scope, asked: Asked, before: str, *, green: bool) -> None:
     """Remember the commit, if no file differs from it and all that it can affect was green.
 
-    What was compared with a commit that somebody named was only looked at from there on.
+    What was compared with a commit of which nobody knows that it passed was only looked at from
+    there on; and what was committed meanwhile wasn't looked at.
+
+    Parameters
+    ----------
+    before
+        The commit that was checked out as the run began, if no file differed from it.
     """
-    whole = not asked.only and (scope.full or not asked.base)
-    commit = head(root) if green and whole else ""
+    known = ("", choice.passed(root))
+    whole = not asked.only and (scope.full or (not asked.base and scope.base in known))
+    commit = before if green and whole and before == head(root) else ""
     if commit and scope.choices:
         path = root / PASSED
         path.parent.mkdir(parents=True, exist_ok=True)

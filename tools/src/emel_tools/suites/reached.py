@@ -93,7 +93,7 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     """
     texts = sources(root)
     paths = {*_concerned(root, part, seen.files), *_tests(root, part), *texts}
-    if any((root / path).stat().st_mtime >= began for path in paths):
+    if any((root / path).stat().st_ctime >= began for path in paths):  # a copy may keep its mtime
         return False
     known = Reached(
         _around(root, part, seen.files),

@@ -8,6 +8,7 @@ needs no network. The sessions only call the tools; what they check lies in `too
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -158,9 +159,24 @@ def ensure_env(session: nox.Session) -> None:
     stamp = fingerprint(what, *(source.read_text("utf-8") for source in sources))
     if (BIN / "python").exists() and is_stamped(ENV, stamp):
         return
+    if is_gate_running():
+        session.error("a gate is running in this folder, whose environment has to be made anew")
     venv = [*UV, "venv", "-q", "-p", sys.executable] if UV else [sys.executable, "-m", "venv"]
     session.run(*venv, "--clear", ENV)
     install(session, ENV, stamp, "-c", CONSTRAINTS, *what)
+
+
+def is_gate_running() -> bool:
+    """Whether a gate holds the lock of this folder: what it runs would lose what is installed."""
+    lock = ROOT / ".nox" / "gate" / "lock"
+    if not lock.exists():
+        return False
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def ensure_models(session: nox.Session) -> None:

@@ -211,6 +211,24 @@ def test_where_git_cannot_say_what_has_changed_nothing_runs(root, monkeypatch, c
     assert not (root / record.LAST).exists()
 
 
+@pytest.mark.behaviour("GATE-95")
+def test_packages_of_another_checkout_are_not_tested_for_those_here(
+    root, tmp_path, monkeypatch, capsys
+):
+    here = root / "packages/reel/src/emel_reel/__init__.py"
+    there = tmp_path / "elsewhere/emel_reel/__init__.py"
+    for path in (here, there):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    monkeypatch.syspath_prepend(there.parents[1])
+    with pytest.raises(SystemExit) as ended:
+        gate.main(["--only", "odd/ok"])
+    assert ended.value.code == 2
+    assert f"emel_reel would be imported from {there.parent}" in capsys.readouterr().err
+    monkeypatch.syspath_prepend(here.parents[1])
+    assert gate.main(["--only", "odd/ok"]) == 0
+
+
 @pytest.mark.behaviour("GATE-87")
 def test_an_interrupt_while_it_is_looked_what_to_run_is_no_traceback(root, monkeypatch):
     def interrupted(*_):

@@ -18,6 +18,7 @@ from emel_tools.reports.publish import publish
 from emel_tools.running import Job, record
 from emel_tools.running.asked import parser
 from emel_tools.running.console import Live, Plain, is_terminal, progress, styled
+from emel_tools.running.elsewhere import elsewhere
 from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
 from emel_tools.running.results import SCOPE, SNAPSHOTS, Result
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments_of.error(str(error))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    if there := elsewhere(root):
+        arguments_of.error(f"{there}: run `nox -s quality_gates` here, without PYTHONPATH")
     if options.explain:
         return _explain(scope)
     with alone_in(root / ".nox" / "gate") as is_alone:

@@ -4,6 +4,7 @@ import gc
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard, answers, schedule, worker
 from emel_tools.running.log import Log, last_lines
+from emel_tools.running.process import Process
 from emel_tools.running.results import Report
 from emel_tools.running.schedule import Progress
 from emel_tools.running.stopping import stoppable
@@ -91,6 +93,21 @@ def test_a_shard_that_goes_wrong_is_red_and_says_how(odd, name, rule, says):
 def test_an_answer_that_is_given_twice_keeps_the_findings_of_both(odd):
     _, done = odd
     assert "it is wrong" in [finding.what for finding in done["twice"].findings]
+
+
+@pytest.mark.behaviour("GATE-80")
+def test_what_a_worker_answers_whose_gate_was_killed_is_no_answer(root):
+    one = task("ok", budget=60.0)._replace(job=Job(root, ("ok",), full=False, base="", seed=0))
+    folder = one.job.folder / "runs" / one.name
+    folder.mkdir(parents=True)
+    with (folder / worker.ANSWERS).open("wb") as orphans:
+        process = Process(one, time.monotonic(), "test-")
+        while not process.has_ended():
+            time.sleep(0.01)
+        orphans.write(b"what it thinks of another tree\n")
+        orphans.flush()
+        (result,) = process.end()
+    assert (result.verdict, result.checked) == ("ok", "1 thing")
 
 
 @pytest.mark.behaviour("GATE-81")

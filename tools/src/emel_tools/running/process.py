@@ -34,9 +34,11 @@ class Process:
         self.task = task
         folder = task.job.folder / "runs" / task.name
         folder.mkdir(parents=True, exist_ok=True)
-        self._answers = folder / ANSWERS
+        self._answers, order = folder / ANSWERS, folder / ORDER
+        for path in (order, self._answers):
+            path.unlink(missing_ok=True)  # a worker whose gate was killed may still have it open
         self._answers.write_bytes(b"")
-        (folder / ORDER).write_bytes(msgspec.json.encode(Order.of(task.lane.name, task.job)))
+        order.write_bytes(msgspec.json.encode(Order.of(task.lane.name, task.job)))
         self._log = Log(folder / "log.txt")
         self._token = f"{token}{task.name}:"
         self._run_began, self.began = run_began, time.monotonic()

@@ -904,6 +904,20 @@ def test_explain_says_for_each_shard_why_it_runs_or_not(repository):
     assert text.endswith("3 of 7 shards run")
 
 
+@pytest.mark.behaviour("GATE-101")
+def test_a_file_whose_name_is_no_unicode_is_a_reason_that_can_be_kept_and_told(repository):
+    repository.branch()
+    know(repository)
+    repository.write("packages/tape/a\udcff.md", "")
+    found = scope.choose(repository.root, LANES, scope.Asked())
+    lines = [*explain(found)]
+    assert "  packages/tape/a\\udcff.md" in lines
+    assert {choice.why for choice in found.choices if choice.runs} >= {
+        "packages/tape/a\\udcff.md lies in tape"
+    }
+    assert "\udcff" not in "".join((*lines, *(choice.why for choice in found.choices)))
+
+
 @pytest.mark.behaviour("GATE-96")
 @pytest.mark.parametrize(
     ("path", "glob", "expected"),

@@ -282,6 +282,26 @@ def test_what_nothing_measures_any_more_is_found_in_each_folder(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-13")
+def test_a_snapshot_whose_name_is_no_unicode_is_found_in_words_that_can_be_kept(tmp_path):
+    record(tmp_path, "costs/\udcff", "a  1\n")
+    record(tmp_path, "s\udcff/disk", "a  1\n")
+    assert {(f.file, f.what, f.fix, f.gate) for f in stale(tmp_path, LANES)} == {
+        (
+            "snapshots/costs/\\udcff.txt",
+            "lane costs has no shard that is recorded in \\udcff.txt",
+            "nox -s accept -- costs \\udcff",
+            "costs",
+        ),
+        (
+            "snapshots/s\\udcff/disk.txt",
+            "no lane s\\udcff records anything",
+            "nox -s accept -- s\\udcff disk",
+            "s\\udcff",
+        ),
+    }
+
+
+@pytest.mark.behaviour("GATE-13")
 def test_a_lane_that_can_not_be_listed_loses_no_snapshot(tmp_path):
     record(tmp_path, "costs/disk", "a  1\n")
     assert stale(tmp_path, [lane("costs", UNLISTED, kind=None)]) == []

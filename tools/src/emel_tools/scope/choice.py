@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from emel_tools.running.lane import Lane, Shard
+from emel_tools.running.results import writable
 from emel_tools.scope import observed
 from emel_tools.scope.affected import Repository
 from emel_tools.scope.changes import Changes, changes, is_main, under_ci
@@ -146,7 +147,9 @@ def _chosen(
             lane,
             shard,
             shard.key in whys,
-            whys.get(shard.key) or ("it runs only with --full" if shard.only_full else left_out),
+            writable(
+                whys.get(shard.key) or ("it runs only with --full" if shard.only_full else left_out)
+            ),
         )
         for lane, shard in everything
     )

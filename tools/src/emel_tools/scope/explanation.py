@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from emel_tools.running.results import writable
 from emel_tools.scope.choice import Scope
 
 _SHOWN = 20
@@ -13,8 +14,8 @@ def explain(scope: Scope) -> Iterator[str]:
     """Say what was compared, what has changed, and what follows for each shard, a line each."""
     changed = scope.changed
     if changed.base:
-        yield f"compared with {changed.base[:12]}, {changed.because}:"
-        yield from (f"  {path}" for path in changed.files[:_SHOWN])
+        yield writable(f"compared with {changed.base[:12]}, {changed.because}:")
+        yield from (writable(f"  {path}") for path in changed.files[:_SHOWN])
         if len(changed.files) > _SHOWN:
             yield f"  and {len(changed.files) - _SHOWN} more"
         if not changed.files:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from emel_tools.findings import Finding
 from emel_tools.running.lane import Lane
 from emel_tools.running.registry import UNLISTED
+from emel_tools.running.results import writable
 from emel_tools.snapshots.comparison import accept
 from emel_tools.snapshots.lines import FOLDER, path_of
 
@@ -39,13 +40,13 @@ def stale(root: Path, lanes: Sequence[Lane]) -> list[Finding]:
     """
     return [
         Finding(
-            each.path.relative_to(root).as_posix(),
+            writable(each.path.relative_to(root).as_posix()),
             0,
             0,
             "stale",
-            each.why,
-            accept(each.lane, each.shard) if each.lane else "remove it",
-            gate=each.lane,
+            writable(each.why),
+            writable(accept(each.lane, each.shard) if each.lane else "remove it"),
+            gate=writable(each.lane),
         )
         for each in leftovers(root, lanes)
     ]

@@ -238,22 +238,69 @@ def test_the_house_has_a_room_a_package_an_arrow_an_import_and_marks_what_is_red
     assert "no table of layers" in picture(None, RUN)
 
 
-@pytest.mark.behaviour("GATE-91")
-def test_a_package_that_is_no_python_costs_the_house_its_arrows_and_nothing_else(
-    tmp_path, monkeypatch
-):
+@pytest.fixture
+def torn(tmp_path, monkeypatch):
+    """A repository of one package, in which something may be wrong."""
     source = tmp_path / "packages" / "torn" / "src"
     (source / "emel_torn").mkdir(parents=True)
-    (source / "emel_torn" / "__init__.py").write_text("def torn(:\n")
+    (source / "emel_torn" / "__init__.py").write_text("")
     table = "[importlinter]\nrooms = emel_torn\n"
     table += "[importlinter:contract:house]\ntype = layers\nlayers = rooms\n"
     (tmp_path / ".importlinter").write_text(table)
     monkeypatch.syspath_prepend(str(source))
-    house = house_of(tmp_path)
+    return source / "emel_torn"
+
+
+@pytest.mark.behaviour("GATE-91")
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("torn.py", b"def torn(:\n", "Syntax error in"),
+        ("torn.py", b"\xff", "Failed to decode"),
+        ("o\udcffd.py", b"", ""),  # at which grimp panics, which is no Exception
+        ("loop.py", None, "Too many levels of symbolic links"),
+    ],
+)
+def test_a_package_that_is_no_python_costs_the_house_its_arrows_and_nothing_else(
+    torn, name, content, says
+):
+    if content is None:
+        (torn / name).symlink_to(name)
+    else:
+        (torn / name).write_bytes(content)
+    house = house_of(torn.parents[3])
     assert house.arrows == ()
     text = "".join(Page(picture(house, RUN)).texts)
     assert "emel_torn" in text
-    assert "The imports can't be read: Syntax error in" in text
+    assert "The imports can't be read: " in text
+    assert says in text
+
+
+@pytest.mark.behaviour("GATE-91")
+def test_a_package_that_is_not_installed_costs_the_house_its_arrows_and_nothing_else(torn):
+    source = torn.parents[2] / "gone" / "src" / "emel_gone"
+    source.mkdir(parents=True)
+    (source / "__init__.py").write_text("")
+    house = house_of(torn.parents[3])
+    assert house.layers == {"rooms": ("emel_torn",)}
+    assert "emel_gone" in house.trouble
+
+
+@pytest.mark.behaviour("GATE-91")
+def test_a_table_of_layers_that_cannot_be_read_is_told_where_the_house_would_be(torn):
+    (torn.parents[3] / ".importlinter").write_text("no section\n")
+    text = "".join(Page(picture(house_of(torn.parents[3]), RUN)).texts)
+    assert "The house can't be drawn: File contains no section headers" in text
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_an_interrupt_while_the_house_is_made_is_no_trouble_of_the_house(torn, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("emel_tools.boundaries.page.house", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        house_of(torn.parents[3])
 
 
 def git(root, *words):

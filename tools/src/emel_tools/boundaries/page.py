@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import grimp
-from grimp.exceptions import SourceSyntaxError
 
 from emel_tools.boundaries.owners import owns
 from emel_tools.boundaries.powers import DOES
 from emel_tools.boundaries.witness.table import Rule, read_table
 from emel_tools.boundaries.witness.verdict import SNAPSHOT, Fact, read_snapshot
 from emel_tools.workspace import packages
-
-UNREADABLE: Final = SourceSyntaxError
-"""What `house` raises of a file that is no Python."""
 
 
 def house(roots: Sequence[str]) -> set[tuple[str, str]]:

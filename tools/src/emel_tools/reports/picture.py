@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from emel_tools.reports.markup import Markup, joined, tag
+from emel_tools.running.results import writable
 from emel_tools.running.run import Run
 from emel_tools.workspace import packages
 
@@ -26,28 +27,31 @@ class House(NamedTuple):
     arrows: tuple[tuple[str, str], ...]
     """Who imports whom, sorted."""
     trouble: str = ""
-    """Why nobody knows who imports whom."""
+    """Why nobody knows who imports whom, or which layers there are."""
 
 
 def house_of(root: Path) -> House | None:
     """Read layers from `.importlinter` and arrows from the sources; None without a table."""
     from emel_tools.boundaries import page, table  # noqa: PLC0415  grimp, which only this needs
 
+    if not (root / table.FILE).exists():
+        return None
+    layers: Mapping[str, tuple[str, ...]] = {}
     try:
         layers = table.read(root).layers
-    except OSError:
-        return None
-    roots = [package.module for package in packages(root) if (package.source).is_dir()]
-    try:
+        roots = [package.module for package in packages(root) if package.source.is_dir()]
         return House(layers, tuple(sorted(page.house(roots))))
-    except page.UNREADABLE as error:  # which a lane has found, too: the page has to show that
-        return House(layers, (), str(error))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # grimp's panics are no Exception; the page is to show the rest
+        return House(layers, (), writable(str(error)) or type(error).__name__)
 
 
 def picture(house: House | None, run: Run) -> Markup:
     """Draw the house; a room whose package has a red shard is marked."""
     if house is None or not house.layers:
-        return tag("p", "There is no table of layers here.", class_="quiet")
+        wrong = house and house.trouble and f"The house can't be drawn: {house.trouble}"
+        return tag("p", wrong or "There is no table of layers here.", class_="quiet")
     red = {f"emel_{r.shard}" for r in run.results if r.verdict == "failed"}
     red |= {"emel"} & {r.shard for r in run.results if r.verdict == "failed"}
     places = dict(_places(house.layers))

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import sys
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from emel_tools.findings import Finding
 from emel_tools.gates import __main__ as gate
+from emel_tools.reports.publish import publish
 from emel_tools.running import Outcome, record, registry, testing
 from emel_tools.running.console import Live, Plain
 from emel_tools.running.environment import MARK, environment
@@ -264,6 +266,27 @@ def test_reports_that_cannot_be_written_are_red_and_hide_no_verdict(root, capsys
     printed = capsys.readouterr()
     assert "all 1 shards green" in printed.out
     assert "gate.json couldn't be written" in printed.err
+
+
+@pytest.mark.behaviour("GATE-89")
+def test_the_last_run_is_kept_before_its_reports_are_written(root, monkeypatch):
+    known = []
+    monkeypatch.setattr(gate, "publish", lambda *_: known.append(kept(root).keys()) or [])
+    assert gate.main(["--only", "odd/ok"]) == 0
+    assert known == [{"odd/ok"}]
+
+
+@pytest.mark.behaviour("GATE-86")
+def test_an_interrupt_while_reports_are_written_hides_no_verdict(root, monkeypatch, capsys):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return publish(*arguments)
+
+    monkeypatch.setattr(gate, "publish", interrupted)
+    assert gate.main(["--only", "odd/ok", "--reports", "r"]) == 0
+    assert "all 1 shards green" in capsys.readouterr().out
+    assert (root / "r" / "index.html").exists()
+    assert kept(root).keys() == {"odd/ok"}
 
 
 @pytest.mark.behaviour("GATE-82")

@@ -98,27 +98,35 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
     last = record.read(root / record.LAST)
     on_terminal = is_terminal(os.environ.get("TERM", ""))
     view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
-    with stoppable() as stop, view as seen:
-        done = run_all(
-            tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside, scope.asked)),
-            noting(root, progress(seen)),
-            width=options.width,
-            known={r.key: r.seconds for r in last.results if r.ran} if last else {},
-            stop=lambda: stop,
-            keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
-        )
-    missed = [_missed(root, scope, done)] if scope.full and not stop else []
-    run = run_of([*done, *missed, *_stale(root, scope)], stop.name)
-    folder = options.reports or _REPORTS
+    with stoppable() as stop:  # to the end: once all has run, a signal hides nothing of it
+        with view as seen:
+            done = run_all(
+                tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside, scope.asked)),
+                noting(root, progress(seen)),
+                width=options.width,
+                known={r.key: r.seconds for r in last.results if r.ran} if last else {},
+                stop=lambda: stop,
+                keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
+            )
+        stopped = stop.name if stop else ""
+        missed = [_missed(root, scope, done)] if scope.full and not stopped else []
+        run = run_of([*done, *missed, *_stale(root, scope)], stopped)
+        if not stopped:
+            record.write(root / record.LAST, run)
+            remember_passed(root, scope, asked, commit, green=run.is_green)
+        is_told = _report(root, options.reports or _REPORTS, run, on_terminal=on_terminal)
+    if stopped:
+        return 128 + signal.Signals[stopped]
+    return int(not (is_told and run.is_green))
+
+
+def _report(root: Path, folder: Path, run: Run, *, on_terminal: bool) -> bool:
+    """Write the reports, and say what came of the run; False if a report couldn't be written."""
     trouble = publish(root, run, root / folder)
     _print(summary(run, f"{folder.as_posix()}/index.html"), on_terminal=on_terminal)
     for line in trouble:
         print(line, file=sys.stderr)
-    if stop:
-        return 128 + stop.number
-    record.write(root / record.LAST, run)
-    remember_passed(root, scope, asked, commit, green=run.is_green)
-    return int(bool(trouble) or not run.is_green)
+    return not trouble
 
 
 def _missed(root: Path, scope: Scope, done: Sequence[Result]) -> Result:

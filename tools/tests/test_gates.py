@@ -250,6 +250,33 @@ def test_an_explanation_of_which_only_the_first_lines_are_read_is_no_error(root,
 
 
 @pytest.mark.behaviour("GATE-87")
+@pytest.mark.parametrize(("shard", "reports", "code"), [("ok", "r", 0), ("wrong", "file/r", 1)])
+def test_a_run_that_nobody_reads_any_more_comes_to_its_verdict(
+    root, monkeypatch, shard, reports, code
+):
+    (root / "file").write_text("a file where a folder should be")
+    for name in ("stdout", "stderr"):
+        reads, writes = os.pipe()
+        os.close(reads)
+        monkeypatch.setattr(sys, name, os.fdopen(writes, "w", encoding="utf-8"))
+    with sys.stdout, sys.stderr:
+        assert gate.main(["--only", f"odd/{shard}", "--reports", reports]) == code
+    assert kept(root).keys() == {f"odd/{shard}"}
+    assert (root / "r" / "index.html").exists() == (not code)
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_what_the_encoding_of_a_log_has_not_is_told_in_its_place(root, monkeypatch):
+    (root / "snapshots").mkdir()
+    (root / "snapshots" / "é.txt").write_text("")
+    log = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(log, encoding="ascii"))
+    assert gate.main(["--only", "odd/ok"]) == 1
+    assert b"snapshots/\\xe9.txt: [stale] it lies in the folder of no lane" in log.getvalue()
+    assert "odd/ok" in kept(root)
+
+
+@pytest.mark.behaviour("GATE-87")
 def test_reports_are_written_where_they_are_asked_for(root):
     names = {"gate.json", "junit.xml", "gate.sarif", "summary.md", "index.html"}
     assert gate.main(["--only", "odd/ok", "--reports", "r", "--width", "1"]) == 0
@@ -279,7 +306,7 @@ def test_the_last_run_is_kept_before_its_reports_are_written(root, monkeypatch):
 @pytest.mark.behaviour("GATE-86")
 def test_an_interrupt_while_reports_are_written_hides_no_verdict(root, monkeypatch, capsys):
     def interrupted(*arguments):
-        signal.raise_signal(signal.SIGINT)
+        signal.getsignal(signal.SIGINT)(signal.SIGINT, None)  # what Python calls then
         return publish(*arguments)
 
     monkeypatch.setattr(gate, "publish", interrupted)

@@ -17,7 +17,7 @@ from emel_tools.reports.markdown import guarded
 from emel_tools.reports.publish import publish
 from emel_tools.running import Job, record
 from emel_tools.running.asked import parser
-from emel_tools.running.console import Live, Plain, is_terminal, progress, styled
+from emel_tools.running.console import Live, Plain, forgive, is_terminal, progress, say, styled
 from emel_tools.running.elsewhere import elsewhere
 from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all is green, 1 if anything is red, 2 if it couldn't be understood what was asked for,
         and 128 and the number of the signal that stopped it.
     """
+    forgive(sys.stdout)
     arguments_of = parser()
     options = arguments_of.parse_args(arguments)
     root = Path.cwd()
@@ -69,17 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(scope)
     with alone_in(root / ".nox" / "gate") as is_alone:
         if not is_alone:
-            print("another gate is running in this folder: wait for it", file=sys.stderr)
+            say("another gate is running in this folder: wait for it", sys.stderr)
             return 2
         return _run(root, options, asked, scope)
 
 
 def _explain(scope: Scope) -> int:
-    """Say what would run; whoever reads only the first lines has had enough."""
-    try:
-        print("\n".join(explain(scope)), flush=True)
-    except BrokenPipeError:  # it would be flushed once more, at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Say what would run."""
+    say("\n".join(explain(scope)))
     return 0
 
 
@@ -94,7 +92,7 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
 
     chosen = [each for each in scope.choices if each.runs]
     beside = tuple(each.shard.key for each in chosen)
-    print(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}", flush=True)
+    say(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}")
     last = record.read(root / record.LAST)
     on_terminal = is_terminal(os.environ.get("TERM", ""))
     view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
@@ -125,7 +123,7 @@ def _report(root: Path, folder: Path, run: Run, *, on_terminal: bool) -> bool:
     trouble = publish(root, run, root / folder)
     _print(summary(run, f"{folder.as_posix()}/index.html"), on_terminal=on_terminal)
     for line in trouble:
-        print(line, file=sys.stderr)
+        say(line, sys.stderr)
     return not trouble
 
 
@@ -149,7 +147,7 @@ def _stale(root: Path, scope: Scope) -> Iterator[Result]:
 
 def _print(text: str, *, on_terminal: bool) -> None:
     if not on_terminal:
-        print(guarded(text) if os.environ.get("GITHUB_ACTIONS") else text, flush=True)
+        say(guarded(text) if os.environ.get("GITHUB_ACTIONS") else text)
         return
     from rich.console import Console
 

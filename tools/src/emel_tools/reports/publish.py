@@ -14,6 +14,7 @@ from emel_tools.reports.page import Surroundings, page_of
 from emel_tools.reports.picture import house_of
 from emel_tools.reports.sarif import sarif_of
 from emel_tools.running import record
+from emel_tools.running.console import say
 from emel_tools.running.run import Run
 
 
@@ -53,7 +54,7 @@ def publish(
         trouble += _append(Path(step), run)
     if environment.get("GITHUB_ACTIONS") == "true":
         for line in annotations_of(run):
-            print(line, flush=True)
+            say(line)
     return trouble
 
 

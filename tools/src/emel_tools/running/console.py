@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +20,21 @@ STYLES: Final = {"FAIL": "bold red", "warn": "yellow", "----": "yellow", "ok": "
 _PER_SECOND: Final = 8
 _WIDE: Final = 60
 """Columns of a terminal that has room for more than names and seconds."""
+
+
+def forgive(stream: TextIO) -> None:
+    """Let a stream spell what its encoding doesn't have, whatever it did before."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print a text at once; once nobody reads, this and all that follows is said to nobody."""
+    to = stream or sys.stdout
+    try:
+        print(text, file=to, flush=True)
+    except BrokenPipeError:  # what wasn't written would be once more, at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), to.fileno())
 
 
 def line_of(result: Result) -> str:
@@ -39,12 +56,12 @@ class Plain:
     def begun(self, task: Task) -> None:
         """Say that a process was started."""
         many = f" ({len(task.shards)} shards)" if len(task.shards) > 1 else ""
-        print(f"begin {task.name}{many}", flush=True)
+        say(f"begin {task.name}{many}")
 
     def ended(self, _task: Task, results: Sequence[Result]) -> None:
         """Say what shards came to."""
         for result in results:
-            print(line_of(result), flush=True)
+            say(line_of(result))
 
     def waiting(self) -> None:
         """Say nothing."""

@@ -417,6 +417,20 @@ def test_a_run_during_which_a_file_was_written_says_nothing(repo, tmp_path):
 
 
 @pytest.mark.behaviour("GATE-112")
+def test_a_run_of_whose_notes_one_cannot_be_read_says_nothing(repo):
+    notes = observed.notes_of(repo, "tests", ("use",))
+    path = repo / ".nox/gate/reached/use.json"
+    path.unlink()
+    notes.mkdir(parents=True, exist_ok=True)
+    (notes / "cut.json").write_text('{"green":tr')
+    run(repo)
+    assert not path.exists()
+    (notes / "cut.json").unlink()
+    run(repo)
+    assert path.exists()
+
+
+@pytest.mark.behaviour("GATE-112")
 def test_a_run_that_is_red_leaves_what_was_known(repo):
     path = repo / ".nox/gate/reached/use.json"
     first = path.read_bytes()

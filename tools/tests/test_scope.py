@@ -664,6 +664,33 @@ def test_every_process_of_a_shard_notes_what_it_reads(tmp_path):
     assert list(notes.iterdir()) == []
 
 
+@pytest.mark.behaviour("GATE-98")
+def test_a_note_is_written_in_one_stroke(tmp_path):
+    observed.write(tmp_path, "1", observed.Seen(green=True))
+    with (tmp_path / "1.json").open("rb") as before:
+        observed.write(tmp_path, "1", observed.Seen(green=False))
+        assert b"true" in before.read()
+    assert not observed.read(tmp_path, "1").green
+    assert [path.name for path in tmp_path.iterdir()] == ["1.json"]
+
+
+@pytest.mark.behaviour("GATE-98")
+@pytest.mark.parametrize("content", [b"", b'{"green":true,"files":["', b'{"green":"\xff"}'])
+def test_a_shard_of_whose_notes_one_cannot_be_read_runs_again(repository, content):
+    root, shard = repository.root, LINT.shards(None)[0]
+    (task,) = tasks(
+        [scope.Choice(LINT, shard, runs=True, why="")], Job(root, (), full=False, base="", seed=0)
+    )
+    seen = noting(root, Progress(lambda _: None, lambda *_: None, lambda: None))
+    seen.begun(task)
+    notes = observed.notes_of(root, "lint", [shard.name])
+    observed.write(notes, "1", observed.Seen(green=True, files=frozenset({"read.txt"})))
+    (notes / "2.json").write_bytes(content)
+    seen.ended(task, [Result("lint", shard.name, "ok", "")])
+    kept = observed.read(folder(root), shard.key)
+    assert (kept.green, kept.files) == (False, {"read.txt"})
+
+
 def raised(notes, event, *arguments, file=__file__):
     if event in observed.EVENTS:
         notes.see(event, arguments, SimpleNamespace(f_code=SimpleNamespace(co_filename=file)))

@@ -122,6 +122,27 @@ def test_a_shard_that_ran_in_parts_is_known_once_all_have_run(repo, judge):
 
 
 @pytest.mark.behaviour("BND-26")
+@pytest.mark.parametrize("part", [slice(0), slice(9)])
+def test_what_was_written_down_in_part_is_not_written_down(repo, judge, part):
+    judge("--update")
+    for path in (repo / ".nox" / "witness").glob("disk.json"):
+        path.write_bytes(path.read_bytes()[part])
+    (repo / ".nox" / "witness" / "some").mkdir()
+    (repo / ".nox" / "witness" / "some" / "disk.json").write_bytes(b"{"[part])
+    assert judge() == [f"disk: {STALE}"]
+
+
+@pytest.mark.behaviour("BND-25")
+def test_a_shard_is_written_down_in_one_stroke(repo):
+    path = repo / ".nox" / "witness" / "disk.json"
+    with path.open("rb") as before:
+        shards.write(repo, "disk", {OPEN: "test_b"})
+        assert b"test_a" in before.read()
+    assert b"test_b" in path.read_bytes()
+    assert {each.name for each in path.parent.iterdir()} == {"disk.json", "tools.json"}
+
+
+@pytest.mark.behaviour("BND-26")
 def test_a_test_that_changed_makes_only_its_own_shard_stale(repo, judge):
     judge("--update")
     (repo / "tools/tests/test_new.py").write_text("")

@@ -11,13 +11,13 @@ The form is `emel_tools.running.run.Run` as JSON, with one object a finding, a r
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from emel_tools import strokes
 from emel_tools.findings import Finding
 from emel_tools.running.run import Run
 
@@ -57,10 +57,7 @@ def run_of(text: str | bytes) -> Run:
 
 def write(path: Path, run: Run) -> None:
     """Keep a run, in one stroke."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text(text_of(run), encoding="utf-8", newline="\n")
-    fresh.replace(path)
+    strokes.write(path, text_of(run).encode())
 
 
 def read(path: Path) -> Run | None:

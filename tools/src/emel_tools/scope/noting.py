@@ -30,8 +30,8 @@ def noting(root: Path, progress: Progress) -> Progress:
         if task.lane.together:  # what shards that share a process read can't be told apart
             seen = observed.Seen(green=True)
         for result in results:
-            green = result.verdict == "ok"  # neither red nor left without a verdict
-            kept = msgspec.structs.replace(seen, green=green)
+            is_ok = result.verdict == "ok"  # neither red nor left without a verdict
+            kept = msgspec.structs.replace(seen, green=is_ok and seen.green)
             observed.write(folder(root), result.key, kept)
         progress.ended(task, results)
 

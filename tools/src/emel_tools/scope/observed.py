@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from emel_tools import audits
+from emel_tools import audits, strokes
 
 NOTES: Final = "EMEL_GATE_NOTES"
 """The environment variable that names the folder where processes leave their notes."""
@@ -43,19 +43,17 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path, key: str) -> Seen | None:
-    """Read what is known of a shard; None if it never ran here, or was ended."""
+    """Read what is known of a shard; None if it never ran here, was ended, or it can't be read."""
     path = folder / f"{key}.json"
     try:
         return msgspec.json.decode(path.read_bytes(), type=Seen)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, ValueError):
         return None
 
 
 def write(folder: Path, key: str, seen: Seen) -> None:
     """Keep what is known of a shard."""
-    path = folder / f"{key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(seen, order="sorted"))
+    strokes.write(folder / f"{key}.json", msgspec.json.encode(seen, order="sorted"))
 
 
 def forget(folder: Path, key: str) -> None:
@@ -70,25 +68,32 @@ def notes_of(root: Path, lane: str, shards: Sequence[str]) -> Path:
 
 
 def collect(notes: Path, *, green: bool) -> Seen:
-    """Put together, and remove, the notes of all processes that ran a shard."""
+    """Put together, and remove, the notes of all processes that ran a shard.
+
+    It isn't green, whatever is said of it, if a note can't be read: nobody knows what concerns it.
+    """
     seen = so_far(notes)
     for path in notes.glob("*.json"):
         path.unlink()
-    return msgspec.structs.replace(seen, green=green)
+    return msgspec.structs.replace(seen, green=green and seen.green)
 
 
 def so_far(notes: Path) -> Seen:
-    """Put together the notes of all processes of a shard that have ended."""
+    """Put together the notes of a shard's processes that have ended; green if all can be read."""
+    is_whole = True
     files: set[str] = set()
     imported: set[str] = set()
     folders: set[str] = set()
     for path in notes.glob("*.json"):
-        seen = msgspec.json.decode(path.read_bytes(), type=Seen)
+        seen = read(notes, path.stem)
+        if seen is None:
+            is_whole = False
+            continue
         files |= seen.files
         imported |= seen.imported
         folders |= seen.folders
     return Seen(
-        green=True,
+        green=is_whole,
         files=frozenset(files),
         imported=frozenset(imported),
         folders=frozenset(folders),

@@ -78,7 +78,9 @@ def read(root: Path, part: Part, folder: Path) -> Reached | None:
 
 
 def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, began: float) -> bool:
-    """Keep what a run has seen, unless a file has been written since it began; say whether it is.
+    """Keep what a run has seen; say whether it is.
+
+    It isn't if a file has been written since it began, or if what was noted can't be read.
 
     Parameters
     ----------
@@ -93,7 +95,8 @@ def write(root: Path, part: Part, folder: Path, watched: Watched, seen: Seen, be
     """
     texts = sources(root)
     paths = {*_concerned(root, part, seen.files), *_tests(root, part), *texts}
-    if any((root / path).stat().st_ctime >= began for path in paths):  # a copy may keep its mtime
+    # By when its name was written: a copy may keep the time of the text.
+    if not seen.green or any((root / path).stat().st_ctime >= began for path in paths):
         return False
     known = Reached(
         _around(root, part, seen.files),

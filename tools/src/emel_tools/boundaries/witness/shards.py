@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emel_tools import strokes
 from emel_tools.boundaries.witness import calls
 from emel_tools.boundaries.witness.events import Use
 from emel_tools.scope.closure import closures
@@ -60,14 +61,13 @@ def write(
     """Keep what a shard did, or a part of it (`-1-of-2`), all of its tests or some."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     path = root / (_FOLDER if whole else _SOME) / f"{shard}{part}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "python": version,
         "calls": calls.SEEN,
         "sources": digest(root, shard, closures(root)),
         "uses": [[*use, test] for use, test in sorted(uses.items())],
     }
-    path.write_text(json.dumps(facts, indent=0) + "\n", encoding="utf-8")
+    strokes.write(path, (json.dumps(facts, indent=0) + "\n").encode())
 
 
 def read_all(root: Path) -> list[Witnessed]:
@@ -100,10 +100,11 @@ def _read(root: Path, shard: Package, sources: str) -> Witnessed | None:
 
 
 def _facts(path: Path, sources: str) -> dict[str, Any]:
-    """Read one run; nothing if there is none, or it was of other sources."""
-    if not path.exists():
+    """Read one run; nothing if there is none, it was of other sources, or it can't be read."""
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return facts if facts["sources"] == sources else {}
 
 

@@ -675,6 +675,14 @@ def test_a_note_is_written_in_one_stroke(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-98")
+def test_who_has_opened_a_file_whose_name_is_no_unicode_runs_again(tmp_path):
+    observed.write(tmp_path, "1", observed.Seen(green=True, files=frozenset({"read.txt"})))
+    observed.write(tmp_path, "2", observed.Seen(green=True, files=frozenset({"\udcff.txt"})))
+    seen = observed.collect(tmp_path, green=True)
+    assert (seen.green, seen.files) == (False, {"read.txt"})
+
+
+@pytest.mark.behaviour("GATE-98")
 @pytest.mark.parametrize("content", [b"", b'{"green":true,"files":["', b'{"green":"\xff"}'])
 def test_a_shard_of_whose_notes_one_cannot_be_read_runs_again(repository, content):
     root, shard = repository.root, LINT.shards(None)[0]

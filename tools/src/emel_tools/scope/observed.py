@@ -52,8 +52,12 @@ def read(folder: Path, key: str) -> Seen | None:
 
 
 def write(folder: Path, key: str, seen: Seen) -> None:
-    """Keep what is known of a shard."""
-    strokes.write(folder / f"{key}.json", msgspec.json.encode(seen, order="sorted"))
+    """Keep what is known of a shard; nothing that can be read if a name in it is no Unicode."""
+    try:
+        content = msgspec.json.encode(seen, order="sorted")
+    except UnicodeEncodeError:
+        content = b""  # so it runs again, until there is no such file
+    strokes.write(folder / f"{key}.json", content)
 
 
 def forget(folder: Path, key: str) -> None:

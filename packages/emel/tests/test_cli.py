@@ -196,6 +196,25 @@ def test_text_of_the_file_cannot_command_the_terminal(run, tmp_path):
         assert "[bold]x[/bold]" in out
 
 
+EVIL = "\x1b]0;owned\x07\x1b[31mred"
+
+
+@pytest.mark.behaviour("CLI-04")
+@pytest.mark.parametrize("what", ["shards", "index"])
+def test_names_in_an_error_cannot_command_the_terminal(run, tmp_path, what):
+    if what == "shards":  # both have it
+        for i in (1, 2):
+            save_file({EVIL: np.ones(3)}, tmp_path / f"m-{i:05}-of-00002.safetensors")
+    else:
+        name = json.dumps(EVIL)
+        index = f'{{"weight_map": {{{name}: "a", {name}: "b"}}}}'
+        (tmp_path / "model.safetensors.index.json").write_text(index)
+    code, out, err = run("inspect", tmp_path)
+    assert (code, out) == (1, "")
+    assert r"\x1b[31mred" in err
+    assert err.removesuffix("\n").isprintable()
+
+
 ENDS = """
 import json, os, runpy, sys
 from io import TextIOWrapper
@@ -330,7 +349,11 @@ def test_many_tensors_are_listed_in_the_same_columns(run, tmp_path):
 @pytest.mark.behaviour("CLI-04")
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(BrokenPipeError(32, "gone"), "1"), (OSError(28, "full"), "emel: [Errno 28] full")],
+    [
+        (BrokenPipeError(32, "gone"), "1"),
+        (OSError(28, "full"), "emel: [Errno 28] full"),
+        (OSError(5, "torn\nof \x1b[31mred"), r"emel: [Errno 5] torn of \x1b[31mred"),
+    ],
 )
 def test_whoever_cannot_be_written_to_is_written_to_no_more(monkeypatch, error, said):
     def broken():

@@ -8,6 +8,7 @@ from functools import cache, partial
 import typer
 from typer.main import get_command
 
+from emel.cli import render
 from emel.cli._platform import hang_up
 from emel.cli.digest import digest
 from emel.cli.inspect import inspect
@@ -45,7 +46,7 @@ def main() -> None:
             raise
     except EmelError as error:
         _flush()
-        sys.exit(f"emel: {' '.join(str(error).splitlines())}")
+        sys.exit(_line(error))
     except BrokenPipeError:
         hang_up()
         sys.exit(1)
@@ -53,7 +54,12 @@ def main() -> None:
         sys.exit("emel: there is not enough memory")
     except OSError as error:  # of writing: everything else is an EmelError
         hang_up()
-        sys.exit(f"emel: {error}")
+        sys.exit(_line(error))
+
+
+def _line(error: Exception) -> str:
+    """Say an error on one line: it may name what the file names, of any characters."""
+    return render.text(f"emel: {' '.join(str(error).splitlines())}")
 
 
 def _flush() -> None:

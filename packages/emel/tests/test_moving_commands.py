@@ -237,6 +237,20 @@ def test_verify_tells_where_a_scalar_differs(run, tmp_path):
     }
 
 
+@pytest.mark.behaviour("CLI-04")
+def test_what_differs_cannot_command_the_terminal(run, tmp_path):
+    evil = "\x1b[31mred\x07"
+    for name, value in (("a", 1), ("b", 2)):
+        save_file({evil: np.array(value)}, tmp_path / name)
+    recorded = {"algorithm": "xxh3_128", "model": evil, "tensors": {evil: evil}}
+    (tmp_path / "record").write_text(json.dumps(recorded))
+    for second in ("b", "record"):
+        code, out, _ = run("verify", tmp_path / "a", tmp_path / second)
+        assert code == 1
+        assert r"\x1b[31mred\x07" in out
+        assert out.replace("\n", "").isprintable()
+
+
 @pytest.fixture(params=["text", "json"])
 def record(request, run, tmp_path):
     """Record the digest of a file; answers the record's path."""

@@ -61,7 +61,9 @@ def _print(found: emel.Comparison) -> None:
         typer.echo(f"the same: {found.tensors} tensors{nbytes}")
         return
     rows = [
-        (render.text(d.tensor), d.what, d.first, d.second, _place(d)) for d in found.differences
+        # A record's digests may be any text.
+        (render.text(d.tensor), d.what, render.text(d.first), render.text(d.second), _place(d))
+        for d in found.differences
     ]
     header = ("tensor", "differs in", "first", "second", "where first")
     render.print_columns(render.console(), header, rows)

@@ -69,6 +69,7 @@ def test_one_buffer_takes_all_at_multiples_of_64(checkpoint, strategy):
 
 BUFFERS = {
     "an array": lambda: np.empty((2, 3), np.float32),
+    "a matrix": lambda: np.empty((2, 3), np.float32).view(np.matrix),
     "bytes": lambda: np.empty(24, np.uint8),
     "bytes of any shape": lambda: np.empty((4, 6), np.uint8),
     "a bytearray": lambda: bytearray(24),

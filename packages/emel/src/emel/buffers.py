@@ -100,7 +100,7 @@ def _fitting(checkpoint: Checkpoint, tensor: int, array: object) -> NDArray[Any]
 
 def _bytes_of(buffer: object) -> NDArray[Any]:
     if isinstance(buffer, np.ndarray):
-        array = cast("NDArray[Any]", buffer)
+        array = np.asarray(cast("NDArray[Any]", buffer))  # no matrix, whose rows stay rows
         if not array.flags.c_contiguous:
             raise ValueError("the array is not C-contiguous")
         memory = array.reshape(-1).view(np.uint8)

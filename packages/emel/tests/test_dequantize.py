@@ -12,7 +12,12 @@ from gguf.quants import quantize
 from safetensors.numpy import save_file
 
 import emel
-from emel_model_format.testing import GGUFTensor, gguf_bytes
+from emel_model_format.testing import (
+    GGUFTensor,
+    SafetensorsTensor,
+    gguf_bytes,
+    safetensors_bytes,
+)
 
 STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
 PLAIN = {"F32", "F16", "BF16"}
@@ -183,12 +188,22 @@ for path, name in zip(sys.argv[1::2], sys.argv[2::2]):
 
 
 @pytest.fixture(scope="module")
-def without_gguf(blocks, checkpoints):
+def half_bytes(tmp_path_factory):
+    """A file of a type of safetensors' that gguf doesn't know."""
+    path = tmp_path_factory.mktemp("half") / "half.safetensors"
+    half = SafetensorsTensor(dtype="F4", shape=(4,), data=bytes(2))
+    path.write_bytes(safetensors_bytes({"half": half}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def without_gguf(blocks, checkpoints, half_bytes):
     """What is said, by kind of file, where gguf isn't installed."""
     paths = [str(blocks[0]), "Q8_0", str(checkpoints["safetensors"][0]), "int16"]
-    words = [sys.executable, "-c", WITHOUT, *paths]
+    words = [sys.executable, "-c", WITHOUT, *paths, str(half_bytes), "half"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return dict(zip(("gguf", "safetensors"), done.stdout.splitlines(), strict=True))
+    kinds = ("gguf", "safetensors", "half bytes")
+    return dict(zip(kinds, done.stdout.splitlines(), strict=True))
 
 
 @pytest.mark.behaviour("FACE-07")
@@ -199,6 +214,12 @@ def test_without_gguf_blocks_are_refused_with_what_to_install(without_gguf, arra
         assert "emel[gguf]" in without_gguf[kind]
     else:
         assert float(without_gguf[kind]) == arrays["int16"].sum()
+
+
+@pytest.mark.behaviour("FACE-07")
+def test_without_gguf_nobody_is_told_to_install_it_for_what_it_does_not_know(without_gguf):
+    assert without_gguf["half bytes"].startswith("dequantize-unsupported half ")
+    assert without_gguf["half bytes"].endswith("F4 is no type that gguf knows (half)")
 
 
 @pytest.mark.behaviour("FACE-07")
@@ -272,7 +293,7 @@ def test_memory_does_not_grow_with_the_tensor(measured, strategy):
 
 
 @pytest.mark.behaviour("FACE-07")
-def test_what_no_transform_can_make_is_refused_in_words(tmp_path):
+def test_what_no_transform_can_make_is_refused_in_words(tmp_path, half_bytes):
     blocks = tmp_path / "big.gguf"
     writer = gguf.GGUFWriter(blocks, "llama", endianess=gguf.GGUFEndian.BIG)
     kind = gguf.GGMLQuantizationType.Q8_0
@@ -286,6 +307,7 @@ def test_what_no_transform_can_make_is_refused_in_words(tmp_path):
     for path, name, why in (
         (blocks, "blocks", "big-endian file can't be dequantised"),
         (numbers, "numbers", "would lose imaginary parts"),
+        (half_bytes, "half", "F4 is no type that gguf knows"),
     ):
         with emel.open(path) as model, pytest.raises(emel.UnsupportedError, match=why) as refused:
             model.dequantize(name, dtype="f4")

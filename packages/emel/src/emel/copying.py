@@ -64,6 +64,8 @@ def make_transform(stored: DType, byteorder: str, wanted: np.dtype[Any]) -> Tran
             return Conversion(source, wanted, bits=stored.numpy() if swapped else None)
         if byteorder == "big":
             return f"{stored.name} blocks of a big-endian file can't be dequantised"
+        if not stored.by_row:  # of safetensors alone: to install gguf doesn't help
+            return f"{stored.name} is no type that gguf knows"
         refusal = Dequantisation.refusal(stored.name)
         if refusal is None:
             return Dequantisation(stored.name, wanted)

@@ -10,11 +10,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 import xxhash
+from rich.progress import Progress
 from safetensors.numpy import save_file
 
 import emel
 from emel import cli
-from emel.cli import _platform, render
+from emel.cli import _platform, progress, render
 
 
 @pytest.mark.behaviour("CLI-01")
@@ -102,6 +103,39 @@ def test_load_says_it_to_people(run, model_file):
     _, out, _ = run("load", "--touch", model_file)
     for word in ("loaded", "GiB/s", "slots", "1 of 256", "after release"):
         assert word in out
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_the_rate_is_bytes_by_time(run, safetensors_file):
+    facts = json.loads(run("load", "--json", safetensors_file)[1])
+    assert facts["gib_per_second"] * facts["seconds"] * (1 << 30) == pytest.approx(facts["nbytes"])
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_load_tells_what_memory_rose_by_and_what_is_left_of_that(
+    run, monkeypatch, safetensors_file
+):
+    pages = (n * (1 << 20) // os.sysconf("SC_PAGE_SIZE") for n in (1, 5, 2))
+    monkeypatch.setattr(_platform.os, "read", lambda *_: b"9 %d 9" % next(pages))
+    _, out, _ = run("load", safetensors_file)
+    assert "1.0 MiB before" in out
+    assert "5.0 MiB loaded (+4.0 MiB)" in out
+    assert "2.0 MiB after release (+1.0 MiB)" in out
+
+
+@pytest.mark.behaviour("CLI-02")
+def test_the_bar_is_moved_by_bytes(monkeypatch):
+    bars = []
+
+    def make(*columns, **options):
+        bars.append(Progress(*columns, **options))
+        return bars[0]
+
+    monkeypatch.setattr(progress, "Progress", make)
+    with progress.bar("loading") as move:
+        move(emel.Progress(5, 10, 1, 2))
+    (task,) = bars[0].tasks
+    assert (task.completed, task.total) == (5, 10)
 
 
 @pytest.mark.behaviour("CLI-03")
@@ -197,6 +231,15 @@ def test_text_of_the_file_cannot_command_the_terminal(run, tmp_path):
 
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred"
+
+
+@pytest.mark.behaviour("CLI-04")
+def test_paths_and_metadata_cannot_command_the_terminal(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_file({"a": np.ones(3)}, EVIL, metadata={EVIL: EVIL})
+    _, out, _ = run("inspect", "--metadata", EVIL)
+    assert out.count(r"\x1b[31mred") == 3  # the path, the key and the value
+    assert out.replace("\n", "").isprintable()
 
 
 @pytest.mark.behaviour("CLI-04")

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import emel
+from emel_model_format.testing import SafetensorsTensor, safetensors_bytes
 
 STRATEGIES = pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
 RESIDENT = {"mmap-resident", "resident"}
@@ -125,6 +126,7 @@ BAD = {
     "another dtype": (lambda: np.full((2, 3), 9, np.int32), ValueError),
     "another shape": (lambda: np.full((3, 2), 9, np.float32), ValueError),
     "bytes swapped": (lambda: np.full((2, 3), 9, ">f4"), ValueError),
+    "signed bytes": (lambda: np.full(24, 9, np.int8), ValueError),
     "too few bytes": (lambda: np.full(23, 9, np.uint8), ValueError),
     "too many bytes": (lambda: bytearray(b"\x09" * 25), ValueError),
     "read-only": (lambda: read_only(np.full((2, 3), 9, np.float32)), ValueError),
@@ -374,6 +376,16 @@ def test_empty_arrays_are_one_buffer_that_lies_as_the_file_does(checkpoint):
         assert list(model.empty(named)) == [named]
         assert model.empty([]) == {}
         assert model.empty_buffer([]).nbytes == 0
+
+
+@pytest.mark.behaviour("FACE-06")
+def test_memory_is_aligned_for_numbers_where_the_files_are_not(tmp_path):
+    tensor = SafetensorsTensor(dtype="F64", shape=(1 << 13,), data=bytes(1 << 16))
+    (tmp_path / "m").write_bytes(safetensors_bytes({"a": tensor}))
+    with emel.open(tmp_path / "m", "read", direct=True) as model:
+        assert model.info("a").offset % 8
+        assert model.empty()["a"].flags.aligned
+        assert model["a"].flags.aligned
 
 
 @pytest.mark.behaviour("FACE-06")

@@ -117,6 +117,19 @@ def test_many_tensors_take_no_more_than_the_limit(tmp_path, direct, limit, nbyte
 
 
 @pytest.mark.behaviour("FACE-08")
+def test_what_a_refused_release_gave_back_is_there_for_others(tmp_path):
+    nbytes = part(LEAST_LIMIT, direct=False).copies // 2
+    save_file({name: np.ones(nbytes, np.uint8) for name in "ab"}, tmp_path / "m")
+    with emel.open(tmp_path / "m", "read", memory_limit=LEAST_LIMIT) as model:
+        model.load()
+        borrowed = model["a"]
+        with pytest.raises(emel.BusyError):
+            model.release()
+        model.load(["b"])
+        del borrowed
+
+
+@pytest.mark.behaviour("FACE-08")
 def test_under_direct_reads_large_copies_lie_where_one_lands(tmp_path):
     save_file({f"t{i}": np.ones(1 << 16, np.uint8) for i in range(9)}, tmp_path / "m")
     with emel.open(tmp_path / "m", "read", direct=True) as model:

@@ -33,11 +33,13 @@ def test_each_error_is_also_a_builtin(ours, builtin):
 @pytest.mark.parametrize("kind", BUILTINS)
 def test_errors_survive_pickling(kind):
     assert pickle.loads(pickle.dumps(kind("why", code="a-code"))).errno is None
-    error = kind("why", code="a-code", path="f", tensors=("a", "b"), offset=3, errno=5)
+    tensors, files = ("a", "b"), ("f", "g")
+    error = kind("why", code="a-code", path="f", tensors=tensors, files=files, offset=3, errno=5)
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
     assert (str(copy), copy.code, copy.path) == ("why", "a-code", "f")
-    assert (copy.tensors, copy.offset, copy.errno) == (("a", "b"), 3, 5)
+    assert (copy.tensors, copy.files) == (tensors, files)
+    assert (copy.offset, copy.errno) == (3, 5)
 
 
 @pytest.mark.behaviour("FACE-01")

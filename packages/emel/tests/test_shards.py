@@ -218,6 +218,16 @@ def test_with_fewer_slots_than_files_every_byte_can_still_be_gone_through(tmp_pa
         del first
 
 
+@pytest.mark.behaviour("FACE-01")
+def test_files_are_mapped_in_as_many_slots_as_were_asked_for(tmp_path):
+    write_safetensors(tmp_path)
+    with emel.open(tmp_path, "mmap", slots=2) as model:
+        assert model.usage().capacity == 2
+        with pytest.raises(emel.BusyError) as refused:
+            model.load()
+        assert refused.value.code == "pool-full"
+
+
 @pytest.mark.behaviour("FACE-10")
 @pytest.mark.parametrize("strategy", ["mmap", "read", "staged"])
 def test_a_batch_of_names_whose_second_file_is_gone_loads_none_of_them(tmp_path, strategy):

@@ -213,6 +213,18 @@ def test_a_direct_read_that_fails_is_a_failure(path, small, away):
     assert (outcome.code, outcome.index, outcome.cause) == ("read-failed", 0, error)
 
 
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize("away", [0, 1])
+def test_a_direct_read_that_failed_keeps_no_buffer_alive(make, small, away):
+    error = OSError(errno.EIO, "EIO")
+    counting = CountingPort(Fault(error, kind="preadv"), open_direct=CountingPort().port.open)
+    spans, target = Spans([make()], [0], [0], [8192]), congruent_empty(8192, away)
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    outcome = strategy.load(spans, Targets.each([target]))
+    assert outcome.cause is error
+    assert error.__traceback__ is None
+
+
 @pytest.fixture
 def memory_folder(tmp_path):
     """A folder on a file system of another kind: tmpfs, whose direct reads came with Linux 6.6."""

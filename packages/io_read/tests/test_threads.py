@@ -120,6 +120,26 @@ def test_a_thread_that_breaks_leaves_no_call_to_the_others():
 
 
 @pytest.mark.behaviour("READ-05")
+def test_what_breaks_in_another_thread_is_raised(make, batch, small, workers):
+    main, begun = threading.current_thread(), threading.Event()
+    real = CountingPort().port.preadv
+
+    def preadv(descriptor, buffers, offset):
+        if threading.current_thread() is not main:
+            begun.set()
+            raise MemoryError
+        assert begun.wait(30)
+        return real(descriptor, buffers, offset)
+
+    counting = CountingPort(preadv=preadv)
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    with pytest.raises(MemoryError):
+        strategy.load(*batch((make(), 0, 90_000)), threads=2)
+    assert workers() == []
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-05")
 def test_a_thread_that_is_done_takes_from_the_others(make, batch, small):
     """One thread waits in its first call until all the others are made."""
     path, made, begun, others = make(), [], threading.Event(), threading.Event()
@@ -208,15 +228,20 @@ def test_an_interrupt_while_others_are_awaited_lets_them_begin_nothing():
 @pytest.mark.behaviour("READ-05")
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("kind", ["preadv", "open", "close", "start_thread", "advise_sequential"])
-def test_an_interrupt_anywhere_leaves_nothing(make, batch, small, workers, threads, kind):
+def test_an_interrupt_anywhere_leaves_nothing(
+    make, batch, small, arrived, wanted, workers, threads, kind
+):
     rows = [(make(), 0, 40_000), (make("b.bin"), 5, 40_000)]
     for nth in itertools.count(1):
         counting = CountingPort(Fault(Interrupted(), nth, kind))
         strategy = ReadStrategy(port=counting.port, _limits=small)
+        spans, targets = batch(*rows)
         try:
-            assert strategy.load(*batch(*rows), threads=threads).ok
+            assert strategy.load(spans, targets, threads=threads).ok
         except Interrupted:
             assert counting.fault.met
+        else:
+            assert arrived(spans, targets) == wanted(spans)
         assert counting.holds_nothing
         assert workers() == []
         if not counting.fault.met:

@@ -109,6 +109,14 @@ def test_a_wide_hole_is_not_read():
 
 
 @pytest.mark.behaviour("STG-09")
+@pytest.mark.parametrize(("hole", "nbytes"), [(500, [2500]), (501, [1000, 1000])])
+def test_five_bytes_are_read_for_four_at_most(hole, nbytes):
+    spans = Spans(["a"], [0, 0], [0, 1000 + hole], [1000, 1000])
+    chunks = list(chunks_of(spans, np.ones(2, np.int64), 1 << 20))
+    assert [chunk.nbytes for chunk in chunks] == nbytes
+
+
+@pytest.mark.behaviour("STG-09")
 def test_a_hole_between_small_spans_that_a_large_one_covers_is_not_read_twice():
     spans = Spans(["a"], [0] * 3, [0, 10, 20], [100, 1, 1])
     chunks = list(chunks_of(spans, np.ones(3, np.int64), 50))

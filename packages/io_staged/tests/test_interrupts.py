@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import emel_io_staged
 from emel_io_loader import Reaction, Spans, Targets
 from emel_io_staged import Identity, Port, StagedStrategy
+from emel_io_staged._ring import Reader
 from emel_io_staged.testing import CountingPort, Fault
 
 FILES = {
@@ -177,6 +179,15 @@ def test_a_thread_that_starts_although_it_was_said_to_fail_is_used(make, spans):
         assert out == content[:9000].tobytes()
         assert counting.nbytes == 9000
     assert gone()
+
+
+@pytest.mark.behaviour("STG-06")
+def test_a_thread_is_over_before_its_last_word():
+    """Else who waits for that word finds it not over, and waits for another."""
+    reader, heard = Reader([], iter(()), None), []
+    reader._filled = SimpleNamespace(put=lambda word: heard.append((word, reader._over)))
+    reader._work()
+    assert heard == [(None, True)]
 
 
 @pytest.mark.behaviour("STG-06", "STG-07")

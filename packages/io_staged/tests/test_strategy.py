@@ -3,6 +3,7 @@
 import gc
 import weakref
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from emel_io_loader import (
     Transform,
 )
 from emel_io_staged import Digest, Identity, Port, StagedStrategy
+from emel_io_staged._ring import Reader
 from emel_io_staged.outcomes import bare
 from emel_io_staged.testing import CountingPort
 
@@ -280,6 +282,14 @@ def test_while_a_sink_works_all_other_stages_are_filled_and_no_more(make, spans,
     with StagedStrategy(chunk_nbytes=1000, stages=stages, port=Port(preadv=preadv)) as strategy:
         assert strategy.stream(spans(make()[0], (0, 9000)), wait).ok
     assert read == [1000] * 9
+
+
+@pytest.mark.behaviour("STG-13")
+def test_a_stage_is_free_before_the_reader_hears_of_it():
+    reader, stage, heard = Reader([], iter(()), None), object(), []
+    reader._vacancy = SimpleNamespace(put=lambda _: heard.append(list(reader._free)))
+    reader.give_back(stage)
+    assert heard == [[stage]]
 
 
 @pytest.mark.behaviour("STG-05")

@@ -45,6 +45,14 @@ def test_a_stale_lease_refuses_the_whole_batch(strategy, make, spans):
 
 
 @pytest.mark.behaviour("MAP-06")
+def test_of_several_stale_leases_the_first_of_the_request_is_named(strategy, make, spans):
+    leases = strategy.load(spans(make(), (0, 5), (10, 5), (20, 5))).leases
+    assert strategy.release(leases.take(np.array([0, 1]))).ok
+    answer = strategy.release(leases.take(np.array([2, 1, 0])))
+    assert (answer.code, answer.index) == ("stale-lease", 1)
+
+
+@pytest.mark.behaviour("MAP-06")
 def test_a_reused_slot_makes_old_leases_stale(strategy, make, spans):
     old = strategy.load(spans(make(), (0, 5))).leases
     strategy.release(old)
@@ -94,6 +102,15 @@ def test_of_a_batch_the_borrowed_stay_and_the_others_go(strategy, make, spans, n
     arrays.clear()
     assert strategy.release(leases.take(np.array(borrowed))).ok
     assert strategy.usage().slots == 0
+
+
+@pytest.mark.behaviour("MAP-07")
+def test_of_several_borrowed_leases_the_first_of_the_request_is_named(strategy, make, spans):
+    leases = strategy.load(spans(make(), (0, 5), (10, 5), (20, 5))).leases
+    views = [strategy.view(*leases[i]) for i in (0, 1)]
+    answer = strategy.release(leases.take(np.array([2, 1, 0])))
+    views.clear()
+    assert (answer.code, answer.index) == ("still-borrowed", 1)
 
 
 @pytest.mark.behaviour("MAP-07")

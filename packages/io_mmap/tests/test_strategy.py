@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emel_io_loader import Mode, Reaction, Spans, Strategy, StrategyError, Targets
 from emel_io_mmap import MmapOutcome, MmapStrategy, Port
-from emel_io_mmap.testing import CountingPort
+from emel_io_mmap.testing import CountingPort, Fault
 
 
 def test_it_is_a_strategy_that_maps():
@@ -123,6 +123,14 @@ def test_a_span_beyond_the_end_says_where_and_how_much(strategy, counting, make,
     assert counting.holds_nothing
 
 
+@pytest.mark.behaviour("MAP-04")
+def test_a_span_beyond_what_the_file_ever_had_is_a_wrong_request(strategy, make, spans):
+    path = make(nbytes=100)
+    identities = strategy.identify([path]).identities
+    answer = strategy.load(spans(path, (95, 9), identities=identities))
+    assert (answer.code, answer.reaction) == ("span-beyond-end", Reaction.INVALID)
+
+
 @pytest.mark.behaviour("MAP-05")
 def test_a_missing_file_keeps_errno_and_cause(strategy, spans, tmp_path):
     path = str(tmp_path / "none")
@@ -164,6 +172,15 @@ def test_closing_reports_what_is_borrowed_and_leaves_it_usable(make, spans, coun
 
 
 @pytest.mark.behaviour("MAP-10")
+def test_closing_counts_what_is_left_by_lease(strategy, make, spans):
+    leases = strategy.load(spans(make(), (0, 9), (50, 9), (99, 9))).leases
+    views = [strategy.view(*leases[i]) for i in range(3)]
+    closed = strategy.close()
+    views.clear()
+    assert closed.message.startswith("3 leases are left of ")
+
+
+@pytest.mark.behaviour("MAP-10")
 def test_leaving_the_block_raises_what_is_borrowed(make, spans):
     strategy = MmapStrategy()
     with pytest.raises(StrategyError) as raised, strategy:
@@ -197,6 +214,18 @@ def test_a_file_that_shrank_is_an_error_when_a_view_is_taken(strategy, make, spa
     assert (result.code, result.offset, result.reaction) == ("file-shrank", 15_000, Reaction.SOURCE)
     assert path in result.message
     assert "19999" in result.message
+
+
+@pytest.mark.behaviour("MAP-13")
+def test_a_file_whose_size_cant_be_asked_for_is_told_with_the_offset(
+    strategy, counting, make, spans
+):
+    leases = strategy.load(spans(make(), (0, 9), (5000, 9))).leases
+    counting.fault = Fault(OSError(5, "EIO"), kind="size")
+    with pytest.raises(StrategyError) as raised:
+        strategy.view(*leases[1])
+    result = raised.value.result
+    assert (result.code, result.offset) == ("stat-failed", 5000)
 
 
 @pytest.mark.behaviour("MAP-14")

@@ -1,12 +1,13 @@
 """FMT-06: large metadata stays packed, and decodes one entry, a slice, or all on demand."""
 
+import gc
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from emel_model_format import Header, Metadata, PackedStrings, parse
-from emel_model_format.testing import ARRAY, STRING, gguf_bytes
+from emel_model_format.testing import ARRAY, STRING, GGUFTensor, gguf_bytes
 
 WORDS = [f"wörd{i}" for i in range(5000)]
 
@@ -108,3 +109,18 @@ def test_a_vocabulary_costs_its_bytes_and_four_more_each():
     assert isinstance(header, Header)
     assert kept < len(data) + 4 * 100_000 + 50_000
     assert peak < kept + 4_000_000
+
+
+@pytest.mark.behaviour("FMT-06", "FMT-05")
+def test_metadata_keeps_its_section_and_none_of_the_tensors():
+    data = gguf_bytes([("k", 4, 1)], [GGUFTensor(name=f"{i:060}") for i in range(2000)])
+    parse(data, len(data))
+    tracemalloc.start()
+    try:
+        metadata = parse(data, len(data)).metadata
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert metadata["k"] == 1
+    assert kept < 20_000

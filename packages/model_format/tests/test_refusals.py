@@ -261,6 +261,13 @@ def test_data_that_another_tensor_has_is_told_with_its_first_byte_and_its_end():
 
 
 @pytest.mark.behaviour("FMT-04")
+def test_data_beyond_the_file_is_told_with_its_end_and_that_of_the_file():
+    data = tensor(dims=(9,))
+    said = f"tensor 'bad' takes the bytes 128 to 164, but the file has {len(data)}"
+    assert refusal(data).message == said
+
+
+@pytest.mark.behaviour("FMT-04")
 @pytest.mark.parametrize(("rule", "data", "says"), LOOKALIKES)
 def test_files_that_are_mistaken_for_models_are_named(rule, data, says):
     answer = refusal(data)

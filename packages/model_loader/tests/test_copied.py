@@ -297,6 +297,23 @@ def test_what_is_mapped_is_released_and_copied(gguf, opened):
 
 
 @pytest.mark.behaviour("LOADER-13")
+def test_nothing_is_let_go_of_for_a_copy_that_nobody_can_make(gguf, opened):
+    world = opened(gguf(2))
+    world.checkpoint.load()
+    before = states(world.checkpoint)
+
+    def scarce():
+        raise MemoryError
+
+    world.checkpoint.companions = world.checkpoint.companions._replace(copying=scarce)
+
+    with pytest.raises(MemoryError):
+        world.checkpoint.load_into(buffers(1))
+
+    assert states(world.checkpoint) == before
+
+
+@pytest.mark.behaviour("LOADER-13")
 def test_what_was_copied_here_is_dropped_for_the_callers_buffer(gguf, opened):
     world = opened(gguf(2), Mode.COPIES, limits=Limits(32))
     world.checkpoint.load()

@@ -395,6 +395,19 @@ def test_files_that_are_not_one_checkpoint_are_refused_with_the_list(
     assert failure.message.startswith(f"d/{blamed}: ")
 
 
+@pytest.mark.behaviour("LOADER-11")
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ("another version", "this one is gguf 2 little, where gguf 3 little is expected"),
+        ("another byte order", "this one is gguf 3 big, where gguf 3 little is expected"),
+        ("another total", "split.tensors.count is 5, but 3 shards have 4 tensors"),
+    ],
+)
+def test_shards_that_disagree_are_told_with_what_was_found_and_what_expected(case, says):
+    assert says in refused(REFUSED[case][0]).message
+
+
 @pytest.mark.behaviour("LOAD-02")
 def test_numbered_shards_without_an_index_are_held_to_one_another():
     files = {name: data for name, data in three().items() if name != INDEX}
@@ -461,6 +474,7 @@ def test_the_limit_of_an_index_is_256_mib(beyond):
     failure = open_checkpoint("d", router, "fake", entries=entries)
 
     assert (failure.code == "index-over-limit") == bool(beyond)
+    assert ("has 268435457 bytes, and 268435456 is" in failure.message) == bool(beyond)
     assert [spans.nbytes.tolist() for spans in strategy.loads] == [[256 << 20]] * (1 - beyond)
     assert_nothing_is_held(strategy)
 

@@ -94,6 +94,13 @@ def test_numbers_that_count_nothing_are_refused(name):
 
 
 @pytest.mark.behaviour("LOAD-02")
+def test_shards_may_be_as_many_as_five_digits_count():
+    failure = locate_in(["m-00001-of-99999.gguf"], "d")
+
+    assert (failure.code, len(failure.files)) == ("shards-missing", 99_998)
+
+
+@pytest.mark.behaviour("LOAD-02")
 @pytest.mark.parametrize(
     "name",
     [

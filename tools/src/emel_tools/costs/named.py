@@ -36,3 +36,13 @@ def make_buffers(model: emel.Model) -> None:
     names = list(model)[::2]
     model.empty_buffer(names)
     model.empty(names)
+
+
+def miss_a_buffer(model: emel.Model) -> None:
+    """Ask to load tensors by name into buffers, of which the last is missing."""
+    names = list(model)
+    try:
+        model.load(names, into=dict.fromkeys(names[:-1]))
+    except KeyError:
+        return
+    raise RefusedError(f"{names[-1]} was loaded into no buffer")

@@ -31,6 +31,7 @@ from emel_tools.costs.checkpoints import (
     opened,
     read_each,
     release_each,
+    release_some,
     sliced,
     streamed,
     strided,
@@ -132,6 +133,20 @@ def missing(_: Site, items: int) -> Action:
 def long_index(site: Site) -> Action:
     """Open a model in four files whose index has 4 MiB, nearly all of it spaces."""
     return using(site.indexed(4, 64, 4, padding=4 * MIB), nothing)
+
+
+def outside(site: Site, items: int) -> Action:
+    """Ask for a model whose index names files that don't lie beside it."""
+    named = {f"tensor.{i}": f"../{i}" for i in range(items)}
+    text = msgspec.json.encode({"weight_map": named}).decode()
+    path = site.text(f"outside-{items}.safetensors.index.json", text)
+
+    def act() -> None:
+        answer = open_checkpoint(path, Router(OFFERS), "mmap", entries=entries)
+        if getattr(answer, "code", "") != "name-escapes":
+            raise RefusedError(str(answer))
+
+    return act
 
 
 def other_names_each_time(site: Site) -> Action:
@@ -248,6 +263,8 @@ WORKLOADS: Workloads = (
     _each("load-tensors-copied", load_and_release, "read"),
     _each("load-tensors-into-buffers", into_buffers),
     _each("release-each-of-tensors", release_each),
+    # One in four of so many: a look at each copy outweighs what one release takes by itself.
+    _each("release-some-of-tensors-copied", release_some, "read")._replace(sizes=(16, 128)),
     _each("digest-tensors-mapped", digested),
     _each("digest-tensors-copied", digested, "read"),
     _each("digest-tensors-staged", digested, "staged"),
@@ -261,6 +278,7 @@ WORKLOADS: Workloads = (
     Scaled("tell-of-tensors", many.told, growth=(2048, 65_536)),
     Scaled("say-in-which-file-tensors-are", many.located, growth=(1024, 8192)),
     Scaled("miss-files", missing),
+    Scaled("refuse-files-outside", outside, sizes=(32, 256), growth=(256, 4096)),
     Scaled(
         "merge-files",
         many_files,

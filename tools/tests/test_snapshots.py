@@ -309,6 +309,24 @@ def test_a_lane_that_can_not_be_listed_loses_no_snapshot(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-13")
+def test_a_lane_that_can_not_be_listed_keeps_the_snapshot_of_its_times(tmp_path):
+    for key in ("timing/costs", "timing/reels", "lint/costs"):
+        record(tmp_path, key, "a  1\n")
+    broken, timing = lane("costs", UNLISTED, kind=None), lane("timing", "lint")
+    found = [f.file for f in stale(tmp_path, [broken, LINT, timing])]
+    assert found == ["snapshots/lint/costs.txt", "snapshots/timing/reels.txt"]
+
+
+@pytest.mark.behaviour("GATE-13")
+def test_what_an_editor_leaves_beside_a_snapshot_is_none(tmp_path):
+    folder = record(tmp_path, "costs/disk", "a  1\n").parent
+    (folder / ".#disk.txt").symlink_to("somebody@host.1234:567")
+    for name in ("costs/.disk.txt.swp", ".README.md.swp"):
+        (tmp_path / "snapshots" / name).write_text("b")
+    assert stale(tmp_path, LANES) == []
+
+
+@pytest.mark.behaviour("GATE-13")
 def test_this_repository_has_no_snapshot_that_nothing_measures():
     from emel_tools.running.registry import lanes
 

@@ -50,6 +50,20 @@ def test_a_folder_that_holds_only_what_was_compiled_is_no_package(root):
 
 
 @pytest.mark.behaviour("GATE-127")
+@pytest.mark.parametrize(
+    "name",
+    ["build/lib/late.py", "dist/late.whl", "src/emel_late.egg-info/PKG-INFO", ".ruff_cache/0/1"],
+)
+def test_a_folder_that_holds_only_what_was_built_or_cached_is_no_package(root, name):
+    path = root / "packages/late" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("", encoding="utf-8")
+    assert [package.name for package in packages(root)] == ["one", "two"]
+    (root / "packages/late/README.md").write_text("", encoding="utf-8")
+    assert [package.name for package in packages(root)] == ["late", "one", "two"]
+
+
+@pytest.mark.behaviour("GATE-127")
 def test_a_link_that_leads_nowhere_and_a_folder_are_no_python_files(root):
     (package, _) = packages(root)
     files = [path.relative_to(root).as_posix() for path in python_files(package.folder)]

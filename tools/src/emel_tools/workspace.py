@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+
+_MADE: Final = frozenset(("__pycache__", "build", "dist"))
+"""Folders that hold what was made of a package."""
 
 
 class Package(NamedTuple):
@@ -28,14 +32,23 @@ class Package(NamedTuple):
 def packages(root: Path) -> tuple[Package, ...]:
     """List `packages/*`, sorted; a folder counts whatever files are in it.
 
-    One that holds nothing but what Python has compiled is what another branch leaves behind.
+    One that holds nothing but what was compiled, built or cached is what another branch leaves
+    behind.
     """
     folders = sorted(path for path in (root / "packages").iterdir() if _holds_files(path))
     return tuple(Package(path, module_of(path.name)) for path in folders)
 
 
 def _holds_files(folder: Path) -> bool:
-    return any(files and not path.endswith("__pycache__") for path, _, files in os.walk(folder))
+    for _, folders, files in os.walk(folder):
+        if files:
+            return True
+        folders[:] = [name for name in folders if not _is_left_behind(name)]
+    return False
+
+
+def _is_left_behind(name: str) -> bool:
+    return name.startswith(".") or name.endswith(".egg-info") or name in _MADE
 
 
 def shards(root: Path) -> tuple[Package, ...]:

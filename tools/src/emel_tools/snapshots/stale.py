@@ -13,8 +13,10 @@ from emel_tools.running.results import writable
 from emel_tools.snapshots.comparison import accept
 from emel_tools.snapshots.lines import FOLDER, path_of
 
-_TOLD: Final = ("README.md", ".gitattributes")
-"""What may lie beside the lanes' folders."""
+_TOLD: Final = "README.md"
+"""What may lie beside the lanes' folders, and what is hidden."""
+_TIMED: Final = "timing"
+"""The lane whose shards are the other lanes: one that can't be listed is no shard of it."""
 
 
 class Leftover(NamedTuple):
@@ -53,24 +55,24 @@ def stale(root: Path, lanes: Sequence[Lane]) -> list[Finding]:
 
 
 def leftovers(root: Path, lanes: Sequence[Lane]) -> list[Leftover]:
-    """List the snapshots that nothing measures, sorted."""
+    """List the snapshots that nothing measures, sorted; what an editor hides there is none."""
     names = {lane.name: [shard.name for shard in lane.shards(root)] for lane in lanes}
     recorded = {lane.name for lane in lanes if lane.kind is not None}
+    unlisted = {name for name, shards in names.items() if shards == [UNLISTED]}
     found: list[Leftover] = []
-    for path in (root / FOLDER).glob("*"):
-        shards = names.get(path.name, [])
+    for path in (root / FOLDER).glob("[!.]*"):
         if not path.is_dir():
-            if path.name not in _TOLD:
+            if path.name != _TOLD:
                 found.append(Leftover(path, "", path.stem, "it lies in the folder of no lane"))
-        elif shards != [UNLISTED]:  # else nobody knows which snapshots it has
-            found += _in(root, path, shards if path.name in recorded else None)
-    return sorted(found)
+        elif path.name not in unlisted:  # else nobody knows which snapshots it has
+            found += _in(root, path, names.get(path.name, []) if path.name in recorded else None)
+    return sorted(each for each in found if each.lane != _TIMED or each.shard not in unlisted)
 
 
 def _in(root: Path, folder: Path, shards: Sequence[str] | None) -> Iterator[Leftover]:
     lane = folder.name
     kept = {path_of(root, lane, shard) for shard in shards or ()}
-    for path in (each for each in folder.rglob("*") if not each.is_dir()):
+    for path in (each for each in folder.rglob("[!.]*") if not each.is_dir()):
         shard = path.relative_to(folder).with_suffix("").as_posix()
         if shards is None:
             yield Leftover(path, lane, shard, f"no lane {lane} records anything")

@@ -6,6 +6,8 @@ import pytest
 
 from emel_tools.gates.lint import LANE as LINT
 from emel_tools.gates.types import LANE as TYPES
+from emel_tools.ratchets import ruff
+from emel_tools.ratchets.broken import BrokenToolError
 from emel_tools.ratchets.holes import holes
 from emel_tools.ratchets.scopes import MODULE, Source
 from emel_tools.running import Job
@@ -716,3 +718,11 @@ def test_a_tool_that_can_not_do_its_work_makes_every_shard_red_and_measures_noth
     tree.write(CODE, "import os\n")
     for outcome in tree.run(lane, "disk", "tape", "root").values():
         assert (outcome.measured, [f.rule for f in outcome.findings]) == (None, ["broken-tool"])
+
+
+@pytest.mark.behaviour("GATE-19")
+def test_a_file_that_is_gone_before_it_is_linted_is_named(tree):
+    tree.write(CODE, "import os\n")
+    files = [tree.root / CODE, tree.root / "gone.py"]
+    with pytest.raises(BrokenToolError, match=r"exit code 2: gone\.py: No such file"):
+        list(ruff.unformatted(tree.root, files))

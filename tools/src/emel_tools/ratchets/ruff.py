@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,13 @@ class _Violation(msgspec.Struct, frozen=True):
         message = f"{rule} {self.message}{', and is suppressed' if more else ''}"
         at = self.location
         return Place(Path(self.filename), at.row, at.column, f"{rule}{more}", message)
+
+
+class _Complaint(msgspec.Struct, frozen=True):
+    """What ruff says of a file in whatever form: of one that it can't read without a place."""
+
+    message: str
+    location: _Location | None = None
 
 
 def violations(root: Path, files: Sequence[Path]) -> Iterator[Place]:
@@ -76,5 +84,14 @@ def _ruff(root: Path, *words: str, files: Sequence[Path]) -> list[_Violation]:
     try:
         return msgspec.json.decode(done.stdout, type=list[_Violation])
     except msgspec.DecodeError:
-        said = done.stderr.decode(errors="replace").strip()
+        said = _complaint(done).replace(f"{root}/", "")
         raise BrokenToolError("ruff", done.returncode, said) from None
+
+
+def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Quote why there is no answer; a file that is gone by now is named where answers are."""
+    said = [done.stderr.decode(errors="replace").strip()]
+    with suppress(msgspec.DecodeError):
+        answers = msgspec.json.decode(done.stdout, type=list[_Complaint])
+        said += [each.message for each in answers if each.location is None]
+    return "; ".join(filter(None, said))

@@ -378,6 +378,29 @@ def test_nothing_is_written_if_it_is_declined_or_wasn_t_measured(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-14")
+@pytest.mark.parametrize("values", [{"a": "2"}, {"a": "1"}])
+def test_what_accepting_does_not_mend_is_said_before_it_is_asked_and_stays_red(tmp_path, values):
+    record(tmp_path, "costs/disk", "a  1\n")
+    failed = Finding("a.py", 3, 0, "failed", "test_it: assert 2 == 3", "nox -s tests -- a.py")
+    news = Finding(FILE, 1, 0, "changed", "a: 1 recorded, 2 now", ACCEPT)
+    noise = failed._replace(rule="noise", severity="warning")
+    said = []
+    result = measured(values, findings=(failed, news, noise))
+    assert take(tmp_path, LANES, Targets((), ()), [result], person(said=said)) == 1
+    assert said[0] == f"costs/disk is red besides, and stays so\n  {failed}"
+    assert said[1:] == ["recorded snapshots/costs/disk.txt"] * (values["a"] == "2")
+    assert told(tmp_path, values) == set()
+
+
+@pytest.mark.behaviour("GATE-14")
+def test_what_accepting_mends_is_no_failure_of_it(tmp_path):
+    worse = Finding("a.py", 3, 0, "F401", "unused", f"mend it, or accept it: {ACCEPT} --worse")
+    noise = Finding("a.py", 3, 0, "noise", "it is noisy", "try again", severity="warning")
+    result = measured({"a": "2"}, findings=(worse, noise))
+    assert take(tmp_path, LANES, Targets((), ()), [result], person()) == 0
+
+
+@pytest.mark.behaviour("GATE-14")
 def test_what_can_not_be_a_line_is_said_and_not_written(tmp_path):
     said = []
     assert accepted(tmp_path, {"a  b": "2"}, said=said) == 1

@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all is recorded now, 1 if something couldn't be measured or wasn't accepted, 2 if it
-        couldn't be understood what was asked for or nothing may be written here.
+        0 if all is recorded now, 1 if something couldn't be measured, wasn't accepted or is wrong
+        besides, 2 if it couldn't be understood what was asked for or nothing may be written here.
     """
     options = _parser().parse_args(arguments)
     root = Path.cwd()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from emel_tools.findings import Finding
 from emel_tools.running import Job, Lane
 from emel_tools.running.console import Plain, progress
 from emel_tools.running.results import Result
@@ -61,7 +62,8 @@ def take(
     Returns
     -------
     int
-        0 if all is recorded now, 1 if something couldn't be measured or wasn't accepted.
+        0 if all is recorded now, 1 if something couldn't be measured or wasn't accepted, or is
+        wrong besides.
     """
     code = OK
     proposals = [removal(each) for each in chosen.leftovers]
@@ -70,6 +72,9 @@ def take(
         kind = kinds[result.lane]
         if kind is None or (result.measured is None and result.verdict == "ok"):
             continue  # it has nothing to record
+        if wrong := _wrong_besides(result):
+            person.say(f"{result.key} is red besides, and stays so{wrong}")
+            code = RED
         try:
             proposals += _proposed(root, result, kind)
         except _UnmeasuredError as error:
@@ -94,14 +99,26 @@ def take(
     return code
 
 
+def _wrong_besides(result: Result) -> str:
+    """Spell the errors that accepting doesn't mend; what is told of the unmeasured has all."""
+    mended = accept(result.lane, result.shard)
+    errors = (each for each in result.findings if each.severity == "error")
+    left = [each for each in errors if mended not in each.fix]
+    return "" if result.measured is None else _listed(left)
+
+
+def _listed(findings: Sequence[Finding]) -> str:
+    return "".join(f"\n  {finding}" for finding in findings)
+
+
 class _UnmeasuredError(Exception):
     """A shard came to nothing that could be recorded."""
 
 
 def _proposed(root: Path, result: Result, kind: Kind) -> list[Proposal]:
     if result.measured is None:
-        found = "".join(f"\n  {finding}" for finding in result.findings)
-        raise _UnmeasuredError(f"{result.key} measured nothing, and stays as it is recorded{found}")
+        what = f"{result.key} measured nothing, and stays as it is recorded"
+        raise _UnmeasuredError(f"{what}{_listed(result.findings)}")
     try:
         found = propose(root, result.lane, result.shard, result.measured, kind)
     except ValueError as error:

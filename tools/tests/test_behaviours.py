@@ -9,6 +9,10 @@ import pytest
 from emel_tools.behaviours import check, proofs, read_catalogues, read_marks
 from emel_tools.gates import tests as tests_lane
 from emel_tools.gates.behaviours import LANE, NAMED
+from emel_tools.running import Job
+from emel_tools.running import record as runs
+from emel_tools.running.results import Result
+from emel_tools.running.run import Run
 from emel_tools.workspace import shards
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -279,6 +283,31 @@ def test_what_did_not_run_since_something_changed_is_not_judged(repo):
     record(repo, troubles=[("failed", TEST)])
     found, known = judged(repo, since=9e9)
     assert (found, known.unknown) == ([], ("disk",))
+
+
+@pytest.mark.behaviour("GATE-76")
+@pytest.mark.parametrize(
+    ("lane", "beside", "counted", "told"),
+    [
+        ("tests", ("tests/disk",), {"test_disk.py::test_it": "1"}, ["unproved"]),
+        ("tests", ("tests/disk",), None, []),  # it didn't come to its end
+        ("tests", (), {"test_disk.py::test_it": "1"}, []),  # it did, in another run
+        ("costs", ("tests/disk",), {"a": "1"}, []),
+    ],
+)
+def test_what_ran_just_now_is_judged_though_a_file_is_dated_ahead(
+    repo, lane, beside, counted, told
+):
+    record(repo, troubles=[("skipped", TEST)])
+    (repo / ".nox/gate/tests").mkdir(parents=True)
+    (repo / "gate/disk.json").rename(repo / ".nox/gate/tests/disk.json")
+    os.utime(repo / "packages/disk/tests/test_disk.py", (9e9, 9e9))
+    result = Result(lane, "disk", "failed", "it changed", measured=counted)
+    runs.write(repo / runs.CURRENT, Run((result,), seed=1, seconds=1.0))
+    job = Job(repo, ("disk",), full=False, base="", seed=1, beside=beside)
+    (found,) = LANE.run(job)
+    assert [finding.rule for finding in found.findings] == told
+    assert found.checked.endswith("" if told else " (disk didn't run)")
 
 
 @pytest.mark.behaviour("GATE-76")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -46,7 +46,7 @@ class Ran(NamedTuple):
     """Shards whose tests didn't come to their end, or didn't run since something changed."""
 
 
-def ran(folder: Path, shards: Sequence[str], since: float) -> Ran:
+def ran(folder: Path, shards: Sequence[str], since: float, ended: Collection[str] = ()) -> Ran:
     """Read what the tests of a package came to.
 
     Parameters
@@ -57,12 +57,15 @@ def ran(folder: Path, shards: Sequence[str], since: float) -> Ran:
         The shards that run the tests of the package.
     since
         When the package last changed, in seconds since the epoch; what is older says nothing.
+    ended
+        Those that came to their end just now, whatever the dates of files are: one may lie ahead.
     """
     outcomes: dict[str, str] = {}
     unknown: list[str] = []
     for shard in shards:
         path = folder / f"{shard}.json"
-        if not path.exists() or path.stat().st_mtime < since:
+        is_old = shard not in ended and path.exists() and path.stat().st_mtime < since
+        if is_old or not path.exists():
             unknown.append(shard)
             continue
         record = msgspec.json.decode(path.read_bytes(), type=_Record)

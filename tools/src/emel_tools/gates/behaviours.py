@@ -56,7 +56,7 @@ def _proved(
     from emel_tools.behaviours.proofs import changed, judge, matrix, ran
 
     suites = [shard.name for shard in _suites(job.root, package)]
-    known = ran(job.folder / "tests", suites, changed(package))
+    known = ran(job.folder / "tests", suites, changed(package), _ended(job))
     told = f" ({', '.join(known.unknown)} didn't run)" if known.unknown else ""
     checked = f"{len(promises)} promises, {len(known.outcomes)} tests{told}"
     return Outcome(
@@ -65,6 +65,16 @@ def _proved(
         list(judge(promises, marks, known)),
         details=matrix(promises, marks, known) if known.outcomes else {},
     )
+
+
+def _ended(job: Job) -> frozenset[str]:
+    """Name the shards that came to the end of their tests in the run under way."""
+    from emel_tools.running import record
+
+    run = record.read(job.root / record.CURRENT)
+    tests = [each for each in run.results if each.lane == "tests"] if run else []
+    # Without `beside` it may be an earlier run that is kept there.
+    return frozenset(r.shard for r in tests if r.measured is not None and r.key in job.beside)
 
 
 LANE = Lane(

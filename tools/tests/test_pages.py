@@ -94,12 +94,30 @@ def test_checking_writes_nothing_and_names_the_command_that_does(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command.samples, "write", lambda _: None)
     monkeypatch.setattr(command.table, "generated", lambda *_: {"a.md": "fresh\n"})
+    (tmp_path / "packages").mkdir()
     (tmp_path / "a.md").write_text("stale\n")
     assert command.main(["--check"]) == 1
     assert (tmp_path / "a.md").read_text() == "stale\n"
     assert "fix: nox -s docs" in capsys.readouterr().err
     assert command.main([]) == command.main(["--check"]) == 0
     assert (tmp_path / "a.md").read_text() == "fresh\n"
+
+
+@pytest.mark.behaviour("GATE-70")
+@pytest.mark.parametrize("name", ["README.md", "src/emel_gears/code.py"])
+def test_a_package_that_can_not_be_imported_is_found_and_nothing_is_written(
+    tmp_path, monkeypatch, capsys, name
+):
+    (tmp_path / "packages/gears" / name).parent.mkdir(parents=True)
+    (tmp_path / "packages/gears" / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "packages/gears/src")
+    what = "there is no emel_gears to import, so that nothing can be generated"
+    findings, _ = check.generated(tmp_path)
+    assert heard(findings) == [("packages/gears", what)]
+    assert command.main([]) == 1
+    assert what in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [tmp_path / "packages"]
 
 
 @pytest.mark.behaviour("GATE-70")
@@ -201,6 +219,20 @@ def test_the_house_is_told_from_the_descriptions_in_the_order_of_the_layers():
     assert rows[0].startswith("| [`emel`](../packages/emel) | ")
     assert rows[-1].startswith("| [`tools`](../tools) | ")
     assert len(rows) == len(packages(ROOT)) + 1
+
+
+@pytest.mark.behaviour("GATE-71")
+def test_the_house_has_no_row_for_a_layer_without_its_folder(tmp_path):
+    for name, text in {
+        ".importlinter": "[importlinter]\nt = emel_tools\nl = emel_gone\n  emel_disk\n"
+        "[importlinter:contract:house]\ntype = layers\nlayers =\n  t\n  l\n",
+        "packages/disk/pyproject.toml": '[project]\ndescription = "It spins."\n',
+        "tools/pyproject.toml": '[project]\ndescription = "It looks."\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    rows = blocks.BLOCKS["house"](tmp_path, tmp_path / "README.md").splitlines()[2:]
+    assert rows == ["| [`disk`](packages/disk) | It spins. |", "| [`tools`](tools) | It looks. |"]
 
 
 @pytest.mark.behaviour("GATE-72")

@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
     check_only: bool = parser.parse_args(arguments).check
     root = Path.cwd()
+    if absent := [*table.absent(root)]:
+        return report("docs", absent, "nothing")
     with tempfile.TemporaryDirectory(prefix="emel-docs-") as folder:
         samples.write(Path(folder))
         texts = table.generated(root, Path(folder))

@@ -78,7 +78,7 @@ def _house(root: Path, path: Path) -> str:
     layers = [module for layer in boundaries_table.read(root).layers.values() for module in layer]
     order = [*layers[1:], layers[0]]  # the tools stand above the house, and are told of last
     by_module = {package.module: package for package in shards(root)}
-    for package in (by_module[module] for module in order):
+    for package in filter(None, map(by_module.get, order)):  # boundaries tells of the others
         target = package.folder.relative_to(root).as_posix()
         up = "../" * (len(path.relative_to(root).parts) - 1)
         rows.append(f"| [`{package.name}`]({up}{target}) | {_project(package)['description']} |")

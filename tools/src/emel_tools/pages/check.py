@@ -35,6 +35,8 @@ def folder() -> Generator[Path]:
 
 def generated(root: Path) -> Checked:
     """Find what is generated and stale, and machines that nobody draws."""
+    if absent := [*table.absent(root)]:
+        return absent, "nothing"
     with folder() as files:
         texts = table.generated(root, files)
     findings = [*table.compare(root, texts)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -47,6 +47,17 @@ def generated(root: Path, folder: Path) -> dict[str, str]:
         if text is not None:
             texts[path.relative_to(root).as_posix()] = text
     return texts
+
+
+def absent(root: Path) -> Iterator[Finding]:
+    """Find packages that can't be imported: of those and of the house nothing can be generated."""
+    for package in packages(root):
+        spec = importlib.util.find_spec(package.module)
+        if spec is None or spec.origin is None:  # a folder without __init__.py has none
+            where = package.folder.relative_to(root).as_posix()
+            what = f"there is no {package.module} to import, so that nothing can be generated"
+            fix = f"write {where}/pyproject.toml and {where}/src/{package.module}/__init__.py"
+            yield Finding(where, 0, 0, "absent", what, f"{fix}, or remove the folder")
 
 
 def markdown_files(root: Path) -> list[Path]:

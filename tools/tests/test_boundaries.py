@@ -590,6 +590,18 @@ def test_a_file_that_is_no_python_is_found(repo):
 
 
 @pytest.mark.behaviour("BND-11")
+@pytest.mark.parametrize("declared", [b"", b"# coding: latin-1\n"])
+def test_a_file_that_is_no_utf_8_is_found_whatever_it_declares(repo, declared):
+    path = repo / "packages/disk/src/emel_disk/broken.py"
+    path.write_bytes(declared + b"import os\nNAME = '\xe9'\n")
+    for _ in range(2):  # as it is, and taken over
+        (finding,) = check(settled(repo, repo / ".nox", anew=False))
+        line = 2 + declared.count(b"\n")
+        assert finding.where == f"packages/disk/src/emel_disk/broken.py:{line}"
+        assert (finding.rule, finding.what) == ("syntax", "it is no Python: it isn't UTF-8")
+
+
+@pytest.mark.behaviour("BND-11")
 @pytest.mark.parametrize("form", ["--json", "--sarif", "--github", None])
 def test_the_command_answers_in_every_form(repo, capsys, form):
     write(repo, "packages/disk/src/emel_disk/sly.py", "open('x')\n")

@@ -71,7 +71,10 @@ def _settle(tree: Tree, kept: Mapping[str, _File]) -> dict[str, _File] | None:
     That is one which asked for a module that it doesn't import, by a name that is put together, so
     that the module came behind it.
     """
-    texts = {each.path: _digest(tree.text(each.path).encode()) for each in tree.subjects}
+    texts = {
+        each.path: _digest(tree.text(each.path).encode(errors="surrogateescape"))
+        for each in tree.subjects
+    }
     before = {path: _DECODER.decode(file.facts) for path, file in kept.items()}
     same = {path for path in before if texts.get(path) == kept[path].digest}
     for subject in tree.subjects:

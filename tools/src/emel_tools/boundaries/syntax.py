@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 Nodes: TypeAlias = Mapping[ast.AST, Sequence[ast.AST]]
 """All nodes of a file, parents first, each with those right below it, in the order of its fields:
@@ -22,6 +22,25 @@ _NO_NODES: Final = frozenset(
      "ops", "simple", "tag", "type_comment", "type_ignores"}
 )  # fmt: skip
 """Fields that hold text, a number or a mark, in every kind of node that has them."""
+
+
+class Broken(NamedTuple):
+    """Why a file is no Python, and where."""
+
+    what: str
+    line: int
+    column: int
+
+
+def parse(text: str, path: str) -> tuple[ast.Module, Broken | None]:
+    """Parse a file; nothing stands in one that is no Python, or, whatever it declares, no UTF-8."""
+    try:
+        return ast.parse(text, path), None
+    except SyntaxError as error:
+        broken = Broken(error.msg, error.lineno or 0, error.offset or 0)
+    except UnicodeEncodeError as error:
+        broken = Broken("it isn't UTF-8", text.count("\n", 0, error.start) + 1, 0)
+    return ast.Module([], []), broken
 
 
 class _Fields(dict[type[ast.AST], tuple[str, ...]]):

@@ -16,7 +16,7 @@ from emel_tools.boundaries.meanings import Meaning, also, meanings, returned, va
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.overlay import affected
 from emel_tools.boundaries.owners import TESTS, name_of
-from emel_tools.boundaries.syntax import Nodes, defined, mentioned, walk
+from emel_tools.boundaries.syntax import Broken, Nodes, defined, mentioned, parse, walk
 from emel_tools.boundaries.uses import Use, uses
 from emel_tools.boundaries.values import Reference, Value, items, texts
 from emel_tools.workspace import Package, python_files, shards
@@ -40,14 +40,6 @@ class Subject(NamedTuple):
     def is_test(self) -> bool:
         """Whether it is no part of what is installed."""
         return self.name.startswith(TESTS)
-
-
-class Broken(NamedTuple):
-    """Why a file is no Python, and where."""
-
-    what: str
-    line: int
-    column: int
 
 
 class Tree:
@@ -108,13 +100,16 @@ class Tree:
         return {subject.name: subject for subject in self.subjects}
 
     def text(self, path: str) -> str:
-        """Read a file, once: what was made of it belongs to the text that was read."""
+        """Read a file, once: what was made of it belongs to the text that was read.
+
+        Bytes that are no text are in it as UTF-8 never is, so that it can't be parsed.
+        """
         if path in self.changes:
             return self.changes[path]
         if self.below is not None:
             return self.below.text(path)
         if path not in self._texts:
-            self._texts[path] = (self.root / path).read_text("utf-8")
+            self._texts[path] = (self.root / path).read_text("utf-8", "surrogateescape")
         return self._texts[path]
 
     def parsed(self, subject: Subject) -> ast.Module:
@@ -122,11 +117,9 @@ class Tree:
         if self.below is not None and subject.path not in self.changes:
             return self.below.parsed(subject)
         if subject.path not in self._parsed:
-            try:
-                parsed = ast.parse(self.text(subject.path), subject.path)
-            except SyntaxError as error:
-                parsed = ast.Module([], [])
-                self._errors[parsed] = Broken(error.msg, error.lineno or 0, error.offset or 0)
+            parsed, broken = parse(self.text(subject.path), subject.path)
+            if broken is not None:
+                self._errors[parsed] = broken
             self._parsed[subject.path] = parsed
         return self._parsed[subject.path]
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from emel_tools.boundaries import kept, powers, table
-from emel_tools.boundaries.__main__ import main
+from emel_tools.boundaries.__main__ import look, main
 from emel_tools.boundaries.check import check, contracts, tree_at
 from emel_tools.boundaries.held import held
 from emel_tools.boundaries.innocents import IN_PART, INNOCENT
@@ -599,6 +599,29 @@ def test_a_file_that_is_no_utf_8_is_found_whatever_it_declares(repo, declared):
         line = 2 + declared.count(b"\n")
         assert finding.where == f"packages/disk/src/emel_disk/broken.py:{line}"
         assert (finding.rule, finding.what) == ("syntax", "it is no Python: it isn't UTF-8")
+
+
+@pytest.mark.behaviour("BND-03")
+@pytest.mark.parametrize(
+    ("path", "text", "what"),
+    [
+        (".importlinter", b"", "it sets nothing in [importlinter], so nothing holds"),
+        (".importlinter", b"a = 1\n", "it can't be read: File contains no section headers"),
+        (".importlinter", b"[\xe9]\n", "it can't be read: 'utf-8' codec"),
+        (".importlinter", None, "it can't be read: [Errno 2] No such file"),
+        ("pyproject.toml", b"[tool\n", "it can't be read: "),
+        ("tools/pyproject.toml", b"# \xe9\n", "it can't be read: 'utf-8' codec"),
+        ("packages/disk/pyproject.toml", b"project = 1\n", "it can't be read: Expected `object`"),
+    ],
+)
+def test_what_the_rules_are_read_from_and_can_not_be_is_found(repo, path, text, what):
+    (repo / path).unlink()
+    if text is not None:
+        (repo / path).write_bytes(text)
+    ((finding,), checked) = look(repo)
+    assert (finding.file, finding.rule, checked) == (path, "table", "nothing")
+    assert finding.what.startswith(what)
+    assert str(repo) not in finding.what
 
 
 @pytest.mark.behaviour("BND-11")

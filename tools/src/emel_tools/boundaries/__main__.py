@@ -12,6 +12,7 @@ from emel_tools.boundaries.kept import settled
 from emel_tools.boundaries.rules import RULES
 from emel_tools.boundaries.syntax import staying
 from emel_tools.boundaries.table import read
+from emel_tools.boundaries.unreadable import unreadable
 from emel_tools.findings import Finding
 from emel_tools.reports import FORMS, report
 
@@ -40,6 +41,8 @@ def look(root: Path, folder: Path | None = None, *, anew: bool = True) -> tuple[
     anew
         Whether to make it of every file, whatever is kept.
     """
+    if found := [*unreadable(root)]:
+        return found, "nothing"
     with staying():
         tree = settled(root, folder, anew=anew)
         contracts = len(read(tree.root).contracts)

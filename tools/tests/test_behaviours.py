@@ -131,6 +131,14 @@ def test_a_misformed_catalogue_is_found(repo, text, what):
     assert any(said.startswith(what) for _, said in heard(repo))
 
 
+@pytest.mark.behaviour("GATE-03")
+def test_a_catalogue_that_is_no_utf_8_is_found(repo):
+    (repo / "packages/disk/behaviours.toml").write_bytes(b"# \xe9\n")
+    ((where, what), *_) = heard(repo)
+    assert where == "packages/disk/behaviours.toml"
+    assert what.startswith("it is no TOML: 'utf-8' codec can't decode byte 0xe9")
+
+
 @pytest.mark.behaviour("GATE-01")
 @pytest.mark.parametrize(
     "text",

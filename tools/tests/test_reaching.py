@@ -214,6 +214,7 @@ def test_what_runs_once_is_told_by_the_names_of_decorators(tmp_path, decorators,
     body = compile(path.read_text(), str(path), "exec")
     code = next(each for each in body.co_consts if getattr(each, "co_name", "") == "made")
     path.with_name(".#b.py").symlink_to("somebody@host.1:2")  # an editor's lock is no source
+    path.with_name("c.py").write_bytes(b"# a cache \xe9\n")  # no UTF-8, which boundaries tells
     assert (code in Cached(tmp_path)) == runs_once
 
 

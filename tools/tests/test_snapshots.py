@@ -409,6 +409,17 @@ def test_what_can_not_be_a_line_is_said_and_not_written(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-14")
+def test_a_folder_in_the_place_of_a_snapshot_is_said_and_stays(tmp_path):
+    (tmp_path / FILE).mkdir(parents=True)
+    said = []
+    assert accepted(tmp_path, {"a": "2"}, said=said) == accepted(tmp_path, {}) == 1
+    assert said == [
+        f"costs/disk: {FILE} is a folder, and no snapshot can be written there: remove it"
+    ]
+    assert (tmp_path / FILE).is_dir()
+
+
+@pytest.mark.behaviour("GATE-14")
 def test_a_lane_is_measured_anew_as_the_gate_does_it_and_recorded(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CI", raising=False)

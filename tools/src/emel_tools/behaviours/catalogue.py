@@ -46,7 +46,7 @@ def read_catalogues(root: Path) -> tuple[list[Promise], list[Finding]]:
         try:
             text = path.read_text(encoding="utf-8")
             entries = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:  # which is also how an id given twice shows
+        except ValueError as error:  # no UTF-8, or no TOML: as what an id given twice shows
             findings.append(Finding.at(where, f"it is no TOML: {error}", "correct it there"))
             continue
         findings += _misformed(where, entries)

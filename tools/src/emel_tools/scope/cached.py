@@ -30,7 +30,9 @@ class Cached:
     def __init__(self, root: Path) -> None:
         with unnoted():
             paths = (*root.glob("packages/*/src/**/*.py"), *root.glob("packages/*/tests/**/*.py"))
-            texts = {str(path): path.read_text("utf-8") for path in paths if path.is_file()}
+            texts = {
+                str(path): path.read_text("utf-8", "replace") for path in paths if path.is_file()
+            }
         self._lines = {path: text.splitlines() for path, text in texts.items() if "cache" in text}
 
     def __contains__(self, code: CodeType) -> bool:

@@ -40,9 +40,12 @@ def propose(
     Raises
     ------
     ValueError
-        Something that was measured can't be a line of a snapshot.
+        Something that was measured can't be a line of a snapshot, or a folder lies in its place.
     """
     path = lines.path_of(root, lane, shard)
+    if path.is_dir():
+        where = path.relative_to(root).as_posix()
+        raise ValueError(f"{where} is a folder, and no snapshot can be written there: remove it")
     text = lines.text_of(measured)
     if (path.read_bytes() if path.exists() else b"") == text.encode() and (
         text or not path.exists()

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-
 _MADE: Final = frozenset(("__pycache__", "build", "dist"))
 """Folders that hold what was made of a package."""
 

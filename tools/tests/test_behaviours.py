@@ -165,6 +165,13 @@ def test_every_way_to_mark_a_test_is_read(repo, text):
     assert [(mark.id, mark.proves) for mark in read_marks(repo)] == [("AB-01", True)]
 
 
+@pytest.mark.behaviour("GATE-01")
+def test_a_file_that_is_no_utf_8_hides_no_mark(repo):
+    path = repo / "packages/disk/tests/test_disk.py"
+    path.write_bytes(b"# coding: latin-1, \xe9\n" + TESTED.encode())
+    assert [(mark.id, mark.proves) for mark in read_marks(repo)] == [("AB-01", True)]
+
+
 @pytest.mark.behaviour("GATE-02")
 @pytest.mark.parametrize(
     ("line", "text"),

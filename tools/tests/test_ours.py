@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emel_tools.gates import docs
+from emel_tools.gates import api, docs
 from emel_tools.ratchets import sources
 from emel_tools.ratchets.settings import TYPES
 from emel_tools.running import Job
@@ -73,6 +73,18 @@ def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(
     assert what in finding.what
     with pytest.raises(KeyError):
         broken(tmp_path, KeyError("of the tools"))
+
+
+@pytest.mark.behaviour("GATE-118")
+def test_a_source_that_is_no_utf_8_is_found(tmp_path):
+    source = tmp_path / "packages/disk/src/emel_disk"
+    source.mkdir(parents=True)
+    (source / "__init__.py").write_text('"""A disk."""\n\n__all__ = []\n')
+    (source / "_odd.py").write_bytes(b"# \xe9\n")
+    (outcome,) = api.LANE.run(Job(tmp_path, ("disk",), full=False, base="", seed=0))
+    (finding,) = outcome.findings
+    assert finding.where == "packages/disk/src/emel_disk/_odd.py"
+    assert finding.what.startswith("it can't be read or imported: UnicodeDecodeError: 'utf-8'")
 
 
 def judged():

@@ -721,8 +721,15 @@ def test_a_tool_that_can_not_do_its_work_makes_every_shard_red_and_measures_noth
 
 
 @pytest.mark.behaviour("GATE-19")
-def test_a_file_that_is_gone_before_it_is_linted_is_named(tree):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "odd.py: No such file"), (b"# \xe9\n", "odd.py: stream did not contain valid UTF-8")],
+)
+def test_a_file_that_can_not_be_read_is_named(tree, content, said):
+    """It may be gone since it was listed."""
     tree.write(CODE, "import os\n")
-    files = [tree.root / CODE, tree.root / "gone.py"]
-    with pytest.raises(BrokenToolError, match=r"exit code 2: gone\.py: No such file"):
-        list(ruff.unformatted(tree.root, files))
+    odd = tree.root / "odd.py"
+    if content is not None:
+        odd.write_bytes(content)
+    with pytest.raises(BrokenToolError, match=f"exit code 2: {said}"):
+        list(ruff.unformatted(tree.root, [tree.root / CODE, odd]))

@@ -61,7 +61,7 @@ def _files(root: Path) -> Iterator[_File]:
     for shard in shards(root):
         tests = shard.folder / "tests"
         for path in python_files(tests):
-            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+            tree = ast.parse(path.read_text("utf-8", "replace"), str(path))
             # Only files named so are collected, and tests/real runs on request alone.
             runs = path.name.startswith("test_") and "real" not in path.relative_to(tests).parts
             yield _File(path.relative_to(root).as_posix(), tree, runs, shard.name)

@@ -38,8 +38,13 @@ class _Violation(msgspec.Struct, frozen=True):
 class _Complaint(msgspec.Struct, frozen=True):
     """What ruff says of a file in whatever form: of one that it can't read without a place."""
 
+    filename: str
     message: str
     location: _Location | None = None
+
+    def __str__(self) -> str:
+        is_named = self.filename in self.message
+        return self.message if is_named else f"{self.filename}: {self.message}"
 
 
 def violations(root: Path, files: Sequence[Path]) -> Iterator[Place]:
@@ -93,5 +98,5 @@ def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
     said = [done.stderr.decode(errors="replace").strip()]
     with suppress(msgspec.DecodeError):
         answers = msgspec.json.decode(done.stdout, type=list[_Complaint])
-        said += [each.message for each in answers if each.location is None]
+        said += [str(each) for each in answers if each.location is None]
     return "; ".join(filter(None, said))

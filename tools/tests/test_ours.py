@@ -81,6 +81,9 @@ def test_a_source_that_is_no_utf_8_is_found(tmp_path):
     source.mkdir(parents=True)
     (source / "__init__.py").write_text('"""A disk."""\n\n__all__ = []\n')
     (source / "_odd.py").write_bytes(b"# \xe9\n")
+    tests = source.parents[1] / "tests"
+    tests.mkdir()
+    (tests / "test_odd.py").write_bytes(b"# \xe9\n")
     (outcome,) = api.LANE.run(Job(tmp_path, ("disk",), full=False, base="", seed=0))
     (finding,) = outcome.findings
     assert finding.where == "packages/disk/src/emel_disk/_odd.py"

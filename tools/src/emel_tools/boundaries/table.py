@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple, cast
 
 FILE: Final = ".importlinter"
 SECTION: Final = "importlinter"
+UNREADABLE: Final = (OSError, ValueError, configparser.Error)
+"""What `read` raises if there is no table, or none that is text, or in the form of one."""
 _PREFIX: Final = "importlinter:contract:"
 _NAMING: Final = ("allowed_importers", "forbidden_modules", "modules", "protected_modules",
                   "source_modules", "ignore_imports", "layers", "owners", "speakers")  # fmt: skip
@@ -80,8 +82,8 @@ def read(root: Path) -> Table:
 
     Raises
     ------
-    FileNotFoundError
-        There is none.
+    OSError, ValueError, configparser.Error
+        There is none that can be read: see `UNREADABLE`.
     """
     text = (root / FILE).read_text(encoding="utf-8")
     parser = configparser.ConfigParser()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ def unreadable(root: Path) -> Iterator[Finding]:
     try:
         is_table = bool(table.read(root).session)
         what = f"it sets nothing in [{table.SECTION}], so nothing holds"
-    except (OSError, ValueError, configparser.Error) as error:
+    except table.UNREADABLE as error:
         is_table = False
         what = f"it can't be read: {' '.join(str(error).split())}".replace(f"{root}/", "")
     if not is_table:

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 from emel_tools.findings import Finding
-from emel_tools.workspace import python_files
+from emel_tools.workspace import packages, python_files
 
 
 def broken(root: Path, error: Exception) -> Finding:
@@ -16,18 +16,22 @@ def broken(root: Path, error: Exception) -> Finding:
     ]
     if isinstance(error, SyntaxError):
         inner.append((error.filename or "", error.lineno or 0))
-    packages = (root / "packages").resolve()
+    folder = (root / "packages").resolve()
     if isinstance(error, UnicodeError):
-        inner += [(str(path), 0) for path in python_files(packages) if not _is_utf_8(path)]
+        inner += [(str(path), 0) for path in _sources(root) if not _is_utf_8(path)]
     for file, line in reversed(inner):
         path = Path(file).resolve()
-        if path.is_relative_to(packages):
+        if path.is_relative_to(folder):
             where = path.relative_to(root.resolve()).as_posix()
             text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
             text = text.replace(f"{root}/", "")
             what = f"it can't be read or imported: {type(error).__name__}: {text}"
             return Finding(where, line, 0, "broken", what, "mend it, the rest waits for it")
     raise error
+
+
+def _sources(root: Path) -> list[Path]:
+    return [path for package in packages(root) for path in python_files(package.source)]
 
 
 def _is_utf_8(path: Path) -> bool:

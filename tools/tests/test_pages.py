@@ -118,6 +118,7 @@ def test_a_package_that_can_not_be_imported_is_found_and_nothing_is_written(
     assert command.main([]) == 1
     assert what in capsys.readouterr().err
     assert [*tmp_path.iterdir()] == [tmp_path / "packages"]
+    assert list(table.absent(ROOT)) == []
 
 
 @pytest.mark.behaviour("GATE-70")

@@ -62,8 +62,7 @@ def take(
     Returns
     -------
     int
-        0 if all is recorded now, 1 if something couldn't be measured or wasn't accepted, or is
-        wrong besides.
+        0 if all is recorded now, 1 if something wasn't measured or accepted, or is wrong besides.
     """
     code = OK
     proposals = [removal(each) for each in chosen.leftovers]
@@ -84,9 +83,7 @@ def take(
     person.show(proposals)
     for each in proposals:
         if each not in kept:
-            lane, _, shard = each.key.partition("/")
-            command = accept(lane, shard, worse=True)
-            person.say(f"{each.key} is worse and may only shrink: mend it, or {command}")
+            person.say(_left_out(each))
             code = RED
     if not proposals and code == OK:
         person.say("nothing differs from what is recorded")
@@ -97,6 +94,12 @@ def take(
         write(each)
         person.say(f"{'recorded' if each.text else 'removed'} {each.path.relative_to(root)}")
     return code
+
+
+def _left_out(proposal: Proposal) -> str:
+    lane, _, shard = proposal.key.partition("/")
+    command = accept(lane, shard, worse=True)
+    return f"{proposal.key} is worse and may only shrink: mend it, or {command}"
 
 
 def _wrong_besides(result: Result) -> str:

@@ -22,6 +22,7 @@ def read(tmp_path):
     """Write one test file (or other files), and read all tests of the repository."""
     for folder in ("tools/tests", "packages/disk"):
         (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "packages/disk/README.md").touch()
 
     def look(code, path=FACE, **others):
         for name, text in {path: code, **others}.items():

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_MADE: Final = frozenset(("__pycache__", "build", "dist"))
-"""Folders that hold what was made of a package."""
+_MADE: Final = ("build", "dist")
+"""Folders that hold what was made of the package that they lie in."""
 
 
 class Package(NamedTuple):
@@ -39,15 +39,17 @@ def packages(root: Path) -> tuple[Package, ...]:
 
 
 def _holds_files(folder: Path) -> bool:
-    for _, folders, files in os.walk(folder):
+    made = {folder / name for name in _MADE}  # deeper down it may be called so
+    for path, folders, files in os.walk(folder):
         if files:
             return True
-        folders[:] = [name for name in folders if not _is_left_behind(name)]
+        inner = (name for name in folders if Path(path, name) not in made)
+        folders[:] = [name for name in inner if not _is_left_behind(name)]
     return False
 
 
 def _is_left_behind(name: str) -> bool:
-    return name.startswith(".") or name.endswith(".egg-info") or name in _MADE
+    return name.startswith(".") or name == "__pycache__" or name.endswith(".egg-info")
 
 
 def shards(root: Path) -> tuple[Package, ...]:

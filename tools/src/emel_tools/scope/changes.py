@@ -165,8 +165,8 @@ def listed(root: Path, *words: str) -> bytes:
     done = _run(root, *words)
     if done is None or done.returncode == 0:
         return b"" if done is None else done.stdout
-    if done.returncode >= _BROKEN and any((at / ".git").exists() for at in (root, *root.parents)):
-        said = done.stderr.decode("utf-8", "replace").strip()
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode >= _BROKEN and "not a git repository" not in said:
         raise BrokenGitError(f"git {words[0]} ended with exit code {done.returncode}: {said}")
     return b""
 
@@ -183,7 +183,7 @@ def _run(root: Path, *words: str) -> subprocess.CompletedProcess[bytes] | None:
     What a hook that runs the gate has set for git (GIT_DIR, GIT_INDEX_FILE) is left out: it may
     speak of another repository, and the files that count are those in the folder.
     """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"LC_ALL": "C"}
     command = ("git", "-c", "core.quotePath=false", *words)
     try:
         return subprocess.run(command, cwd=root, env=kept, capture_output=True, check=False)

@@ -179,6 +179,7 @@ WORKLOADS = {
 RUN = [
     *(key for key, each in WORKLOADS.items() if key[:5] == "emel " and isinstance(each, Workload)),
     "emel describe-tensors",
+    "emel miss-a-buffer-of-named-tensors",
     "emel tell-residency-of-tensors",
     "io_mmap a-strategy-after-128-files",
     "io_mmap map-a-file-that-is-named-twice-among-files",
@@ -187,6 +188,8 @@ RUN = [
     "model_loader digest-8-mib-of-big-endian",
     "model_loader open-512-tensors-in-16-safetensors",
     "model_loader open-safetensors-index-of-4-mib",
+    "model_loader refuse-files-outside",
+    "model_loader release-some-of-tensors-copied",
 ]
 
 

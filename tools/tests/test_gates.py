@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tomllib
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from emel_tools.findings import Finding
 from emel_tools.gates import __main__ as gate
 from emel_tools.reports.publish import publish
 from emel_tools.running import Outcome, record, registry, testing
-from emel_tools.running.console import Live, Plain
+from emel_tools.running.console import Live, Plain, forgive, say
 from emel_tools.running.environment import MARK, environment
 from emel_tools.running.results import Result
 from emel_tools.running.run import Run
+from emel_tools.running.stopping import Stop
 from emel_tools.running.summary import summary
 from emel_tools.running.worker import judged
 from emel_tools.scope import BrokenGitError, Scope
@@ -213,6 +215,28 @@ def test_where_git_cannot_say_what_has_changed_nothing_runs(root, monkeypatch, c
     assert not (root / record.LAST).exists()
 
 
+@pytest.mark.behaviour("GATE-87")
+def test_a_run_that_is_stopped_says_by_what_and_is_not_the_last(root, monkeypatch, capsys):
+    @contextmanager
+    def stopped():
+        stop = Stop(None)
+        stop.number = signal.SIGTERM
+        yield stop
+
+    monkeypatch.setattr(gate, "stoppable", stopped)
+    assert gate.main(["--only", "odd/ok"]) == 128 + signal.SIGTERM
+    assert "SIGTERM" in capsys.readouterr().out
+    assert not (root / record.LAST).exists()
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_a_stream_that_spells_all_letters_is_left_as_it_is():
+    stream = io.StringIO()
+    forgive(stream)
+    say("é", stream)
+    assert stream.getvalue() == "é\n"
+
+
 @pytest.mark.behaviour("GATE-95")
 def test_packages_of_another_checkout_are_not_tested_for_those_here(
     root, tmp_path, monkeypatch, capsys
@@ -227,6 +251,8 @@ def test_packages_of_another_checkout_are_not_tested_for_those_here(
         gate.main(["--only", "odd/ok"])
     assert ended.value.code == 2
     assert f"emel_reel would be imported from {there.parent}" in capsys.readouterr().err
+    (root / "packages/tape").mkdir()
+    (root / "packages/tape/README.md").touch()  # one that isn't installed is told by others
     monkeypatch.syspath_prepend(here.parents[1])
     assert gate.main(["--only", "odd/ok"]) == 0
 

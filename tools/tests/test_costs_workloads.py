@@ -70,6 +70,16 @@ def test_a_name_that_is_found_where_there_is_none_is_refused(monkeypatch):
         named.look_up(Everything(a=1))
 
 
+@pytest.mark.behaviour("GATE-43")
+def test_a_load_into_a_buffer_that_there_is_not_is_refused():
+    class Lenient(dict):
+        def load(self, names, into):
+            assert [*into] == names[:-1]
+
+    with pytest.raises(RefusedError, match="b was loaded into no buffer"):
+        named.miss_a_buffer(Lenient(a=1, b=2))
+
+
 @pytest.mark.behaviour("GATE-160")
 def test_what_a_first_look_at_a_tensor_imports_is_counted(site, tmp_path):
     workload = First("first-look", first.mapped)
@@ -233,10 +243,11 @@ def test_a_workload_of_many_that_is_answered_otherwise_is_refused(site, monkeypa
     monkeypatch.setattr(site, "safetensors", lambda *_: "nowhere.safetensors")
     with pytest.raises(RefusedError, match="nowhere"):
         many.of_files(site, 256)
-    action = model_loader.other_names_each_time(site)
+    actions = model_loader.other_names_each_time(site), model_loader.outside(site, 2)
     monkeypatch.setattr(model_loader, "open_checkpoint", lambda *_, **__: "opened")
-    with pytest.raises(RefusedError, match="opened"):
-        action()
+    for action in actions:
+        with pytest.raises(RefusedError, match="opened"):
+            action()
     action = io_read.past_a_bad_block(site)
     port = io_read.Port()
     monkeypatch.setattr(io_read, "Port", lambda **_: port)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -709,6 +710,22 @@ def test_a_process_that_is_ended_says_where_it_was(
     (found,) = verdict.findings(repo, part, ran, 7)
     assert (found.file, found.rule) == ("a", rule)
     assert how in found.what
+
+
+@pytest.mark.behaviour("GATE-20")
+def test_what_tests_write_lies_apart_from_other_runs_and_is_gone_afterwards(
+    repo, tmp_path, monkeypatch
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    where = f"assert str(tmp_path).startswith({str(temporary)!r})"
+    code = f"def test_more(tmp_path):\n    {where}\n"
+    write(repo, "packages/disk/tests/test_more.py", code)
+    part = Part(packages(repo)[0])
+    ran = command.run(repo, part, 7, repo, 60.0, command.How(full=True, traced=False))
+    assert ran.exit_code == 0
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.behaviour("GATE-20")

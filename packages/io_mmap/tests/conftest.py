@@ -63,12 +63,13 @@ def spans_of():
 
 
 @pytest.fixture
-def left():
+def left(tmp_path_factory):
     """Count descriptors and mappings of files of this process beyond those before the test."""
+    below = str(tmp_path_factory.getbasetemp())
 
     def files():
         maps = Path("/proc/self/maps").read_text().splitlines()
-        return len(os.listdir("/proc/self/fd")), len([line for line in maps if "pytest-of" in line])  # noqa: PTH208
+        return len(os.listdir("/proc/self/fd")), len([line for line in maps if below in line])  # noqa: PTH208
 
     before = files()
     return lambda: tuple(now - then for now, then in zip(files(), before, strict=True))

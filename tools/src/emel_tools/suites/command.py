@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from emel_tools.suites import record
@@ -47,8 +48,11 @@ class Ran(NamedTuple):
     """What the process said last, if an exception ended it."""
 
 
-def words(root: Path, part: Part, seed: int, folder: Path, how: How) -> list[str]:
+def words(root: Path, part: Part, seed: int, folder: Path, how: How, temporary: Path) -> list[str]:
     """Spell the command.
+
+    What tests write lies in a folder of this run alone. In the one that pytest has for all sessions
+    of a machine each deletes what another has left, and is red where two delete the same.
 
     Coverage starts before pytest does, and not as its plugin, because the plugins are among the
     sources of the tools.
@@ -64,7 +68,7 @@ def words(root: Path, part: Part, seed: int, folder: Path, how: How) -> list[str
         *("pytest", *reaching),
         *("-p", _WITNESS, "-p", _PLUGIN, "-p", "no:cacheprovider", "-p", "no:xdist", "-q"),
         *(f"--randomly-seed={seed}", f"--emel-record={part.record(folder)}"),
-        *(f"--emel-part={part.number}/{part.of}", "--color=no"),
+        *(f"--emel-part={part.number}/{part.of}", "--color=no", f"--basetemp={temporary}"),
         *((f"--emel-kept={_kept(part, folder)}",) if how.kept else ()),
         tests,
     ]
@@ -86,27 +90,34 @@ def run(root: Path, part: Part, seed: int, folder: Path, seconds: float, how: Ho
         how.reaching.parent.mkdir(parents=True, exist_ok=True)
     _kept(part, folder).write_text("".join(f"{name}\n" for name in sorted(how.kept)), "utf-8")
     sys.stdout.flush()
-    process = subprocess.Popen(
-        words(root, part, seed, folder, how),
-        cwd=root,
-        env=environment(seed, full=how.full),
-        stdin=subprocess.DEVNULL,
-    )
+    # Tests may leave what can't be removed: folders without permissions.
+    with TemporaryDirectory(prefix="emel-tests-", ignore_cleanup_errors=True) as temporary:
+        process = subprocess.Popen(
+            words(root, part, seed, folder, how, Path(temporary, "of")),
+            cwd=root,
+            env=environment(seed, full=how.full),
+            stdin=subprocess.DEVNULL,
+        )
+        too_long = not _comes_to_its_end(process, seconds)
+    begun = running.read_text("utf-8").splitlines() if running.exists() else []
+    found = None if too_long else record.read(path)
+    said = ended.read_text("utf-8") if ended.exists() else ""
+    return Ran(found, process.returncode, too_long, begun[-1] if begun else "", said)
+
+
+def _comes_to_its_end(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a process, for no longer than some seconds, after which it is ended."""
     try:
         process.wait(seconds)
-        too_long = False
     except subprocess.TimeoutExpired:
-        too_long = True
         process.send_signal(signal.SIGABRT)  # faulthandler says where every thread is
         try:
             process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    begun = running.read_text("utf-8").splitlines() if running.exists() else []
-    found = None if too_long else record.read(path)
-    said = ended.read_text("utf-8") if ended.exists() else ""
-    return Ran(found, process.returncode, too_long, begun[-1] if begun else "", said)
+        return False
+    return True
 
 
 def environment(seed: int, *, full: bool) -> dict[str, str]:

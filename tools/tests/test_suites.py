@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -710,6 +711,17 @@ def test_a_process_that_is_ended_says_where_it_was(
     (found,) = verdict.findings(repo, part, ran, 7)
     assert (found.file, found.rule) == ("a", rule)
     assert how in found.what
+
+
+@pytest.mark.behaviour("GATE-20")
+def test_a_process_that_does_not_say_where_it_is_is_ended_all_the_same(monkeypatch):
+    monkeypatch.setattr(command, "_GRACE", 0.1)
+    deaf = "import signal as s, time; s.signal(s.SIGABRT, s.SIG_IGN)"
+    code = f"{deaf}; print(flush=True); time.sleep(99)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        assert not command._comes_to_its_end(process, 0.01)
+    assert process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.behaviour("GATE-20")

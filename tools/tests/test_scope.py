@@ -675,6 +675,13 @@ def test_a_note_is_written_in_one_stroke(tmp_path):
 
 
 @pytest.mark.behaviour("GATE-98")
+def test_a_name_that_is_no_unicode_counts_only_where_there_is_such_a_file(tmp_path):
+    (tmp_path / "there\udcff").touch()
+    seen = observed._ours(tmp_path, tmp_path, ["there\udcff", "elsewhere\udcff", "plain"])
+    assert list(seen) == ["there\udcff", "plain"]
+
+
+@pytest.mark.behaviour("GATE-98")
 def test_who_has_opened_a_file_whose_name_is_no_unicode_runs_again(tmp_path):
     observed.write(tmp_path, "1", observed.Seen(green=True, files=frozenset({"read.txt"})))
     observed.write(tmp_path, "2", observed.Seen(green=True, files=frozenset({"\udcff.txt"})))

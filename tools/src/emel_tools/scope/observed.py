@@ -19,7 +19,6 @@ from typing import Final
 import msgspec
 
 from emel_tools import audits, strokes
-from emel_tools.running.results import writable
 
 NOTES: Final = "EMEL_GATE_NOTES"
 """The environment variable that names the folder where processes leave their notes."""
@@ -186,7 +185,7 @@ def _ours(root: Path, here: Path, paths: Iterable[str]) -> Iterable[str]:
             yield "."
         elif full.startswith(f"{root}{os.sep}"):
             found = full[len(str(root)) + 1 :].replace(os.sep, "/")
-            # One that is no Unicode may have been opened from another folder, under this name.
-            is_odd = found != writable(found) and not os.path.lexists(full)
-            if not (is_odd or found.startswith((".nox/", ".git/", ".hypothesis"))):
+            # An odd name that nothing bears here was opened from another folder.
+            is_here = found.isascii() or os.path.lexists(full)
+            if is_here and not found.startswith((".nox/", ".git/", ".hypothesis")):
                 yield found

@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from emel_tools.ratchets import pyright
-from emel_tools.ratchets.interfaces import Face, digests
+from emel_tools.ratchets.faces import Face
+from emel_tools.ratchets.interfaces import digests
 from emel_tools.ratchets.pyright import Checked
 from emel_tools.ratchets.tally import Place
 

@@ -34,5 +34,5 @@ def leftovers(root: Path) -> Iterator[Finding]:
 
 def _names(root: Path, *words: str) -> list[str]:
     """Name the files that git answers with, each once; none where there is no git."""
-    told = listed(root, *words).decode("utf-8", "surrogateescape")
+    told = listed(root, *words)
     return sorted({name for name in told.split("\0") if name})

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from emel_tools.scope.changes import asked
 from emel_tools.scope.closure import closures
 from emel_tools.snapshots import lines
 from emel_tools.workspace import python_files
@@ -48,12 +47,12 @@ def find(root: Path, folder: Path, shard: str, runs: Iterable[str], base: str) -
         or one whose only commit is checked out with nothing changed since.
     """
     path = lines.path_of(root, "bench", shard).relative_to(root).as_posix()
-    touched = _git(root, "log", "--format=%H", "--", path).decode().split()
+    touched = asked(root, "log", "--format=%H", "--", path).decode().split()
     if not touched:
         return None
     before = [commit for commit in touched if base and _is_before(root, commit, base)]
     chosen = before or touched
-    head = _git(root, "rev-parse", "HEAD").decode().strip()
+    head = asked(root, "rev-parse", "HEAD").decode().strip()
     commit = chosen[1] if chosen[0] == head and len(chosen) > 1 else chosen[0]
     sources = _extracted(root, folder / shard, commit)
     _drop_others(sources)
@@ -62,12 +61,12 @@ def find(root: Path, folder: Path, shard: str, runs: Iterable[str], base: str) -
     same = all(_contents(root, name) == _contents(sources, name) for name in reached)
     if same and commit == head:
         return None
-    text = _git(root, "show", f"{commit}:{path}").decode()
+    text = asked(root, "show", f"{commit}:{path}").decode()
     return Reference(commit, lines.values_of(text), sources, same)
 
 
 def _is_before(root: Path, commit: str, base: str) -> bool:
-    return _git(root, "merge-base", commit, base).decode().strip() == commit
+    return asked(root, "merge-base", commit, base).decode().strip() == commit
 
 
 def _extracted(root: Path, folder: Path, commit: str) -> Path:
@@ -75,7 +74,7 @@ def _extracted(root: Path, folder: Path, commit: str) -> Path:
     place = folder / commit
     if not place.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        archive = _git(root, "archive", "--format=tar", commit, "packages")
+        archive = asked(root, "archive", "--format=tar", commit, "packages")
         with tempfile.TemporaryDirectory(dir=folder) as unfinished:
             with tarfile.open(fileobj=io.BytesIO(archive)) as members:
                 members.extractall(unfinished, filter="data")
@@ -94,14 +93,3 @@ def _drop_others(sources: Path) -> None:
     for path in sources.parent.iterdir():
         if path != sources:
             shutil.rmtree(path)
-
-
-def _git(root: Path, *words: str) -> bytes:
-    """Ask git; nothing if it refuses, or isn't there."""
-    # What a hook has set for git may speak of another repository.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    try:
-        done = subprocess.run(("git", *words), cwd=root, env=kept, capture_output=True, check=False)
-    except FileNotFoundError:
-        return b""
-    return done.stdout if done.returncode == 0 else b""

@@ -81,7 +81,7 @@ def branch(root: Path) -> str:
 
 def head(root: Path) -> str:
     """Name the commit that is checked out, if no file differs from it; else nothing."""
-    if _listed(root, "status", "--porcelain", "--untracked-files=normal"):
+    if listed(root, "status", "--porcelain", "--untracked-files=normal"):
         return ""
     return _git(root, "rev-parse", "-q", "--verify", "HEAD").strip()
 
@@ -113,25 +113,25 @@ def since(root: Path, commit: str) -> Changes:
 
 def known(folder: Path) -> list[str]:
     """List what lies in a folder and isn't ignored, named from there; nothing without git."""
-    return _listed(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
+    return listed(folder, "ls-files", "-co", "--exclude-standard", "-z").split("\0")[:-1]
 
 
 def ignored_folders(root: Path) -> list[str]:
     """List the folders that git ignores, as it finds them from the root; nothing without git."""
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    return [name[:-1] for name in _listed(root, *words).split("\0") if name.endswith("/")]
+    return [name[:-1] for name in listed(root, *words).split("\0") if name.endswith("/")]
 
 
 def ignored(folder: Path, below: str) -> list[str]:
     """List the files below a folder in this one that git ignores, sorted, and named from here."""
     words = ("ls-files", "-oi", "--exclude-standard", "-z", "--", below)
-    return sorted(_listed(folder, *words).split("\0")[:-1])
+    return sorted(listed(folder, *words).split("\0")[:-1])
 
 
 def _since(root: Path, commit: str, because: str) -> Changes:
-    words = _listed(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
+    words = listed(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
     status = dict(zip(words[1::2], words[::2], strict=False))
-    untracked = _listed(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    untracked = listed(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     moved = {path for path, letter in status.items() if letter != "M"} | {*untracked}
     files = {*status, *untracked} - {""}
     return Changes(commit, because, tuple(sorted(files)), frozenset(moved - {""}))
@@ -147,14 +147,14 @@ def _merge_base(root: Path, commit: str) -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    return asked(root, *words).decode("utf-8", "surrogateescape")
+    return _text(asked(root, *words))
 
 
-def _listed(root: Path, *words: str) -> str:
-    return listed(root, *words).decode("utf-8", "surrogateescape")
+def _text(answer: bytes) -> str:
+    return answer.decode("utf-8", "surrogateescape")
 
 
-def listed(root: Path, *words: str) -> bytes:
+def listed(root: Path, *words: str) -> str:
     """Ask git for what there is; nothing if it isn't there, or this is no repository.
 
     Raises
@@ -164,11 +164,11 @@ def listed(root: Path, *words: str) -> bytes:
     """
     done = _run(root, *words)
     if done is None or done.returncode == 0:
-        return b"" if done is None else done.stdout
+        return _text(b"" if done is None else done.stdout)
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode >= _BROKEN and "not a git repository" not in said:
         raise BrokenGitError(f"git {words[0]} ended with exit code {done.returncode}: {said}")
-    return b""
+    return ""
 
 
 def asked(root: Path, *words: str) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Final
+
+from emel_tools.scope.changes import listed
 
 _HUNK: Final = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
@@ -28,22 +28,15 @@ def changed(root: Path, base: str, folder: str) -> dict[str, frozenset[int]]:
     found: dict[str, set[int]] = {}
     path = ""
     options = ("-U0", "--no-renames", "--no-ext-diff", "--no-color", "--dst-prefix=b/")
-    for line in _git(root, "diff", *options, base, "--", folder).splitlines():
+    for line in listed(root, "diff", *options, base, "--", folder).splitlines():
         if line.startswith("+++ "):
             path = line.removeprefix("+++ b/").rstrip("\t")
         elif match := _HUNK.match(line):
             start, count = int(match[1]), int(match[2] or 1)
             found.setdefault(path, set()).update(range(start, start + count))
-    listed = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", folder)
-    for name in listed.split("\0"):
+    others = listed(root, "ls-files", "--others", "--exclude-standard", "-z", "--", folder)
+    for name in others.split("\0"):
         if name.endswith(".py"):
             lines = (root / name).read_bytes().count(b"\n") + 1
             found[name] = {*range(1, lines + 1)}
     return {name: frozenset(lines) for name, lines in found.items()}
-
-
-def _git(root: Path, *words: str) -> str:
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
-    command = ("git", "-c", "core.quotePath=false", *words)
-    answer = subprocess.run(command, cwd=root, env=kept, capture_output=True, check=True)
-    return answer.stdout.decode("utf-8", "surrogateescape")

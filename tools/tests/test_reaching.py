@@ -15,7 +15,7 @@ import pytest
 from emel_tools.scope import observed
 from emel_tools.scope.cached import Cached
 from emel_tools.suites import reaching
-from emel_tools.suites.reaching import Watch
+from emel_tools.suites.calls import Watch
 
 SOURCE = """\
 import functools

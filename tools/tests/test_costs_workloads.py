@@ -177,6 +177,8 @@ def test_what_the_bytes_are_is_what_is_measured(site):
     assert (header.byteorder, len(header.tensors)) == ("big", 4)
     action = model_format.escaped(site, 4)
     assert action().metadata["format"] == "\t"
+    every, some = model_format.tokens(site, 8)(), model_format.some_tokens(site, 8)()
+    assert (len(every), some) == (8, every[2:6])
     with emel.open("big-endian-4x64.gguf") as model:
         assert {array.dtype.byteorder for array in model.values()} == {">"}
 

@@ -98,10 +98,21 @@ def with_payload(path: Callable[[Site], str]) -> Callable[[Site], Action]:
 
 def tokens(site: Site, items: int) -> Action:
     """Look at every token of a vocabulary."""
+    packed = _vocabulary(site, items)
+    return lambda: list(packed)
+
+
+def some_tokens(site: Site, items: int) -> Action:
+    """Look at half of a vocabulary, in one slice."""
+    packed = _vocabulary(site, items)
+    return lambda: packed[items // 4 : items // 4 * 3]
+
+
+def _vocabulary(site: Site, items: int) -> PackedStrings:
     header = _header(site.bytes_of(site.gguf(4, 64, tokens=items)))
     packed = header.metadata["tokenizer.ggml.tokens"]
     assert isinstance(packed, PackedStrings)  # noqa: S101 - a proof for the checker
-    return lambda: list(packed)
+    return packed
 
 
 def shapes(site: Site, items: int) -> Action:
@@ -167,6 +178,7 @@ WORKLOADS: Workloads = (
     # What is read key by key, an order of magnitude slower: as many as show a search among names.
     Scaled("parse-safetensors-tensors-with-an-escape", escaped, (8, 32), (512, 6144)),
     Scaled("look-at-gguf-tokens", tokens),
+    Scaled("slice-gguf-tokens", some_tokens),
     Scaled("look-at-nested-arrays", nested, growth=(128, 1024)),
     Scaled("shape-tensors", shapes),
     Scaled("join-tensors", joined),

@@ -13,6 +13,7 @@ from emel_tools.running import Lane, Outcome, Reads, Shard
 from emel_tools.running.registry import UNLISTED
 from emel_tools.running.results import Result
 from emel_tools.running.worker import judged
+from emel_tools.scope import BrokenGitError
 from emel_tools.snapshots import Kind, accepting, lines
 from emel_tools.snapshots.__main__ import main
 from emel_tools.snapshots.accepting import Person, take
@@ -449,6 +450,19 @@ def test_under_ci_nothing_is_run_or_written(tmp_path, monkeypatch, capsys, ci, o
     assert main(["costs", *options]) == 2
     assert "CI is set" in capsys.readouterr().err
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.behaviour("GATE-14")
+def test_where_git_cannot_say_what_has_changed_nothing_is_recorded(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise BrokenGitError("git diff ended with exit code 128: fatal: bad index")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    (tmp_path / "packages").mkdir()
+    monkeypatch.setattr(accepting, "run", broken)
+    assert main(["lint", "--yes"]) == 2
+    assert "accept: git diff ended with exit code 128" in capsys.readouterr().err
 
 
 @pytest.mark.behaviour("GATE-14")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
-from emel_tools.scope import observed
+from emel_tools.scope import BrokenGitError, observed
 from emel_tools.scope.changes import under_ci
 from emel_tools.scope.choice import folder
 from emel_tools.snapshots import accepting
@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with alone_in(root / ".nox" / "gate") as is_alone:
         if not is_alone:
             return _refuse("a gate is running in this folder: wait for it")
-        results = accepting.run(root, known, chosen.keys)
+        try:
+            results = accepting.run(root, known, chosen.keys)
+        except BrokenGitError as error:
+            return _refuse(str(error))
         if results is None:
             return _refuse("stopped: nothing was recorded")
         person = _person(root, yes=options.yes, worse=options.worse)

@@ -1,5 +1,6 @@
 """What each test calls is noted, on whose behalf, and where it can't be told."""
 
+import gc
 import importlib.util
 import json
 import linecache
@@ -7,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -119,6 +121,19 @@ def test_a_source_that_is_looked_at_counts_for_whoever_does(watch, tmp_path):
     assert source.read_bytes()
     paths = [path.relative_to(tmp_path).as_posix() for path in (other, source)]
     assert watch.watched().read == {"a": paths, "d": paths[1:]}
+
+
+@pytest.mark.behaviour("GATE-113")
+def test_nobody_tells_a_watch_anything_once_it_has_ended(tmp_path):
+    before = threading.getprofile()
+    ended = Watch(tmp_path)
+    ended.begin()
+    ended.end()
+    threading.setprofile(before)
+    held = weakref.ref(ended)
+    del ended
+    gc.collect()
+    assert held() is None
 
 
 class Frame:

@@ -243,6 +243,16 @@ def test_paths_and_metadata_cannot_command_the_terminal(run, tmp_path, monkeypat
 
 
 @pytest.mark.behaviour("CLI-04")
+def test_json_says_what_commands_a_terminal_by_its_number(run, tmp_path):
+    name = "\x7f\x9b31mred\u202eleft ü🦀\U000e0001"
+    save_file({name: np.ones(3)}, tmp_path / "x.safetensors")
+    _, out, _ = run("digest", "--json", tmp_path / "x.safetensors")
+    assert out.replace("\n", "").isprintable()
+    assert "left ü🦀" in out
+    assert list(json.loads(out)["tensors"]) == [name]
+
+
+@pytest.mark.behaviour("CLI-04")
 @pytest.mark.parametrize("what", ["shards", "index"])
 def test_names_in_an_error_cannot_command_the_terminal(run, tmp_path, what):
     if what == "shards":  # both have it

@@ -136,7 +136,7 @@ def _shorten(
     if not isinstance(node, _FUNCTIONS) or node.returns is None:
         return
     if not _is_seen(node, stated, private=private):
-        node.body = [*(_statements(node) if stated is not None else ()), ast.Return(None)]
+        node.body = [*_statements(node), ast.Return(None)]
 
 
 def _speaks(tree: ast.AST) -> frozenset[str]:

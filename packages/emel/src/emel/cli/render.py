@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Sequence
 from itertools import islice
@@ -119,6 +121,13 @@ def _sane(value: object) -> object:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document; names and paths that are not UTF-8 are spelled with backslashes."""
-    value = _sane(value)
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    """Print one JSON document; names and paths that are not UTF-8 are spelled with backslashes.
+
+    JSON leaves DEL, C1 and what turns the direction of text as it is; some terminals obey them.
+    """
+    document = msgspec.json.format(msgspec.json.encode(_sane(value)), indent=2).decode()
+    sys.stdout.write(re.sub(r"[^ -~\n]", _escaped, document) + "\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]

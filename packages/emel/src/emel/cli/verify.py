@@ -61,8 +61,8 @@ def _print(found: emel.Comparison) -> None:
         typer.echo(f"the same: {found.tensors} tensors{nbytes}")
         return
     rows = [
-        # A record's digests may be any text.
-        (render.text(d.tensor), d.what, render.text(d.first), render.text(d.second), _place(d))
+        # What is second may be from a record, and any text.
+        (render.text(d.tensor), d.what, d.first, render.text(d.second), _place(d))
         for d in found.differences
     ]
     header = ("tensor", "differs in", "first", "second", "where first")

@@ -224,6 +224,21 @@ def test_where_git_cannot_say_what_there_is_nothing_is_taken_for_unchanged(repos
 
 
 @pytest.mark.behaviour("GATE-95")
+@pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
+def test_a_file_that_git_was_told_to_pass_over_is_not_taken_for_unchanged(repository, flag):
+    repository.branch()
+    repository.git("update-index", f"--{flag}", "README.md")
+    repository.write("README.md", "git says nothing of it\n")
+    with pytest.raises(
+        scope.BrokenGitError, match=r"told to pass over README\.md: git update-index"
+    ):
+        scope.choose(repository.root, LANES, scope.Asked())
+    assert head(repository.root) == ""
+    repository.git("update-index", f"--no-{flag}", "README.md")
+    assert changes(repository.root).files == ("README.md",)
+
+
+@pytest.mark.behaviour("GATE-95")
 def test_of_a_folder_that_is_no_repository_git_knows_nothing(tmp_path):
     (tmp_path / "README.md").touch()
     assert known(tmp_path) == []

@@ -81,7 +81,7 @@ def branch(root: Path) -> str:
 
 def head(root: Path) -> str:
     """Name the commit that is checked out, if no file differs from it; else nothing."""
-    if listed(root, "status", "--porcelain", "--untracked-files=normal"):
+    if listed(root, "status", "--porcelain", "--untracked-files=normal") or _passed_over(root):
         return ""
     return _git(root, "rev-parse", "-q", "--verify", "HEAD").strip()
 
@@ -132,9 +132,18 @@ def _since(root: Path, commit: str, because: str) -> Changes:
     words = listed(root, "diff", "--name-status", "--no-renames", "-z", commit, "--").split("\0")
     status = dict(zip(words[1::2], words[::2], strict=False))
     untracked = listed(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    if unseen := _passed_over(root):
+        way = "git update-index --no-assume-unchanged or --no-skip-worktree"
+        raise BrokenGitError(f"git was told to pass over {', '.join(unseen[:3])}: {way}")
     moved = {path for path, letter in status.items() if letter != "M"} | {*untracked}
     files = {*status, *untracked} - {""}
     return Changes(commit, because, tuple(sorted(files)), frozenset(moved - {""}))
+
+
+def _passed_over(root: Path) -> list[str]:
+    """List the files that git takes for unchanged, because it was told not to look at them."""
+    told = listed(root, "ls-files", "-v", "-z").split("\0")[:-1]
+    return [each[2:] for each in told if each[0] == "S" or each[0].islower()]
 
 
 def _mains(root: Path) -> list[str]:

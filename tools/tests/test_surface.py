@@ -215,6 +215,118 @@ def test_what_a_default_stands_for_is_a_fact_where_nobody_else_can_name_it(disk)
 
 
 @pytest.mark.behaviour("GATE-67")
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("_At = int | str", {"_At": "value = int | str"}),
+        ("if disk:\n    _At = int\nelse:\n    _At = str", {"_At": "value = int or value = str"}),
+        (
+            "try:\n    _At = int\nexcept NameError:\n    _At = str",
+            {"_At": "value = int or value = str"},
+        ),
+        ("_LEFT = (1,)\n_At = _LEFT", {"_At": "value = _LEFT", "_LEFT": "value = (1,)"}),
+        ("_At = TypeVar('T', bound=int)", {"_At": "value = TypeVar('T', bound=int)"}),
+        ("_At = Head(1)", {}),
+        ("from emel_io_loader import Spans\n_At = Spans(1)", {}),
+        ("class _At: ...", {}),
+    ],
+)
+def test_what_a_fact_speaks_of_and_nobody_outside_can_name_is_a_fact(disk, written, told):
+    """Types that a signature calls by a name, and whatever a public value is made of."""
+    edit(disk, "class _Moving:", f"{written}\n\n\nclass _Moving:")
+    edit(disk, "side: int\n", "side: _At\n")
+    found = {key: what for key, what in measured(disk).items() if key.startswith("[behind")}
+    assert found == {f"[behind {name}]": what for name, what in told.items()}
+
+
+@pytest.mark.behaviour("GATE-67")
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "    side: int\n",
+            "    class Rest:\n        at: int\n        def move(self): ...\n    side: int\n",
+            {
+                "Head.Rest": "class",
+                "Head.Rest()": "()",
+                "Head.Rest.at": "attribute int (undocumented)",
+                "Head.Rest.move": "()",
+            },
+        ),
+        ("    side: int\n", "    class _Rest:\n        at: int\n    side: int\n", {}),
+        (
+            "    WAIT = 0\n",
+            "    if disk:\n        def all(self) -> int: ...\n    WAIT = 0\n",
+            {"Reaction.all": "() -> int"},
+        ),
+        (
+            "    WAIT = 0\n",
+            "    WAIT = 0\n    GO, ON = 2, 3\n",
+            {f"Reaction.{name}": "attribute = (2, 3) (undocumented)" for name in ("GO", "ON")},
+        ),
+        (
+            "        self.name = name\n",
+            "        self.name = name\n        self.left, self._no = sides\n",
+            {"Arm.left": "attribute (undocumented)"},
+        ),
+        (
+            "    sides: int = 2\n",
+            "    sides: int = 2\n    def __post_init__(self):\n        self.area = 1\n",
+            {"Platter.__post_init__": "()", "Platter.area": "attribute (undocumented)"},
+        ),
+    ],
+)
+def test_wherever_a_class_has_something_from_it_is_told(disk, old, new, told):
+    before = measured(disk)
+    edit(disk, old, new)
+    now = measured(disk)
+    assert told.items() <= now.items()
+    kept = now.keys() - told.keys() - {"Platter"}
+    assert kept == before.keys() - told.keys() - {"Platter"}
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_a_hidden_base_brings_is_told_whatever_stands_in_its_brackets(disk):
+    before = measured(disk)
+    edit(disk, "class _Moving:", "class _Moving(Generic[T]):")
+    edit(disk, "class Arm(_Moving):", "class Arm(_Moving[int]):")
+    assert measured(disk) == before | {
+        "Arm": "class(_Moving[int], Generic[T])",
+        "Platter": "@dataclass(frozen=True, kw_only=True) class(Generic[T])",
+    }
+
+
+@pytest.mark.behaviour("GATE-67")
+@pytest.mark.parametrize(
+    ("base", "call"),
+    [
+        ("@dataclass\nclass _Base:\n    at: int\n    to: int = 2\n", "(at: int, to: int = 2)"),
+        ("class _Base(NamedTuple):\n    at: int\n", "(at: int)"),
+        ("class _Base(Protocol):\n    def __init__(self, at: int) -> None: ...\n", "(at: int)"),
+        ("class _Base(ABC):\n    def __new__(cls, at: int) -> Self: ...\n", "(at: int)"),
+        ("class _Base(IntEnum):\n    def __init__(self, at: int) -> None: ...\n", None),
+    ],
+)
+def test_a_class_is_called_as_what_it_derives_from_is(disk, base, call):
+    edit(disk, "class Reaction(IntEnum):", f"{base}\n\nclass Reaction(_Base):")
+    assert measured(disk).get("Reaction()") == call
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_another_name_of_a_hidden_class_is_told_as_the_class(disk):
+    edit(disk, "class Head(NamedTuple):", "class _Head(NamedTuple):")
+    before = measured(disk)
+    edit(disk, "@dataclass(", "Head = _Head\n\n\n@dataclass(")
+    added = {key: what for key, what in measured(disk).items() if key not in before}
+    assert added == {
+        "Head": "class(NamedTuple)",
+        "Head()": "(side: int, width: float = 0.5)",
+        "Head.side": "attribute int",
+        "Head.width": "attribute float = 0.5 (undocumented)",
+    }
+
+
+@pytest.mark.behaviour("GATE-67")
 def test_a_property_that_is_kept_is_told_from_one_that_is_not(disk):
     edit(disk, "    @property\n", "    @functools.cached_property\n")
     assert measured(disk)["Arm.track"] == "cached property -> int"
@@ -243,6 +355,24 @@ def test_what_an_option_is_without_being_given_is_told(monkeypatch):
         "--touch, --no-touch": "True",
         "--direct": "",
     }
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_the_program_itself_takes_and_which_arguments_may_be_left_out_is_told(monkeypatch):
+    app = typer.Typer(add_completion=False)
+
+    @app.callback()
+    def program(*, quiet: Annotated[bool, typer.Option("--quiet")] = False) -> None:
+        raise AssertionError(quiet)
+
+    @app.command()
+    def load(first: str, others: list[str], last: Annotated[str, typer.Argument()] = "") -> None:
+        raise AssertionError((first, others, last))
+
+    monkeypatch.setattr(commands, "parser", lambda: typer.main.get_command(app))
+    (own, told) = commands.commands()
+    assert [each.spelled for each in own.parameters] == ["--quiet"]
+    assert told.usage == "emel load FIRST OTHERS... [LAST]"
 
 
 @pytest.mark.behaviour("GATE-68")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from emel_tools.surface.modules import Found, Module, Modules
+from emel_tools.surface.modules import Found, Module, Modules, statements, targets
 from emel_tools.surface.signatures import (
     Function,
     after,
@@ -30,6 +30,8 @@ _SILENT: Final = (
 )
 
 
+_MAKING: Final = ("__init__", "__new__", "__post_init__")
+"""Methods that give an instance its attributes."""
 Kind: TypeAlias = Literal[
     "module", "function", "class", "call", "method", "property", "attribute", "value", "elsewhere"
 ]
@@ -64,13 +66,15 @@ class Class:
     def __init__(
         self, modules: Modules, module: Module, node: ast.ClassDef, exported: frozenset[str]
     ) -> None:
-        self._module = module
+        self._modules, self._module = modules, module
         self.node = node
+        self._body = [*statements(node.body)]
         self._exported = exported
         self._known: dict[ast.expr, Class] = {}
         """Bases that are defined in the package, by how they are written."""
         for base in node.bases:
-            found = modules.find(module.name, base.id) if isinstance(base, ast.Name) else None
+            named = base.value if isinstance(base, ast.Subscript) else base
+            found = modules.find(module.name, named.id) if isinstance(named, ast.Name) else None
             if isinstance(found, Found) and isinstance(found.nodes[0], ast.ClassDef):
                 self._known[base] = Class(modules, found.module, found.nodes[0], exported)
 
@@ -111,33 +115,38 @@ class Class:
         """List bases and keywords; in the place of a base that nobody else sees stand its own."""
         for base in self.node.bases:
             inner = self._known.get(base)
-            if inner is None or inner.node.name in self._exported:
+            is_seen = inner is None or inner.node.name in self._exported
+            if is_seen or isinstance(base, ast.Subscript):  # what it is given is nowhere else
                 yield base
-            else:
+            if inner is not None and not is_seen:
                 yield from inner._shown()
         yield from self.node.keywords
 
     def _is(self, *bases: str) -> bool:
-        return any(
-            spell(base).split("[")[0].split(".")[-1] in bases
-            for owner in self.lineage()
-            for base in owner.node.bases
-        )
+        """Whether it derives from one of these; by way of classes of the package, too."""
+        return any(owner._says(*bases) for owner in self.lineage())
+
+    def _says(self, *bases: str) -> bool:
+        return any(spell(base).split("[")[0].split(".")[-1] in bases for base in self.node.bases)
 
     def _dataclass(self) -> str:
         return next((spell(d) for d in self.node.decorator_list if "dataclass" in spell(d)), "")
 
     def _call(self) -> str | None:
         """Spell how an instance is made; None where it can't be told, or where nobody makes one."""
-        if self._is("Enum", "IntEnum", "IntFlag", "Flag", "StrEnum", "Protocol", "ABC"):
+        is_enum = self._is("Enum", "IntEnum", "IntFlag", "Flag", "StrEnum")
+        if is_enum or self._says("Protocol", "ABC"):
             return None
-        if not self._dataclass() and not self._is("NamedTuple"):
-            for owner in self.lineage():
-                for node in owner.node.body:
-                    if isinstance(node, Function) and node.name in ("__init__", "__new__"):
-                        return of_function(node, bound=True).partition(" -> ")[0]
-            known = len(self._known) == len(self.node.bases)
-            return "()" if known else None
+        for owner in self.lineage():
+            for node in owner._body:
+                if isinstance(node, Function) and node.name in ("__init__", "__new__"):
+                    return of_function(node, bound=True).partition(" -> ")[0]
+            if owner._dataclass() or owner._says("NamedTuple"):
+                return owner._call_of_fields()
+        known = len(self._known) == len(self.node.bases)
+        return "()" if known else None
+
+    def _call_of_fields(self) -> str:
         fields: dict[str, tuple[str, str]] = {}
         for owner in reversed(self.lineage()):
             fields |= owner.fields()
@@ -148,7 +157,7 @@ class Class:
         """List what its body annotates, each with its annotation and its default."""
         return {
             node.target.id: (annotation(node.annotation), spell(node.value))
-            for node in self.node.body
+            for node in self._body
             if isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)
             and "ClassVar" not in spell(node.annotation)
@@ -157,17 +166,26 @@ class Class:
     def own(self, key: str) -> Iterator[tuple[str, Member]]:
         """List what its body defines and its constructor sets, under the key of the class."""
         functions: dict[str, list[Function]] = {}
-        for node in self.node.body:
+        for node in self._body:
             if isinstance(node, Function):
                 functions.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.ClassDef):
+                yield from self._inner(key, node)
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 for name in _targets(node):
                     yield name, self._attribute(f"{key}.{name}", name, node)
         for name, nodes in functions.items():
             if _is_public(name):
                 yield name, self._method(f"{key}.{name}", nodes)
-        for init in functions.get("__init__", []):
-            yield from self._set_by(init, key)
+        for making in [each for name in _MAKING for each in functions.get(name, [])]:
+            yield from self._set_by(making, key)
+
+    def _inner(self, key: str, node: ast.ClassDef) -> Iterator[tuple[str, Member]]:
+        """List a class that its body defines, and what that shows in turn."""
+        if _is_public(node.name):
+            inner = Class(self._modules, self._module, node, self._exported)
+            for member in inner.members(f"{key}.{node.name}"):
+                yield member.key.removeprefix(f"{key}."), member
 
     def _method(self, key: str, nodes: Sequence[Function]) -> Member:
         node = nodes[0] if _decorated(nodes[0], "property", "cached_property") else nodes[-1]
@@ -201,8 +219,7 @@ class Class:
         for node in ast.walk(init):
             if not isinstance(node, ast.Assign | ast.AnnAssign):
                 continue
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
+            for target in targets(node):
                 match target:
                     case ast.Attribute(value=ast.Name(id="self"), attr=name) if _is_public(name):
                         kind = (
@@ -232,8 +249,7 @@ class Class:
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return [t.id for t in targets if isinstance(t, ast.Name) and _is_public(t.id)]
+    return [t.id for t in targets(node) if isinstance(t, ast.Name) and _is_public(t.id)]
 
 
 def _is_public(name: str) -> bool:

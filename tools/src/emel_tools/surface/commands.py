@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import distribution
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import typer.main
 
@@ -15,7 +15,7 @@ class Parameter(NamedTuple):
     """One argument or option of a command."""
 
     spelled: str
-    """`FILE`, or the options that mean the same: `--memory-limit`."""
+    """`FILE`, `[FILE]` or `FILE...`, or the options that mean the same: `--memory-limit`."""
     takes: str
     """What follows an option: `SIZE`, `TEXT`, `INTEGER>=1`; empty for a flag and an argument."""
     default: str
@@ -27,6 +27,17 @@ class Parameter(NamedTuple):
     def is_option(self) -> bool:
         """Whether it begins with dashes."""
         return self.spelled.startswith("-")
+
+
+class _Argument(Protocol):
+    """What is asked of typer's own argument."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def nargs(self) -> int: ...
+    @property
+    def required(self) -> bool: ...
 
 
 class Command(NamedTuple):
@@ -57,13 +68,17 @@ def commands() -> tuple[Command, ...]:
     """Ask the parser of `emel` for all that it takes."""
     program = parser()
     context = program.make_context("emel", [], resilient_parsing=True)
-    found = [Command("emel", _text(program.help), ())]
+    found = [_command("emel", program, context)]
     for name in program.list_commands(context):
         command: Any = program.get_command(context, name)
         inner = command.make_context(name, [], resilient_parsing=True)
-        parameters = tuple(_parameter(each, inner) for each in command.params)
-        found.append(Command(f"emel {name}", _text(command.help), parameters))
+        found.append(_command(f"emel {name}", command, inner))
     return tuple(found)
+
+
+def _command(name: str, command: Any, context: Any) -> Command:  # typer's own types
+    parameters = tuple(_parameter(each, context) for each in command.params)
+    return Command(name, _text(command.help), parameters)
 
 
 def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
@@ -74,12 +89,18 @@ def _parameter(parameter: Any, context: Any) -> Parameter:  # typer's own types
     spelled = ", ".join((*parameter.opts, *parameter.secondary_opts))
     default: object = parameter.get_default(context, call=False)
     return Parameter(
-        spelled if is_option else parameter.name.upper(),
+        spelled if is_option else _argument(parameter),
         "" if is_flag or not is_option else metavar,
         _default(parameter, default, is_flag=is_flag),
         parameter.required,
         _text(getattr(parameter, "help", None)),
     )
+
+
+def _argument(parameter: _Argument) -> str:
+    """Spell an argument: in brackets if it may be left out, with dots if there may be several."""
+    spelled = parameter.name.upper() + "..." * (parameter.nargs != 1)
+    return spelled if parameter.required else f"[{spelled}]"
 
 
 def _default(parameter: object, default: object, *, is_flag: bool) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from emel_tools.projects import declaration
-from emel_tools.surface.modules import Found, Modules
+from emel_tools.surface.modules import Elsewhere, Found, Module, Modules
 from emel_tools.surface.names import Name
 from emel_tools.surface.signatures import defaults, value
 from emel_tools.workspace import Package
+
+_CALLED: Final = ("function", "method", "call")
+_NAMED: Final = ("value", "class")
+_WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 def facts(package: Package, names: Sequence[Name], modules: Modules) -> dict[str, str]:
@@ -38,22 +43,42 @@ def _spell(name: Name) -> str:
 
 
 def _constants(names: Sequence[Name], modules: Modules) -> dict[str, str]:
-    """List what defaults stand for that nobody outside can name: their values are relied upon."""
+    """List what facts speak of that nobody outside can name: its values are relied upon."""
+    shown = {name.key.rpartition(".")[2] for name in names if name.kind in _NAMED}
+    default = {each for name in names if name.kind in _CALLED for each in defaults(name.what)}
     values: dict[str, list[str]] = {}
-    for name in names:
-        if name.kind not in ("function", "method", "call"):
-            continue
-        for default in defaults(name.what):
-            found = modules.find(name.module, default)
-            node = found.nodes[-1] if isinstance(found, Found) else None
-            if isinstance(node, ast.Assign | ast.AnnAssign):
-                values.setdefault(default, []).append(f"value {value(node)}")
-    shown = {name.key.rpartition(".")[2] for name in names if name.kind == "value"}
+    todo = [(name.module, word) for name in names for word in _words(name.what)]
+    for module, word in todo:  # grows while it is read
+        found = modules.find(module, word) if word not in shown else None
+        for node in found.nodes if isinstance(found, Found) else ():
+            if not isinstance(found, Found) or not isinstance(node, ast.Assign | ast.AnnAssign):
+                continue
+            if word in default or not _is_made_of_ours(found.module, node, modules):
+                told = value(node)
+                values.setdefault(word, []).append(f"value {told}")
+                more = ((found.module.name, each) for each in _words(told))
+                todo += [each for each in more if each not in todo]
     return {
-        f"[default {default}]": " or ".join(sorted({*each}))
-        for default, each in values.items()
-        if default not in shown
+        f"[{'default' if word in default else 'behind'} {word}]": " or ".join(sorted({*each}))
+        for word, each in values.items()
     }
+
+
+def _words(text: str) -> list[str]:
+    """List the names in a text, those of members left out."""
+    found: list[str] = _WORD.findall(text)
+    return found
+
+
+def _is_made_of_ours(module: Module, node: ast.Assign | ast.AnnAssign, modules: Modules) -> bool:
+    """Whether a value is an object of a class of ours: a table, which has a drawing of its own."""
+    match node.value:
+        case ast.Call(func=ast.Name(id=name)):
+            made = modules.find(module.name, name)
+            is_sibling = isinstance(made, Elsewhere) and made.module.startswith("emel_")
+            return isinstance(made, Found) or is_sibling
+        case _:
+            return False
 
 
 def _declared(package: Package) -> dict[str, str]:

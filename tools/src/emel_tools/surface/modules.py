@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -20,7 +20,7 @@ class Module:
     def __init__(self, path: Path, full_name: str) -> None:
         self.path, self.name = path, full_name
         self.tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        self.statements = [*_statements(self.tree)]
+        self.statements = [*statements(self.tree.body)]
         self.imports: dict[str, tuple[str, str]] = {}
         """For each imported name, the module that it comes from and what it is called there."""
         self.definitions: dict[str, list[Definition]] = {}
@@ -110,9 +110,9 @@ class Modules:
         return None
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """List the statements of a module, those below `if` and `try` too."""
-    todo = [*tree.body]
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """List the statements of a module or class, those below `if` and `try` too."""
+    todo = [*body]
     while todo:
         node = todo.pop(0)
         if isinstance(node, ast.If):
@@ -125,12 +125,14 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _names(node: Definition) -> list[str]:
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return [node.name]
-        case ast.Assign():
-            return [target.id for target in node.targets if isinstance(target, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return [name]
-        case _:
-            return []
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return [each.id for each in targets(node) if isinstance(each, ast.Name)]
+    return [node.name]
+
+
+def targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    """List what a statement gives a value to; of `a, b = 1, 2` both."""
+    found: list[ast.expr] = []
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        found += target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    return found

@@ -56,7 +56,7 @@ def exported(module: Module) -> list[str]:
 def _named(
     package: Package, modules: Modules, module: str, name: str, prefix: str, known: frozenset[str]
 ) -> Iterator[Name]:
-    found = modules.find(module, name)
+    found = _behind(modules, modules.find(module, name), known)
     if isinstance(found, Elsewhere):
         here = modules.module(module)
         where = "" if here is None else _where(package, here)
@@ -93,7 +93,22 @@ def _named(
                 after(found.module.tree.body, first),
                 where,
                 first.lineno,
+                (),
+                found.module.name,
             )
+
+
+def _behind(
+    modules: Modules, found: Found | Elsewhere | None, known: frozenset[str]
+) -> Found | Elsewhere | None:
+    """Find the class that a name is another one of, and that nobody outside has by its own."""
+    match found:
+        case Found(module, [ast.Assign(value=ast.Name(id=name))]) if name not in known:
+            inner = modules.find(module.name, name)
+            is_class = isinstance(inner, Found) and isinstance(inner.nodes[0], ast.ClassDef)
+            return inner if is_class else found
+        case _:
+            return found
 
 
 def _doc(tree: ast.Module) -> str | None:

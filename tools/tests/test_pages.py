@@ -369,6 +369,9 @@ def test_a_docstring_that_shows_what_is_not_so_is_found(tmp_path, shown, what):
     assert (ran, heard(found)) == (1, [("disk.py:4", what)])
     path.write_text('def spin():\n    """Spin.\n\n    >>> 1 + 1\n    2\n    """\n')
     assert run_docstrings(tmp_path, path, tmp_path) == ([], 1)
+    path.write_text(f'RATE = 1\n"""What it is.\n\n\n    {shown}\n"""\nTEXT = ">>> 1 / 0"\n')
+    found, ran = run_docstrings(tmp_path, path, tmp_path)
+    assert (ran, heard(found)) == (1, [("disk.py:5", what)])
 
 
 @pytest.mark.behaviour("GATE-74")
@@ -388,6 +391,9 @@ def test_a_docstring_that_shows_what_is_not_so_is_found(tmp_path, shown, what):
         ("<a\nhref = '#no-such'>a</a>", "leads to a heading that docs/page.md hasn't"),
         ("<img src=/gone.png />", "the link /gone.png leads to nothing"),
         ("[a](../../x)", "the link ../../x leads out of the repository"),
+        ('[a](gone.md "it\'s (so)")', "the link gone.md leads to nothing"),
+        ("[a](gone.md (what is gone))", "the link gone.md leads to nothing"),
+        ("[a](<is gone.md>)", "the link is gone.md leads to nothing"),
     ],
 )
 def test_a_link_that_leads_nowhere_is_found(tmp_path, text, what):

@@ -61,12 +61,12 @@ def run_docstrings(root: Path, path: Path, folder: Path) -> tuple[list[Finding],
     findings: list[Finding] = []
     ran = 0
     for node in ast.walk(ast.parse(text, str(path))):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        doc = ast.get_docstring(node, clean=False)
-        if doc and ">>>" in doc:
-            ran += 1
-            findings += _run_session(where, doc, node.body[0].lineno, {}, folder)
+        match node:  # what stands below an attribute is no docstring to `ast`
+            case ast.Expr(value=ast.Constant(value=str(doc))) if ">>>" in doc:
+                ran += 1
+                findings += _run_session(where, doc, node.lineno, {}, folder)
+            case _:
+                pass
     return findings, ran
 
 

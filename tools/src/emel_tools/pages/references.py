@@ -13,8 +13,10 @@ from emel_tools.pages.known import Known
 from emel_tools.pages.markdown import Page, read
 
 _INLINE: Final = re.compile(
-    r"\]\(\s*<?([^()\s<>]+(?:\([^()\s]*\)[^()\s]*)?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)"
+    r"\]\(\s*<?((?<=<)[^<>]+(?=>)|[^()\s<>]+(?:\([^()\s]*\)[^()\s]*)?)>?"
+    r"(?:\s+(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\([^()]*\)))?\s*\)"
 )
+"""With a title in quotes or parentheses, or with spaces where it stands between `<` and `>`."""
 _ATTRIBUTE: Final = re.compile(r"\b(?:src|href)\s*=\s*[\"']?([^\s\"'<>]+)", re.IGNORECASE)
 """Of a piece of HTML."""
 _DEFINED: Final = re.compile(r"^ {0,3}\[([^\]]+)\]:\s+<?(\S+?)>?(?:\s|$)")

@@ -560,6 +560,24 @@ def test_a_hole_that_hides_behind_another_name_or_in_an_expression_counts(tmp_pa
 
 
 @pytest.mark.behaviour("GATE-18")
+@pytest.mark.parametrize(
+    ("comment", "rules"),
+    [
+        ("# pyright: strict, reportAny=false", ["reportAny"]),
+        (
+            "#pyright:reportAny = none,strict , reportCallIssue=false",
+            ["reportAny", "reportCallIssue"],
+        ),
+        ("# pyright: basic, reportAny=false", ["basic", "reportAny"]),
+    ],
+)
+def test_each_setting_of_a_comment_counts_whatever_stands_before_it(tmp_path, comment, rules):
+    path = tmp_path / "a.py"
+    path.write_text(f"{comment}\n")
+    assert [place.rule for place in holes(Source(path))] == [f"# pyright: {rule}" for rule in rules]
+
+
+@pytest.mark.behaviour("GATE-18")
 def test_one_package_alone_is_judged_as_among_all_and_every_file_is_looked_at(tree):
     tree.write(
         "pyproject.toml",

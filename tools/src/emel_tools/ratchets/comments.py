@@ -27,16 +27,22 @@ def suppressing(source: Source, pattern: re.Pattern[str]) -> Iterator[Place]:
     """List the comments of a file that a pattern matches, one place for each rule they name."""
     for line, column, comment in _comments(source):
         for found in pattern.finditer(comment):
-            named = found.groupdict()
-            if named["word"] in _HARMLESS or (
-                named["tool"] == "type" and named["word"] != "ignore"
-            ):
-                continue
-            what = f"# {named['tool']}: {named['word']}"
-            rules = (named.get("rules") or "").split(",")
-            for rule in rules:
-                name = f"{what} {rule.strip()}".strip()
+            for name in _named(found, comment):
                 yield Place(source.path, line, column, name, f"{comment} hides what is there")
+
+
+def _named(found: re.Match[str], comment: str) -> Iterator[str]:
+    """Name what a comment hides: rule by rule, or setting by setting as pyright has them."""
+    named = found.groupdict()
+    tool, word = named["tool"], named["word"]
+    if tool == "pyright" and word != "ignore":
+        # `strict, reportAny=false` is stricter, but for what follows.
+        settings = comment[found.start("word") :].split(",")
+        words = [each.partition("=")[0].strip() for each in settings]
+        yield from (f"# {tool}: {each}" for each in words if each not in _HARMLESS)
+    elif word not in _HARMLESS and (tool != "type" or word == "ignore"):
+        rules = (named.get("rules") or "").split(",")
+        yield from (f"# {tool}: {word} {rule.strip()}".strip() for rule in rules)
 
 
 def _comments(source: Source) -> Iterator[tuple[int, int, str]]:

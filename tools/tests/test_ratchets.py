@@ -279,6 +279,31 @@ def test_a_source_that_git_ignores_is_found(tree, rule, path, shard):
 
 
 @pytest.mark.behaviour("GATE-124")
+@pytest.mark.parametrize(
+    ("path", "text", "shard"),
+    [
+        ("tools/bin/publish", "#!/usr/bin/env python3\nprint(1)\n", "tools"),
+        (".ci/publish", "#!/usr/bin/python -u\n", "root"),
+        ("packages/disk/src/emel_disk/fast.cpython-311-x86_64-linux-gnu.so", "\0", "disk"),
+        ("packages/disk/src/start.pth", "import os\n", "disk"),
+        ("docs/shown.ipynb", "{}\n", "root"),
+        ("tools/bin/publish", "#!/bin/sh\npython\n", ""),
+        ("tools/bin/publish.py", "#!/usr/bin/env python3\n", ""),
+    ],
+)
+def test_code_that_no_lane_takes_for_a_source_is_found(tree, path, text, shard):
+    tree.begin()
+    tree.write(path, text)
+    found = {
+        (name, finding.file)
+        for name, outcome in tree.run(LINT).items()
+        for finding in outcome.findings
+        if finding.rule == "unread"
+    }
+    assert found == ({(shard, path)} if shard else set())
+
+
+@pytest.mark.behaviour("GATE-124")
 def test_a_link_that_git_ignores_among_the_sources_is_found_in_whatever_way_it_is_ignored(tree):
     tree.begin()
     tree.write(".git/info/exclude", "reel\n")

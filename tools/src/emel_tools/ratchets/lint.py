@@ -15,7 +15,7 @@ from emel_tools.ratchets.scopes import Source
 from emel_tools.ratchets.settings import LINT, scattered, settings, where
 from emel_tools.ratchets.sources import ROOT, home, is_test, python_files, texts
 from emel_tools.ratchets.tally import Place, divided, tally
-from emel_tools.ratchets.unseen import kept_back, links
+from emel_tools.ratchets.unseen import kept_back, links, unread
 from emel_tools.running import Job, Outcome
 
 
@@ -43,7 +43,7 @@ def _outcome(
         places += [] if is_test(root, shard, path) else blind(read(path))
     found = tally(root, home(root, shard), places, read)
     wrong = [*loose, *scattered(root, shard, LINT), *endings(root, texts(root, shard))]
-    wrong += (*links(root, shard), *kept_back(root, shard))
+    wrong += (*links(root, shard), *unread(root, shard), *kept_back(root, shard))
     facts = settings(root, LINT.tables) if shard == ROOT else {}
     return Outcome(
         shard,

@@ -1,4 +1,4 @@
-"""What others don't see, or don't have: links, and sources that git keeps to this folder."""
+"""What others don't see, or don't have: links, code no lane reads, and sources that git ignores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from emel_tools.scope.changes import ignored
 _SOURCES: Final = (".py", ".pyi", ".pyc", ".so", ".pyd", "py.typed")
 """How the names of files end that are imported, or read by a checker of types."""
 
+_UNREAD: Final = (".so", ".pyd", ".pyc", ".pyw", ".pyx", ".pth", ".ipynb")
+"""How the names of files end that Python runs, and no lane reads."""
+_LINE: Final = 200
+"""How much of its first line says what runs a script."""
+
 
 def links(root: Path, shard: str) -> Iterator[Finding]:
     """Find symbolic links, and repositories within this one, that git knows or would take in."""
@@ -24,6 +29,24 @@ def links(root: Path, shard: str) -> Iterator[Finding]:
         elif (path / ".git").exists():
             what = "it is a repository of its own, and no clone has what lies in it"
             yield Finding(where, 0, 0, "link", what, "remove its .git, and let git take it in")
+
+
+def unread(root: Path, shard: str) -> Iterator[Finding]:
+    """Find code that git knows or would take in, and that no lane takes for a source."""
+    for path in listed(root, shard):
+        where = path.relative_to(root).as_posix()
+        if path.name.endswith(_UNREAD) and path.is_file():
+            what = "Python runs it, and no lane reads it"
+            yield Finding(where, 0, 0, "unread", what, "write what it does into a module")
+        elif path.suffix not in _SOURCES and path.is_file() and _is_script(path):
+            what = "it is a script of Python, and no lane takes it for one by its name"
+            yield Finding(where, 1, 0, "unread", what, "let its name end with .py")
+
+
+def _is_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        first = file.readline(_LINE)
+    return first.startswith(b"#!") and b"python" in first
 
 
 def kept_back(root: Path, shard: str) -> Iterator[Finding]:

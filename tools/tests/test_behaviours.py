@@ -108,6 +108,15 @@ def test_an_id_that_is_computed_is_found(repo):
     assert heard(repo) == [("packages/disk/tests/test_disk.py:4", what)]
 
 
+@pytest.mark.behaviour("GATE-02")
+@pytest.mark.parametrize(("more", "said"), [('id="AB-99"', "id='AB-99'"), ("", "mark.behaviour()")])
+def test_a_mark_that_names_its_id_where_nobody_reads_it_or_none_is_found(repo, more, said):
+    text = TESTED.replace("def ", f"@pytest.mark.behaviour({more})\ndef ", 1)
+    write(repo, "packages/disk/tests/test_disk.py", text)
+    ((_, what),) = heard(repo)
+    assert what.endswith(f"{said} is no id of any behaviours.toml")
+
+
 @pytest.mark.behaviour("GATE-03")
 def test_an_id_in_two_catalogues_is_found(repo):
     write(repo, "packages/emel/behaviours.toml", '[AB-01]\npromise = "It spins too."\n')

@@ -133,6 +133,10 @@ def _ids(marking: ast.expr) -> Iterator[tuple[str, int]]:
                 yield argument.value, argument.lineno
             else:  # an id that is computed can't be read: shown as what it is
                 yield ast.unparse(argument), argument.lineno
+        for keyword in call.keywords:  # pytest takes them, and nobody reads them
+            yield ast.unparse(keyword), keyword.lineno
+        if not (call.args or call.keywords):
+            yield ast.unparse(call), call.lineno
 
 
 def _calls(marking: ast.expr) -> Iterator[ast.Call]:

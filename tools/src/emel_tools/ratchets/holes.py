@@ -18,9 +18,14 @@ _TRUSTED: Final = {
     "TypeGuard": "is believed whatever the function looks at",
     "TypeIs": "is believed whatever the function looks at",
     **dict.fromkeys(("cache", "lru_cache"), "takes whatever can be hashed"),
+    "overload": "is believed whatever the function below it answers",
+    "runtime_checkable": "is believed by the names of members alone",
     **dict.fromkeys(("singledispatch", "singledispatchmethod"), _CALLED),
 }
 """Names of typing and functools that nobody checks, by way of whatever module they come."""
+
+_UNASKED: Final = ("setattr", "vars", "__setattr__", "__dict__")
+"""Ways to give an attribute a value that is held to no type: functions of Python, and members."""
 
 
 def holes(source: Source) -> Iterator[Place]:
@@ -72,6 +77,9 @@ def _trusted(source: Source, names: _Names, node: ast.Name | ast.Attribute) -> I
     yield from _believed(source, node, name)
     if name == "Any" and isinstance(node, ast.Attribute):  # as a name, basedpyright reports it
         yield _at(source, node, name, "is whatever anybody says")
+    spelled = node.attr if isinstance(node, ast.Attribute) else node.id
+    if spelled in _UNASKED and spelled.startswith("__") == isinstance(node, ast.Attribute):
+        yield _at(source, node, spelled, "gives an attribute whatever value")
 
 
 def _believed(source: Source, node: ast.expr | ast.alias, name: str) -> Iterator[Place]:

@@ -327,3 +327,21 @@ def test_what_was_kept_may_be_otherwise(body):
     counting = ast.parse("COUNT = 1\ndef count():\n    global COUNT\n    COUNT += 1")
     code.tree.body[:0] = counting.body
     assert list(aliases.aliased(code)) == []
+
+
+@pytest.mark.behaviour("GATE-27")
+@pytest.mark.parametrize(
+    ("body", "is_told"),
+    [
+        ("(g(a) for a in f(x))", True),
+        ("with y:\n    (a for a in x)", True),
+        ("map(g, x)", False),
+        ("[g(a) for a in f(x)]", False),
+        ("list(map(g, x))", False),
+        ("f(g(a) for a in x)", False),
+        ("z = (g(a) for a in x)\nassert list(z)", False),
+    ],
+)
+def test_what_nobody_draws_from_never_runs(body, is_told):
+    told = [rule for _, rule, _ in vacuous.undrawn(source(body))]
+    assert told == ["never runs"] * is_told

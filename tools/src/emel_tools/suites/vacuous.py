@@ -43,6 +43,17 @@ def always_true(source: Source, methods: Collection[str] = BUILTIN) -> Iterator[
         yield statement.lineno, "never runs", "this line can't be reached"
 
 
+def undrawn(source: Source) -> Iterator[Told]:
+    """Find what would look at each of many, if anybody drew from it: `(check(y) for y in f(x))`."""
+    for node in walk(source.tree):
+        match node:
+            case ast.Expr(value=ast.GeneratorExp() as lazy):  # a map of checks is found as one
+                what = f"nobody draws from `{ast.unparse(lazy)[:60]}`, so nothing of it runs"
+                yield node.lineno, "never runs", what
+            case _:
+                pass
+
+
 def ruled_out(source: Source) -> Iterator[Told]:
     """Find rules and invariants of state machines whose precondition is never true."""
     names = imported(source.tree)

@@ -137,6 +137,7 @@ def _findings(
         lambda: swallowed.swallowing(source, checks, called),
         lambda: vacuous.always_true(source, never_false),
         lambda: vacuous.ruled_out(source),
+        lambda: vacuous.undrawn(source),
         lambda: compared.lax(source),
         lambda: vacuous.overwritten(source),
         lambda: aliases.aliased(source),

@@ -267,6 +267,42 @@ def test_data_beyond_the_file_is_told_with_its_end_and_that_of_the_file():
     assert refusal(data).message == said
 
 
+TOLD = [
+    (gguf_bytes(tensor_count=2), "2 tensors need 48 bytes at least, but the file has 8 left"),
+    (
+        gguf_bytes([("k", ARRAY, Encoded(b"\x04\0\0\0" + U64(9)))]) + bytes(8),
+        "9 array elements need 36 bytes at least, but the file has 23 left",
+    ),
+    (
+        gguf_bytes([("k", STRING, Encoded(U64(99)))]),
+        "the file has 64 bytes, but a string claims to end at byte 144",
+    ),
+    (
+        tensor(type=2, dims=(48, 2)),
+        (
+            "tensor 'bad' of type 2 and shape (2, 48) has rows that are no multiple of the type's "
+            "block of 32 elements"
+        ),
+    ),
+    (
+        raw('{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}}'),
+        "tensor 'a' of type U8 and shape (3,) takes 3 bytes, but its data_offsets span 4",
+    ),
+    (
+        raw('{"a":{"dtype":"U8","shape":[0],"data_offsets":[4,2]}}'),
+        "tensor 'a' has data_offsets that end, at 2, before they begin",
+    ),
+    (one() + b"x", "the tensors end at byte 65, but the file has 66"),
+    (U64(99) + b"{}", "the file has 10 bytes, but its header claims to end at byte 107"),
+]
+
+
+@pytest.mark.behaviour("FMT-04")
+@pytest.mark.parametrize(("data", "said"), TOLD)
+def test_a_refusal_tells_its_numbers(data, said):
+    assert refusal(data).message == said
+
+
 @pytest.mark.behaviour("FMT-04")
 @pytest.mark.parametrize(("rule", "data", "says"), LOOKALIKES)
 def test_files_that_are_mistaken_for_models_are_named(rule, data, says):

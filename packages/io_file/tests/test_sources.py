@@ -265,6 +265,17 @@ def test_whichever_call_fails_is_named_and_nothing_is_left(
 
 
 @pytest.mark.behaviour("FILE-04")
+@pytest.mark.parametrize("name", ["missing", "loop", "x" * 300])
+def test_what_cant_be_opened_is_asked_for_once(counting, sources_of, tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    sources = sources_of(counting, (tmp_path / name, 0, 9))
+
+    assert sources.open().outcome is FileOutcome.OPEN_FAILED
+    assert sources.close() is None
+    assert counting.calls == ["open"]
+
+
+@pytest.mark.behaviour("FILE-04")
 def test_a_descriptor_that_cant_be_closed_is_asked_once_more(make, sources_of):
     counting = CountingReads(Fault(named(errno.EIO), kind="close"))
     sources = sources_of(counting, (make("a.bin"), 0, 9), (make("b.bin"), 0, 9))

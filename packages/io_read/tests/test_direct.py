@@ -301,3 +301,13 @@ def test_the_memory_of_every_thread_is_kept():
     for room in rooms:
         room.hand_back()
     assert list(map(id, kept)) == list(map(id, lent))
+
+
+@pytest.mark.behaviour("READ-07")
+def test_where_another_thread_was_faster_to_take_memory_it_is_made():
+    class Raced(list):
+        def pop(self):
+            self.clear()
+            return super().pop()
+
+    assert len(Room(0, Raced([congruent_empty(PAGE, 0)])).bounce(2 * PAGE)) == 2 * PAGE

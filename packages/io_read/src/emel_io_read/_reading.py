@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,8 +55,9 @@ class Room:
 
     def bounce(self, nbytes: int) -> NDArray[np.uint8]:
         """Give (nbytes,) uint8 that lies at a page; it is kept, as new memory is slow."""
-        if self._bounce is None and self._bounces:
-            self._bounce = self._bounces.pop()
+        if self._bounce is None:
+            with suppress(IndexError):  # there is none, or another thread was faster
+                self._bounce = self._bounces.pop()
         if self._bounce is None or len(self._bounce) < nbytes:
             self._bounce = congruent_empty(nbytes, 0)
         return self._bounce

@@ -209,6 +209,14 @@ def test_the_first_bad_span_is_what_is_told(strategy, make):
 
 
 @pytest.mark.behaviour("STG-02")
+def test_a_block_that_no_stage_holds_is_told_with_both_sizes(make):
+    strategy = StagedStrategy(chunk_nbytes=1000)
+    answer = strategy.stream(Spans([make()[0]], [0], [0], [2002]), pytest.fail, block_nbytes=1001)
+    said = "span 0: a block of 1001 bytes is larger than a chunk of 1000 bytes"
+    assert (answer.code, answer.message) == ("chunk-too-small", said)
+
+
+@pytest.mark.behaviour("STG-02")
 @pytest.mark.parametrize(
     ("blocks", "code"),
     [([1, 1], "transforms-differ"), (3, "span-not-whole"), ([0], "transform-invalid"),

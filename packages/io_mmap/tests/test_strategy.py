@@ -66,7 +66,7 @@ def test_a_batch_that_needs_more_slots_is_refused_whole(strategy, counting, make
     answer = strategy.load(Spans(paths, range(5), [0] * 5, [10] * 5))
     assert (answer.outcome, answer.reaction) == (MmapOutcome.POOL_FULL, Reaction.BUSY)
     assert answer.index == 4
-    assert paths[4] in answer.message
+    assert answer.message == f"{paths[4]}: all 4 slots are taken"
     assert counting.calls == []
     assert strategy.load(Spans(paths[:4], range(4), [0] * 4, [10] * 4)).ok
     assert strategy.load(Spans(paths[4:], [0], [0], [10])).code == "pool-full"

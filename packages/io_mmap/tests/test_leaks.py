@@ -210,3 +210,14 @@ def test_arrays_that_outlive_a_closed_strategy_show_the_same_bytes(make, spans_o
     del strategy
     gc.collect()
     assert np.array_equal(kept, np.frombuffer(path.read_bytes(), np.uint8)[7:77])
+
+
+@pytest.mark.behaviour("MAP-09")
+def test_what_caused_a_failure_keeps_nothing_of_an_error_that_was_being_handled(spans_of, tmp_path):
+    with MmapStrategy() as strategy:
+        try:
+            int("a number")
+        except ValueError:
+            answer = strategy.load(spans_of((str(tmp_path / "missing"), 0, 9)))
+    assert answer.code == "open-failed"
+    assert (answer.cause.__context__, answer.cause.__traceback__) == (None, None)

@@ -517,6 +517,22 @@ def test_what_is_held_counts_until_it_is_released(gguf, opened):
 
 
 @pytest.mark.behaviour("LOADER-14")
+def test_a_release_that_was_interrupted_leaves_its_room_to_others(gguf, opened, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    world = opened(gguf(2), Mode.COPIES, limits=Limits(16))
+    assert world.checkpoint.load(index(0)) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(world.checkpoint.tensors, "evict", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            world.checkpoint.release()
+
+    assert world.checkpoint.release() is None
+    assert world.checkpoint.array(1).tolist() == [4, 5, 6, 7]
+
+
+@pytest.mark.behaviour("LOADER-14")
 def test_the_first_copy_that_is_too_much_beside_what_is_held_is_blamed(gguf, opened):
     world = opened(gguf(4), Mode.COPIES, limits=Limits(48))
     assert world.checkpoint.load(index(3)) is None

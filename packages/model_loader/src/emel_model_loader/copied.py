@@ -125,11 +125,13 @@ class Copied:
         going = index[~self._is_borrowed(index)]
         # Before they are evicted: whatever interrupts this, nothing is looked at that isn't there.
         dropped = {i: self._copies.pop(i) for i in going.tolist() if i in self._copies}
+        freed = sum(copy.memory.nbytes for copy in dropped.values() if copy.ours)
+        self.nbytes -= freed
         failure = self._blame.report(self._tensors.evict(going)) if going.size else None
         if failure is not None:
             self._copies |= dropped
+            self.nbytes += freed
             return failure
-        self.nbytes -= sum(copy.memory.nbytes for copy in dropped.values() if copy.ours)
         return self.still_borrowed(index)
 
     def still_borrowed(self, index: NDArray[np.intp]) -> Failure | None:

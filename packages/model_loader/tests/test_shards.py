@@ -174,6 +174,13 @@ def test_a_folder_of_several_checkpoints_is_refused_with_their_names(listing):
 
 
 @pytest.mark.behaviour("LOADER-08")
+def test_a_folder_of_several_checkpoints_tells_how_many_in_how_many_files():
+    failure = locate_in([*shards("a", 2), "b.gguf"], "d")
+
+    assert failure.message.startswith("d: 2 checkpoints in 3 files; name one of them: ")
+
+
+@pytest.mark.behaviour("LOADER-08")
 @pytest.mark.parametrize("listing", [[], ["config.json", "pytorch_model.bin"]])
 def test_a_folder_without_a_checkpoint_is_refused_with_what_is_there(listing):
     failure = locate_in(listing, "d")

@@ -229,6 +229,16 @@ def test_names_choose_from_a_mapping_and_from_a_buffer(small, strategy):
 
 
 @pytest.mark.behaviour("FACE-06")
+def test_names_that_can_be_gone_through_but_once_choose_from_a_mapping(small):
+    path, arrays = small
+    with emel.open(path) as model:
+        into = model.empty()
+        model.load(iter(["b"]), into=into)
+        assert into["b"].tobytes() == arrays["b"].tobytes()
+        assert [model.info(name).residency for name in "ab"] == ["bound", "resident"]
+
+
+@pytest.mark.behaviour("FACE-06")
 @STRATEGIES
 def test_what_is_borrowed_refuses_a_load_over_it(small, strategy):
     path, arrays = small

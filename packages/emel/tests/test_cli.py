@@ -138,6 +138,24 @@ def test_the_bar_is_moved_by_bytes(monkeypatch):
     assert (task.completed, task.total) == (5, 10)
 
 
+@pytest.mark.behaviour("CLI-02")
+def test_the_bar_is_shown_on_stderr_while_the_answer_goes_into_a_pipe(monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = os.openpty()
+    try:
+        with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            with progress.bar("loading") as move:
+                move(emel.Progress(5, 10, 1, 2))
+            terminal.write("the end")
+            terminal.flush()
+            shown = os.read(ours, 1 << 12)
+    finally:
+        os.close(ours)
+    assert b"loading" in shown
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.behaviour("CLI-03")
 def test_digest_is_the_documented_one(run, safetensors_file, arrays):
     document = json.loads(run("digest", "--json", safetensors_file)[1])

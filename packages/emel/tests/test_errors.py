@@ -48,6 +48,7 @@ def test_a_missing_file_is_a_source_error_with_its_cause(tmp_path):
         emel.open(tmp_path / "none.gguf")
     assert raised.value.errno == 2
     assert raised.value.path == raised.value.filename == str(tmp_path / "none.gguf")
+    assert raised.value.strerror == str(raised.value)
     assert isinstance(raised.value.__cause__, FileNotFoundError)
 
 

@@ -190,6 +190,16 @@ def test_one_buffer_that_does_not_fit_is_refused(small, strategy, make, kind):
 
 
 @pytest.mark.behaviour("FACE-06")
+def test_a_buffer_that_does_not_fit_is_told_with_its_size_and_what_is_needed(small):
+    path, _ = small
+    with emel.open(path) as model:
+        with pytest.raises(ValueError, match=r"^a has 24 bytes, and the buffer 23$"):
+            model.read_into("a", bytearray(23))
+        with pytest.raises(ValueError, match=r"^the buffer has 71 bytes, and 72 are needed$"):
+            model.load(into=bytearray(71))
+
+
+@pytest.mark.behaviour("FACE-06")
 @STRATEGIES
 def test_two_targets_that_share_memory_are_refused_and_nothing_has_changed(small, strategy):
     path, _ = small

@@ -73,6 +73,12 @@ def test_a_batch_that_needs_more_slots_is_refused_whole(strategy, counting, make
 
 
 @pytest.mark.behaviour("MAP-03")
+def test_what_cant_be_opened_is_asked_for_once(strategy, counting, tmp_path):
+    answer = strategy.load(Spans([str(tmp_path / "missing")], [0], [0], [9]))
+    assert (answer.code, counting.calls) == ("open-failed", ["open"])
+
+
+@pytest.mark.behaviour("MAP-03")
 @pytest.mark.parametrize(
     ("files", "file", "offset", "nbytes", "code"),
     [

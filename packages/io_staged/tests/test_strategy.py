@@ -199,6 +199,15 @@ def test_sizes_that_are_none_are_refused(strategy, counting, make, result, block
 
 
 @pytest.mark.behaviour("STG-02")
+def test_blocks_that_are_none_are_told_with_their_size(strategy, make):
+    class Odd(Identity):
+        block_nbytes = -5
+
+    answer = strategy.load_through(Spans([make()[0]], [0], [0], [1]), None, [Odd()])
+    assert answer.message == "span 0: its blocks of -5 bytes are none"
+
+
+@pytest.mark.behaviour("STG-02")
 def test_the_first_bad_span_is_what_is_told(strategy, make):
     spans = Spans([make()[0]], [0] * 3, [0] * 3, [6, 6, 6])
     targets = Targets.each([bytearray(99) for _ in range(3)])

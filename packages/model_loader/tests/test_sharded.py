@@ -402,6 +402,8 @@ def test_files_that_are_not_one_checkpoint_are_refused_with_the_list(
         ("another version", "this one is gguf 2 little, where gguf 3 little is expected"),
         ("another byte order", "this one is gguf 3 big, where gguf 3 little is expected"),
         ("another number", "split.no is 1, where its name says 2 "),
+        ("duplicate tensors", ": 2 tensors lie in several shards: "),
+        ("missing tensors", ": 2 tensors are not in their shard: "),
         ("another total", "split.tensors.count is 5, but 3 shards have 4 tensors"),
     ],
 )

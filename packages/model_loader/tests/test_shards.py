@@ -181,6 +181,13 @@ def test_a_folder_of_several_checkpoints_tells_how_many_in_how_many_files():
 
 
 @pytest.mark.behaviour("LOADER-08")
+def test_a_shard_whose_number_is_none_is_told_which_there_are():
+    name = "m-00003-of-00002.gguf"
+
+    assert ": its name is no number from 1 to 2; " in locate_in([name], f"d/{name}").message
+
+
+@pytest.mark.behaviour("LOADER-08")
 @pytest.mark.parametrize("listing", [[], ["config.json", "pytorch_model.bin"]])
 def test_a_folder_without_a_checkpoint_is_refused_with_what_is_there(listing):
     failure = locate_in(listing, "d")

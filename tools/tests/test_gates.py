@@ -1,5 +1,6 @@
 """The gate as a person or a log meets it: what is asked for, what is shown, and the exit code."""
 
+import errno
 import io
 import json
 import os
@@ -349,6 +350,29 @@ def test_two_gates_do_not_run_in_one_folder(root, capsys):
         assert gate.main(["--only", "odd/ok"]) == 2
     assert "another gate is running" in capsys.readouterr().err
     assert gate.main(["--only", "odd/ok"]) == 0
+
+
+@pytest.mark.behaviour("GATE-87")
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_folder_that_takes_no_file_is_said_in_a_line(root, capsys, monkeypatch, code):
+    def full(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(record, "write", full)
+    assert gate.main(["--only", "odd/ok"]) == 1
+    error = f"[Errno {code}] {os.strerror(code)}"
+    said = f"quality_gates: nothing can be kept in {root / '.nox'}: {error}\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.behaviour("GATE-87")
+def test_an_error_that_says_nothing_of_the_disk_is_a_traceback(root, monkeypatch):
+    def gone(*_):
+        raise FileNotFoundError(errno.ENOENT, "gone")
+
+    monkeypatch.setattr(record, "write", gone)
+    with pytest.raises(FileNotFoundError):
+        gate.main(["--only", "odd/ok"])
 
 
 @pytest.mark.behaviour("GATE-88")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
@@ -41,6 +42,7 @@ from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
 from emel_tools.snapshots.stale import stale
 
+_TAKES_NOTHING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _REPORTS: Final = Path(".nox", "gate", "report")
 
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if all is green, 1 if anything is red, 2 if it couldn't be understood what was asked for,
-        and 128 and the number of the signal that stopped it.
+        and 128 and the number of the signal that stopped it. 1, too, where nothing can be kept.
     """
     forgive(sys.stdout)
     arguments_of = parser()
@@ -68,11 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments_of.error(f"{there}: run `nox -s quality_gates` here, without PYTHONPATH")
     if options.explain:
         return _explain(scope)
-    with alone_in(root / ".nox" / "gate") as is_alone:
-        if not is_alone:
-            say("another gate is running in this folder: wait for it", sys.stderr)
-            return 2
-        return _run(root, options, asked, scope)
+    try:
+        with alone_in(root / ".nox" / "gate") as is_alone:
+            if is_alone:
+                return _run(root, options, asked, scope)
+    except OSError as error:
+        if error.errno not in _TAKES_NOTHING:
+            raise
+        say(f"quality_gates: nothing can be kept in {root / '.nox'}: {error}", sys.stderr)
+        return 1
+    say("another gate is running in this folder: wait for it", sys.stderr)
+    return 2
 
 
 def _explain(scope: Scope) -> int:

@@ -9,9 +9,20 @@ import pytest
 
 from emel_io_loader import TABLES
 from emel_machine import mermaid
+from emel_tools.fuzzing import covering, folders, headers
 from emel_tools.gates.docs import LANE
 from emel_tools.pages import __main__ as command
-from emel_tools.pages import api, blocks, check, commands, console, machines, samples, table
+from emel_tools.pages import (
+    api,
+    blocks,
+    check,
+    commands,
+    console,
+    machines,
+    refusals,
+    samples,
+    table,
+)
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
 from emel_tools.pages.fences import odd
 from emel_tools.pages.fragments import untold
@@ -132,6 +143,22 @@ def test_the_page_of_the_command_line_shows_every_option_of_the_parser():
     extra = Command("emel spin", "Spin.", (Parameter("--fast", "", "", required=False, help="F"),))
     assert "| `emel spin [--fast]` | Spin. |" in commands.page((*known_commands(), extra))
     assert "[--threads INTEGER>=1]" in text
+
+
+@pytest.mark.behaviour("GATE-70")
+def test_the_page_of_refusals_has_a_row_for_every_rule_and_every_way_to_say_it():
+    rows = re.findall(r"^\| `([\w-]+)` \| `(\w+)` \| `` (.+) `` \|$", refusals.page(), re.MULTILINE)
+    functions, tables = frozenset({"refuse", "wrong_type", "of_shards"}), frozenset({"Rule"})
+    sources = [ROOT / headers.SOURCES, ROOT / folders.SOURCES]
+    files = sorted(path for source in sources for path in source.glob("*.py"))
+    rules = {site.rule for site in covering.sites(files, functions, tables)}
+    # The last takes a file of 256 MiB.
+    assert rules - {code for code, _, _ in rows} <= {"", "index-over-limit"}
+    assert ("empty-file", "InvalidFileError", "model: the file is empty (byte 0)") in rows
+    assert (
+        sum(code == "too-many-axes" and kind == "UnsupportedError" for code, kind, _ in rows) == 1
+    )
+    assert not any("emel-docs-" in said for _, _, said in rows)
 
 
 @pytest.mark.behaviour("GATE-70")

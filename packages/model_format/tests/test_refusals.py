@@ -280,8 +280,8 @@ TOLD = [
     (
         tensor(type=2, dims=(48, 2)),
         (
-            "tensor 'bad' of type 2 and shape (2, 48) has rows that are no multiple of the type's "
-            "block of 32 elements"
+            "tensor 'bad' of type Q4_0 and shape (2, 48) has rows that are no multiple of the "
+            "type's block of 32 elements"
         ),
     ),
     (
@@ -358,6 +358,18 @@ def test_the_first_tensor_is_heard_of_several_that_lie_within_another():
 def test_hostile_names_are_cut_and_escaped_in_messages():
     answer = refusal(tensor(name="\n\x1b[31m" + "x" * 5000, type=4))
     assert "\\n\\x1b[31mxxx" in answer.message
+
+
+@pytest.mark.behaviour("FMT-04")
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"offset": 2**64 - 32}, f"takes the bytes {2**64 + 64} to {2**64 + 96}, but the"),
+        ({"dims": (1, 2**63)}, f"of type F32 and shape ({2**63}, 1) has"),
+    ],
+)
+def test_numbers_of_2_to_the_63_and_more_are_told_as_they_stand_in_the_file(fields, said):
+    assert said in refusal(tensor(**fields)).message
 
 
 @pytest.mark.behaviour("FMT-04")

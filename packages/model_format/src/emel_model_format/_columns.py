@@ -34,6 +34,11 @@ class Claims:
     """Where the entries stand in the file; empty if nobody looked."""
 
 
+def as_written(number: int) -> int:
+    """Return a number as it stands in the file: one of 2**63 or more is negative in a column."""
+    return number % 2**64
+
+
 @dataclass(slots=True, eq=False)
 class Columns:
     """n tensors as a header claims them: shapes (n,) unless stated otherwise."""
@@ -55,7 +60,7 @@ class Columns:
     data_nbytes: int
     """Bytes of the file from there on."""
     type_name: Callable[[int], str]
-    """The type of tensor i as the header gives it."""
+    """What the type of tensor i is called; its number in the header, if that is none of ours."""
     at: Callable[[int], int] = no_position
     """The byte of the file where the entry of tensor i stands."""
 
@@ -97,7 +102,7 @@ class Columns:
 
     def shape(self, index: int) -> tuple[int, ...]:
         """Return the shape of tensor `index` for a message."""
-        return tuple(self.dims[self.start[index] : self.start[index + 1]].tolist())
+        return tuple(map(as_written, self.dims[self.start[index] : self.start[index + 1]].tolist()))
 
     def tensors(self) -> Tensors:
         """Return the columns as they are published, read-only."""

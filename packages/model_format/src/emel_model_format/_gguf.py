@@ -16,7 +16,7 @@ from emel_model_format._columns import Columns
 from emel_model_format._refuse import StoppedError, refuse, show
 from emel_model_format._rules import GGUF_RULES, first_refusal
 from emel_model_format._walk import ARRAY, SCALARS, STRING, Walker
-from emel_model_format.dtypes import GGUF_CODES, UNKNOWN, ByteOrder
+from emel_model_format.dtypes import DTYPES, GGUF_CODES, UNKNOWN, ByteOrder
 from emel_model_format.header import Header
 from emel_model_format.metadata import Metadata, PackedText
 
@@ -145,9 +145,10 @@ def _tensor_columns(walker: Walker, pos: int, count: int, alignment: int) -> tup
         # The file has the innermost axis first.
         dims[start[has][:, None] + np.arange(n)] = info["dims"][:, ::-1].astype(np.int64)
     data = -(-end // alignment) * alignment
+    codes = GGUF_CODES[np.minimum(kinds, UNKNOWN)]
     columns = Columns(
         names=names,
-        dtype=GGUF_CODES[np.minimum(kinds, UNKNOWN)],
+        dtype=codes,
         ndim=ndim,
         dims=dims,
         start=start,
@@ -155,7 +156,7 @@ def _tensor_columns(walker: Walker, pos: int, count: int, alignment: int) -> tup
         end=None,
         data=data,
         data_nbytes=walker.file_nbytes - data,
-        type_name=lambda i: f"{kinds[i]}",
+        type_name=lambda i: f"{kinds[i]}" if codes[i] == UNKNOWN else DTYPES[codes.item(i)].name,
         at=lambda i: pos if i == 0 else int(head[i - 1] + 16 + 8 * ndim[i - 1]),
     )
     return columns, data

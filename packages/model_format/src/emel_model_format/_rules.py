@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emel_model_format._columns import Columns
+from emel_model_format._columns import Columns, as_written
 from emel_model_format._refuse import show
 from emel_model_format.dtypes import DTYPES, UNKNOWN
 from emel_model_format.outcomes import Refusal
@@ -88,7 +88,7 @@ def _says_shape(c: Columns, i: int) -> str:
 
 
 def _says_span(c: Columns, i: int) -> str:
-    begin = c.data + int(c.begin[i])
+    begin = c.data + as_written(int(c.begin[i]))
     return f"takes the bytes {begin} to {begin + int(c.nbytes[i])}"
 
 

@@ -20,7 +20,7 @@ from emel_tools.fuzzing import (
     json_files,
     json_tensors,
 )
-from emel_tools.fuzzing.case import Case
+from emel_tools.fuzzing.case import ACCEPTED, NEED_MORE, Case
 from emel_tools.fuzzing.covering import Site, Steps, sites
 from emel_tools.fuzzing.facts import BrokenError
 from emel_tools.fuzzing.games import Found
@@ -56,9 +56,9 @@ _OF_NO_RULE: Final = frozenset({"differs", "list", "raised", "window"})
 """What is wrong with no line that refuses."""
 
 
-def families(seed: int) -> Iterator[tuple[str, Case]]:
+def families(seed: int, orders: str = "<>") -> Iterator[tuple[str, Case]]:
     """Every case of every family, in either byte order and for both readers of JSON."""
-    for order in "<>":
+    for order in orders:
         file = gguf_files.healthy(Random(seed), order)
         values = gguf_value_families.FAMILIES
         for family in (*gguf_families.FAMILIES, *values, *gguf_tensors.FAMILIES):
@@ -81,6 +81,16 @@ def _kind(family: str, case: Case) -> _Kind:
     alone = family in {"truncations", "arrays"}
     label = case.label if alone else re.sub(r"\d+", "", case.label)[:30]
     return family, case.rules, label
+
+
+def broken_files(seed: int) -> Iterator[bytes]:
+    """One file of each kind that is refused, as it lies on a disk."""
+    seen: set[_Kind] = set()
+    for family, case in families(seed, "<"):
+        kind = _kind(family, case)
+        if kind not in seen and case.rules not in (ACCEPTED, NEED_MORE) and case.file_nbytes < 0:
+            seen.add(kind)
+            yield case.data
 
 
 class _Run:

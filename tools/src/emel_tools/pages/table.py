@@ -11,7 +11,7 @@ from typing import Final
 from emel_machine import mermaid
 from emel_tools.boundaries import page as boundaries_page
 from emel_tools.findings import Finding
-from emel_tools.pages import api, blocks, commands
+from emel_tools.pages import api, blocks, commands, refusals
 from emel_tools.scope.ours import not_ours
 from emel_tools.surface import public
 from emel_tools.surface.commands import commands as known_commands
@@ -22,6 +22,7 @@ OWNED: Final = ("packages/*/docs/*.mmd", "packages/*/docs/api.md")
 """Where nothing lies but what is generated: what nothing generates any more is removed."""
 BOUNDARIES: Final = "docs/boundaries.md"
 COMMANDS: Final = "docs/command-line.md"
+REFUSALS: Final = "docs/refusals.md"
 
 
 def generated(root: Path, folder: Path) -> dict[str, str]:
@@ -42,6 +43,7 @@ def generated(root: Path, folder: Path) -> dict[str, str]:
         texts[f"{base}/docs/api.md"] = api.page(package, public(package))
     texts[BOUNDARIES] = boundaries_page.text(root)
     texts[COMMANDS] = commands.page(known_commands())
+    texts[REFUSALS] = refusals.page()
     for path in hand_written(root):
         text = blocks.filled(root, path, folder)
         if text is not None:
@@ -70,7 +72,8 @@ def markdown_files(root: Path) -> list[Path]:
 
 def hand_written(root: Path) -> list[Path]:
     """List the Markdown files that people write, though parts of them may be generated."""
-    whole = {BOUNDARIES, COMMANDS, *(f"packages/{p.name}/docs/api.md" for p in packages(root))}
+    ours = (BOUNDARIES, COMMANDS, REFUSALS)
+    whole = {*ours, *(f"packages/{p.name}/docs/api.md" for p in packages(root))}
     return [p for p in markdown_files(root) if p.relative_to(root).as_posix() not in whole]
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 import emel
-from emel_model_format import Header, NeedMore, parse
+from emel_model_format import Refusal, parse
 from emel_tools.fuzzing.folders import counted, indexed, splits
 from emel_tools.fuzzing.headers import broken_files
 
@@ -52,14 +52,17 @@ def _files(folder: Path) -> Iterator[Refused]:
     """Open one file for each way to say what is wrong with its header."""
     path = folder / "model"
     known: set[tuple[str, str]] = set()
-    for data in broken_files(seed=0):
-        answer = parse(data, len(data))  # quicker than to write and open some 400 files
-        if not isinstance(answer, Header | NeedMore):
-            said = answer.rule, _alike(answer.message)
-            if said not in known:
-                known.add(said)
-                path.write_bytes(data)
-                yield from _opened(path, folder)
+    refusals = (
+        (data, answer)
+        for data in broken_files(seed=0)
+        if isinstance(answer := parse(data, len(data)), Refusal)
+    )
+    for data, answer in refusals:  # of some 400, most are said alike: they needn't be opened
+        said = answer.rule, _alike(answer.message)
+        if said not in known:
+            known.add(said)
+            path.write_bytes(data)
+            yield from _opened(path, folder)
 
 
 def _folders(folder: Path) -> Iterator[Refused]:

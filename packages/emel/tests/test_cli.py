@@ -139,6 +139,26 @@ def test_the_bar_is_moved_by_bytes(monkeypatch):
 
 
 @pytest.mark.behaviour("CLI-02")
+def test_the_bar_is_drawn_ten_times_a_second_at_most_and_by_nobody_else(monkeypatch):
+    now, draws, options = [0.0], [], {}
+
+    class Drawn(Progress):
+        def __init__(self, *columns, **given):
+            options.update(given)
+            super().__init__(*columns, **given, get_time=lambda: now[0])
+
+        def refresh(self):
+            draws.append(now[0])
+
+    monkeypatch.setattr(progress, "Progress", Drawn)
+    with progress.bar("loading") as move:
+        for now[0] in (1.0, 1.05, 1.125, 1.2, 1.5):
+            move(emel.Progress(5, 10, 1, 2))
+    assert draws == [0.0, 1.0, 1.125, 1.5]
+    assert options["auto_refresh"] is False
+
+
+@pytest.mark.behaviour("CLI-02")
 def test_the_bar_is_shown_on_stderr_while_the_answer_goes_into_a_pipe(monkeypatch, capsys):
     monkeypatch.setenv("TERM", "xterm")
     ours, theirs = os.openpty()

@@ -1,6 +1,8 @@
 """The main job: names to arrays, and letting go of them."""
 
+import gc
 import operator
+import sys
 from collections.abc import Mapping
 
 import gguf
@@ -241,20 +243,47 @@ def test_comparing_models_loads_nothing(model_file):
         assert model.usage().leases == 0
 
 
+def interrupted_at(point, call):
+    """Raise KeyboardInterrupt at the n-th line of ours that runs; False once there are fewer."""
+    left = point
+
+    def enter(frame, _event, _):
+        file = frame.f_code.co_filename
+        return step if "emel" in file and "/tests/" not in file else None
+
+    def step(_frame, event, _):
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return step
+
+    # Finalizers of earlier models are lines of ours too, and what they raise nobody hears.
+    gc.collect()
+    gc.disable()
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+        gc.enable()
+    return False
+
+
 @pytest.mark.behaviour("LOAD-04")
 @pytest.mark.parametrize("request_name", ["release", "release two", "close"])
 def test_an_interrupt_anywhere_leaves_a_model_that_can_be_closed(
     tmp_path, opened, frozen, request_name
 ):
-    import gc
-    import sys
-
     # As small as it takes for one to stay when two go: more is the same lines once more.
     path, names = tmp_path / "three.safetensors", ["a", "b", "c"]
     save_file({name: np.ones(4096, np.float32) for name in names}, path)
 
-    def interrupted_at(point):
-        """Raise KeyboardInterrupt at the n-th executed line of ours; False once there are fewer."""
+    def interrupted(point):
         model = emel.open(path, "mmap")
         model.load()
         requests = {
@@ -262,39 +291,27 @@ def test_an_interrupt_anywhere_leaves_a_model_that_can_be_closed(
             "release two": lambda: model.release(names[:2]),
             "close": model.close,
         }
-        left = point
-
-        def enter(frame, _event, _):
-            file = frame.f_code.co_filename
-            return step if "emel" in file and "/tests/" not in file else None
-
-        def step(_frame, event, _):
-            nonlocal left
-            if event == "line":
-                left -= 1
-                if left == 0:
-                    raise KeyboardInterrupt
-            return step
-
-        # Finalizers of earlier models are lines of ours too, and what they raise nobody hears.
-        gc.collect()
-        gc.disable()
-        before = sys.gettrace()
-        sys.settrace(enter)
         try:
-            requests[request_name]()
-        except KeyboardInterrupt:
-            return True
+            return interrupted_at(point, requests[request_name])
         finally:
-            sys.settrace(before)
-            gc.enable()
             if not model.closed:
                 model.release()
             model.close()
             assert opened(path) == []
-        return False
 
     point = 1
-    while interrupted_at(point):
+    while interrupted(point):
         point += 1
     assert point > 100
+
+
+@pytest.mark.behaviour("LOAD-04")
+def test_an_interrupt_of_opening_leaves_nothing(tmp_path, opened, frozen):
+    path = tmp_path / "three.safetensors"
+    save_file({"a": np.ones(4096, np.float32)}, path)
+    point, models = 1, []
+    while interrupted_at(point, lambda: models.append(emel.open(path, "mmap"))):
+        assert opened(path) == []
+        point += 7  # each of them takes a second
+    assert point > 1000
+    models[0].close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +18,9 @@ from rich.progress import (
 
 import emel
 
+_PAUSE: Final = 0.1
+"""Seconds from one drawing to the next: it takes longer than to load a small tensor."""
+
 
 @contextmanager
 def bar(what: str) -> Generator[Callable[[emel.Progress], None]]:
@@ -29,11 +33,18 @@ def bar(what: str) -> Generator[Callable[[emel.Progress], None]]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    hidden = not console.is_terminal
+    # By itself rich would draw in a thread.
+    shown = Progress(*columns, console=console, auto_refresh=False, transient=True, disable=hidden)
     with shown:
         task = shown.add_task(what, total=None)
+        drawn = float("-inf")
 
         def move(done: emel.Progress) -> None:
+            nonlocal drawn
             shown.update(task, total=done.nbytes_total, completed=done.nbytes_done)
+            if (now := shown.get_time()) - drawn >= _PAUSE:
+                drawn = now
+                shown.refresh()
 
         yield move

@@ -54,6 +54,7 @@ def test_thousands_of_cycles_leave_the_process_as_it_was(make, spans_of):
 
     with MmapStrategy(slots=1) as strategy:
         cycles(500)
+        counts()  # who watches what tests call keeps what is new to it, as blocks
         before = blocks()
         descriptors, maps, memory = counts()
         cycles(2000)

@@ -23,7 +23,7 @@ from emel_tools.running.run import Run
 from emel_tools.running.stopping import Stop
 from emel_tools.running.summary import summary
 from emel_tools.running.worker import judged
-from emel_tools.scope import BrokenGitError, Scope
+from emel_tools.scope import BrokenGitError, Scope, unreadable
 from emel_tools.scope.changes import Changes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,6 +214,27 @@ def test_where_git_cannot_say_what_has_changed_nothing_runs(root, monkeypatch, c
     assert ended.value.code == 2
     assert "fatal: bad index" in capsys.readouterr().err
     assert not (root / record.LAST).exists()
+
+
+@pytest.mark.behaviour("GATE-122")
+@pytest.mark.parametrize("full", [(), ("--full",)])
+def test_where_a_file_is_no_python_that_is_said_and_nothing_is_run(root, monkeypatch, capsys, full):
+    monkeypatch.setattr(unreadable, "known", lambda _: ["torn.py"])
+    (root / "torn.py").write_text("def f(:\n")
+    assert gate.main(["--only", "odd/ok", "odd/wrong", "--seed", "5", *full]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[1:6] == [
+        "FAIL  syntax/python  0.0 s  (files that can't be compiled: 1)",
+        "      torn.py:1:7: [syntax] it is no Python: invalid syntax",
+        "           fix: mend it, the rest waits for it",
+        "      again: nox -s quality_gates",
+        "",
+    ]
+    assert out[-1].startswith("quality_gates: 1 of 1 shards red, 2 not judged, ")
+    assert not (root / ".nox/gate/runs").exists()
+    assert not (root / record.LAST).exists()
+    (root / "torn.py").write_text("def f(): ...\n")
+    assert gate.main(["--only", "odd/ok", *full]) == 0
 
 
 @pytest.mark.behaviour("GATE-87")

@@ -274,6 +274,7 @@ def test_a_package_that_is_no_python_costs_the_house_its_arrows_and_nothing_else
     assert "emel_torn" in text
     assert "The imports can't be read: " in text
     assert says in text
+    assert str(torn.parents[3]) not in text
 
 
 @pytest.mark.behaviour("GATE-91")

@@ -769,6 +769,9 @@ def test_tests_that_pytest_leaves_out_are_found(repo):
         ("ended", "packages/disk"),
         ("not run", f"{path}/test_disk.py"),
     }
+    torn = f"{path}/test_torn.py"
+    why = f"{torn} is uncollectable: ModuleNotFoundError: No module named 'nothing'"
+    assert ("uncollectable", f"{torn}:1", why) in found
 
 
 @pytest.mark.behaviour("GATE-22")

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
+from emel_tools.findings import Finding
 from emel_tools.reports.markdown import guarded
 from emel_tools.reports.publish import publish
 from emel_tools.running import Job, record
@@ -22,7 +23,7 @@ from emel_tools.running.console import Live, Plain, forgive, is_terminal, progre
 from emel_tools.running.elsewhere import elsewhere
 from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
-from emel_tools.running.results import SCOPE, SNAPSHOTS, Result
+from emel_tools.running.results import SCOPE, SNAPSHOTS, SYNTAX, WAITS, Result
 from emel_tools.running.run import Run
 from emel_tools.running.schedule import run_all
 from emel_tools.running.stopping import stoppable
@@ -31,6 +32,7 @@ from emel_tools.running.tasks import tasks
 from emel_tools.scope import (
     Asked,
     BrokenGitError,
+    Choice,
     Scope,
     UnknownBaseError,
     UnknownShardError,
@@ -40,6 +42,7 @@ from emel_tools.scope import (
 from emel_tools.scope.changes import head
 from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
+from emel_tools.scope.unreadable import unreadable
 from emel_tools.snapshots.stale import stale
 
 _TAKES_NOTHING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -99,6 +102,7 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
         return Run.of(scope, done, seed=seed, seconds=seconds, stopped=stopped)
 
     chosen = [each for each in scope.choices if each.runs]
+    torn = tuple(unreadable(root, scope))
     beside = tuple(each.shard.key for each in chosen)
     say(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}")
     last = record.read(root / record.LAST)
@@ -107,7 +111,10 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
     with stoppable() as stop:  # to the end: once all has run, a signal hides nothing of it
         with view as seen:
             done = run_all(
-                tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside, scope.asked)),
+                tasks(
+                    () if torn else chosen,
+                    Job(root, (), scope.full, scope.base, seed, beside, scope.asked),
+                ),
                 noting(root, progress(seen)),
                 width=options.width,
                 known={r.key: r.seconds for r in last.results if r.ran} if last else {},
@@ -115,9 +122,11 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
                 keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
             )
         stopped = stop.name if stop else ""
-        missed = [_missed(root, scope, done)] if scope.full and not stopped else []
+        done += _waiting(chosen, torn)
+        whole = scope.full and not (stopped or torn)
+        missed = [_missed(root, scope, done)] if whole else []
         run = run_of([*done, *missed, *_stale(root, scope)], stopped)
-        if not stopped:
+        if not stopped and not torn:  # else little ran, if anything
             record.write(root / record.LAST, run)
             remember_passed(root, scope, asked, commit, green=run.is_green)
         is_told = _report(root, options.reports or _REPORTS, run, on_terminal=on_terminal)
@@ -133,6 +142,15 @@ def _report(root: Path, folder: Path, run: Run, *, on_terminal: bool) -> bool:
     for line in trouble:
         say(line, sys.stderr)
     return not trouble
+
+
+def _waiting(chosen: Sequence[Choice], torn: tuple[Finding, ...]) -> Iterator[Result]:
+    """Say of each shard that it waits until what is no Python is mended, if anything is."""
+    if torn:
+        checked = f"files that can't be compiled: {len(torn)}"
+        yield Result(SYNTAX, "python", "failed", "every run looks", checked, torn)
+        for each in chosen:
+            yield Result(each.shard.lane, each.shard.name, "unjudged", each.why, WAITS)
 
 
 def _missed(root: Path, scope: Scope, done: Sequence[Result]) -> Result:

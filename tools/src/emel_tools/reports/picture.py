@@ -44,7 +44,8 @@ def house_of(root: Path) -> House | None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # grimp's panics are no Exception; the page is to show the rest
-        return House(layers, (), writable(str(error)) or type(error).__name__)
+        said = writable(str(error)).replace(f"{root}/", "")
+        return House(layers, (), said or type(error).__name__)
 
 
 def picture(house: House | None, run: Run) -> Markup:

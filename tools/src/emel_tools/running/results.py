@@ -15,6 +15,8 @@ SCOPE: Final = "scope"
 """What stands where a lane stands, if it is about which shards would have run."""
 SNAPSHOTS: Final = "snapshots"
 """What stands there, if it is about the snapshots of all lanes."""
+SYNTAX: Final = "syntax"
+"""What stands there, if it is about files that are no Python, for which all lanes wait."""
 WORDS: Final[Mapping[Verdict, str]] = {
     "failed": "FAIL",
     "unjudged": "----",
@@ -31,6 +33,10 @@ def writable(text: str) -> str:
 
 STOPPED: Final = "not judged because the run was stopped"
 """What is `checked` of a shard that a signal left without a verdict."""
+WAITS: Final = "not judged because a file is no Python"
+"""What is `checked` of a shard that waits for that to be mended."""
+SAID_ONCE: Final = (STOPPED, WAITS)
+"""What a summary doesn't say of each shard."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -84,5 +90,6 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def command(self) -> str:
         """What a person types to run it again."""
-        words = {SCOPE: ("--", "--full"), SNAPSHOTS: ()}.get(self.lane, ("--", "--only", self.key))
+        own = {SCOPE: ("--", "--full"), SNAPSHOTS: (), SYNTAX: ()}
+        words = own.get(self.lane, ("--", "--only", self.key))
         return " ".join(("nox -s quality_gates", *words))

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.running.results import SCOPE, SNAPSHOTS, STOPPED, WORDS, Result, Verdict
+from emel_tools.running.results import SAID_ONCE, SCOPE, SNAPSHOTS, SYNTAX, WORDS, Result, Verdict
 from emel_tools.running.run import Run
 
 _FINDINGS: Final = 10
@@ -77,7 +77,7 @@ def _lane(name: str, results: Sequence[Result]) -> str:
     worst = worst_of(results)
     ran = any(result.ran for result in results)
     seconds = f"{sum(result.seconds for result in results):.1f} s" if ran else ""
-    alone = name not in (SCOPE, SNAPSHOTS)  # those are looked at by every run, and by no lane
+    alone = name not in (SCOPE, SNAPSHOTS, SYNTAX)  # every run looks at those, and no lane
     red = worst in ("failed", "unjudged")
     again = f"nox -s quality_gates -- --only {name}" if red and alone else ""
     return f"{WORDS[worst]:<4}  {name:<12}  {seconds:>8}  {counted(results):<24}  {again}".rstrip()
@@ -89,7 +89,7 @@ def _trouble(result: Result, rest: str) -> Iterator[str]:
         yield f"FAIL  {result.key}  {result.seconds:.1f} s  ({result.checked})"
     elif result.findings:
         yield f"warn  {result.key}  ({result.checked})"
-    elif result.verdict == "unjudged" and result.checked != STOPPED:  # which is said once
+    elif result.verdict == "unjudged" and result.checked not in SAID_ONCE:
         yield f"----  {result.key}  {result.checked}"
         return
     for finding in result.findings[:_FINDINGS]:

@@ -248,7 +248,8 @@ def _told(report: pytest.TestReport | pytest.CollectReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None:
         return str(crash.message)
-    return report.longreprtext or str(report.longrepr)
+    said = [line[1:].strip() for line in report.longreprtext.splitlines() if line[:2] == "E "]
+    return "\n".join(said) or report.longreprtext or str(report.longrepr)
 
 
 def _came_of(call: pytest.CallInfo[None]) -> str:

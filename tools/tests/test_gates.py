@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import sys
 import tomllib
@@ -220,8 +221,9 @@ def test_where_git_cannot_say_what_has_changed_nothing_runs(root, monkeypatch, c
 @pytest.mark.parametrize("full", [(), ("--full",)])
 def test_where_a_file_is_no_python_that_is_said_and_nothing_is_run(root, monkeypatch, capsys, full):
     monkeypatch.setattr(unreadable, "known", lambda _: ["torn.py"])
+    (root / "packages").mkdir()
     (root / "torn.py").write_text("def f(:\n")
-    assert gate.main(["--only", "odd/ok", "odd/wrong", "--seed", "5", *full]) == 1
+    assert gate.main(["--seed", "5", *full]) == 1
     out = capsys.readouterr().out.splitlines()
     assert out[1:6] == [
         "FAIL  syntax/python  0.0 s  (files that can't be compiled: 1)",
@@ -230,11 +232,10 @@ def test_where_a_file_is_no_python_that_is_said_and_nothing_is_run(root, monkeyp
         "      again: nox -s quality_gates",
         "",
     ]
-    assert out[-1].startswith("quality_gates: 1 of 1 shards red, 2 not judged, ")
+    assert re.match(r"quality_gates: 1 of 1 shards red, \d\d not judged, ", out[-1])
     assert not (root / ".nox/gate/runs").exists()
     assert not (root / record.LAST).exists()
-    (root / "torn.py").write_text("def f(): ...\n")
-    assert gate.main(["--only", "odd/ok", *full]) == 0
+    assert gate.main(["--only", "odd/ok", *full]) == 0  # which may read other files
 
 
 @pytest.mark.behaviour("GATE-87")

@@ -11,8 +11,8 @@ from emel_tools.scope.unreadable import unreadable
 FIX = "mend it, the rest waits for it"
 
 
-def scope(*files, full=False, base="abc"):
-    return Scope((), Changes(base, "", files, frozenset()), full)
+def scope(*files, full=False, base="abc", asked=False):
+    return Scope((), Changes(base, "", files, frozenset()), full, asked)
 
 
 def found(root, of):
@@ -60,3 +60,4 @@ def test_what_differs_is_looked_at_and_in_full_scope_all_that_git_knows_or_would
     assert found(tmp_path, scope("new.py", "gone.py", "text.txt")) == every[1:]
     assert found(tmp_path, scope("new.py", full=True)) == every
     assert found(tmp_path, scope(base="")) == every
+    assert found(tmp_path, scope("new.py", full=True, asked=True)) == []

@@ -15,9 +15,12 @@ from emel_tools.scope.choice import Scope
 def unreadable(root: Path, scope: Scope) -> Iterator[Finding]:
     """Find the files that this Python can't compile: among what differs, or among all.
 
-    All are looked at in the full scope, and where there is nothing to compare with. Without git
-    nobody knows which files are the repository's, and none is.
+    All are looked at in the full scope, and where there is nothing to compare with; none where
+    shards were asked for by name, which may read other files. Without git nobody knows which files
+    are the repository's, and none is.
     """
+    if scope.asked:
+        return
     every = scope.full or not scope.base
     for name in sorted({*known(root)}) if every else scope.changed.files:
         path = root / name

@@ -128,6 +128,20 @@ def test_an_undeclared_sibling_or_dependency_is_an_import_error(repo, probed, na
 
 
 @pytest.mark.behaviour("BND-28")
+def test_modules_that_cannot_be_imported_for_one_reason_are_told_once(repo, probed):
+    source = "packages/disk/src/emel_disk"
+    for name in ("__init__", "sly"):
+        write(repo, f"{source}/{name}.py", "import numpy\n")
+    why = "ModuleNotFoundError: No module named 'numpy'"
+    assert probed() == {
+        f"{source}/__init__.py:1: imports numpy",
+        f"{source}/sly.py:1: imports numpy",
+        f"{source}/__init__.py: can't be imported, and nor can 1 more: {why}",
+        f"packages/disk/tests/test_disk.py: can't be collected: {why}",
+    }
+
+
+@pytest.mark.behaviour("BND-28")
 def test_an_import_inside_a_function_is_found_without_running_it(repo, probed):
     write(repo, "packages/disk/src/emel_disk/sly.py", "def f():\n    from numpy import array\n")
     write(repo, "packages/disk/tests/test_sly.py", "def test_sly():\n    import numpy\n")

@@ -60,6 +60,11 @@ class Record(msgspec.Struct, frozen=True):
     kept: list[str] = []
     """Node ids of the tests that were left out because all that they call is what it was."""
 
+    @property
+    def torn(self) -> frozenset[str]:
+        """Files of tests that couldn't be collected, from the root."""
+        return frozenset(each.file for each in self.troubles if each.kind == "uncollectable")
+
 
 def write(path: Path, record: Record) -> None:
     """Write a record down."""

@@ -121,8 +121,13 @@ def _file(node_id: str) -> str:
     return node_id.partition("::")[0]
 
 
-def measured(root: Path, part: Part, record: Record) -> dict[str, str]:
-    """Count the cases of each test function, and say how many examples each draws, by what."""
+def measured(root: Path, part: Part, record: Record) -> dict[str, str] | None:
+    """Count the cases of each test function, and say how many examples each draws, by what.
+
+    None where a file couldn't be collected, whose cases nobody knows.
+    """
+    if record.torn:
+        return None
     tests = f"{(part.package.folder / 'tests').relative_to(root).as_posix()}/"
     counts = Counter(case.function.removeprefix(tests) for case in record.cases)
     drawn = {case.function.removeprefix(tests): _drawn(case) for case in record.cases}

@@ -182,7 +182,10 @@ def tests_of(source: Source) -> dict[str, Function]:
 
 
 def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
-    """Find tests that stand in a suite's files and that pytest doesn't know."""
+    """Find tests that stand in a suite's files and that pytest doesn't know.
+
+    Of a file that couldn't be collected that is known already.
+    """
     known = {*record.functions}
     for path in _python(part.package.folder / "tests", not_ours(root)):
         source = Source.read(root, path)
@@ -190,7 +193,7 @@ def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
             continue
         for name, function in tests_of(source).items():
             node_id = f"{source.path}::{name}"
-            if node_id in known:
+            if node_id in known or source.path in record.torn:
                 continue
             what = f"{name} is a test by its name, and pytest doesn't collect it"
             fix = _FIXES["uncollected"]

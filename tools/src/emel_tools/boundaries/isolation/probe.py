@@ -77,7 +77,8 @@ def imports_without_module(paths: list[Path]) -> Iterator[tuple[str, str]]:
 
 
 def modules_that_fail(source: Path) -> Iterator[tuple[str, str]]:
-    """Import every module of a package, and find those that can't be."""
+    """Import every module of a package, and find those that can't be, by what it fails at."""
+    failing: dict[str, list[Path]] = {}
     for path in sorted(source.rglob("*.py")):
         if path.name == "__main__.py":  # to import it is to run it
             continue
@@ -86,7 +87,10 @@ def modules_that_fail(source: Path) -> Iterator[tuple[str, str]]:
         try:
             importlib.import_module(name)
         except Exception as error:
-            yield path.as_posix(), f"can't be imported: {type(error).__name__}: {error}"
+            failing.setdefault(f"{type(error).__name__}: {error}", []).append(path)
+    for error, (first, *others) in failing.items():
+        more = f", and nor can {len(others)} more" if others else ""
+        yield first.as_posix(), f"can't be imported{more}: {error}"
 
 
 def main() -> None:

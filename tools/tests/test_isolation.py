@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emel_tools.boundaries.isolation import __main__ as command
-from emel_tools.boundaries.isolation import environments
+from emel_tools.boundaries.isolation import environments, probe
 from emel_tools.boundaries.isolation.declared import canonical, declared
 from emel_tools.boundaries.isolation.environments import InstallError, ensure
 
@@ -139,6 +139,28 @@ def test_modules_that_cannot_be_imported_for_one_reason_are_told_once(repo, prob
         f"{source}/__init__.py: can't be imported, and nor can 1 more: {why}",
         f"packages/disk/tests/test_disk.py: can't be collected: {why}",
     }
+
+
+@pytest.mark.behaviour("BND-28")
+def test_each_reason_for_which_modules_cannot_be_imported_is_told(tmp_path, monkeypatch):
+    source = tmp_path / "emel_reasons"
+    for name, text in {
+        "__init__": "",
+        "__main__": "raise SystemExit(3)\n",  # which to import is to run it
+        "absent": "import nothing_there\n",
+        "again": "import nothing_there\n",
+        "zero": "1 // 0\n",
+    }.items():
+        write(tmp_path, f"emel_reasons/{name}.py", text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    absent = "ModuleNotFoundError: No module named 'nothing_there'"
+    assert list(probe.modules_that_fail(source)) == [
+        (f"{source}/absent.py", f"can't be imported, and nor can 1 more: {absent}"),
+        (
+            f"{source}/zero.py",
+            "can't be imported: ZeroDivisionError: integer division or modulo by zero",
+        ),
+    ]
 
 
 @pytest.mark.behaviour("BND-28")

@@ -206,7 +206,7 @@ def test_verify_says_which_tensors_differ_and_where(run, pair, strategy):
     assert re.search(r"^shape +shape +2x3 +3x2 *$", out, re.MULTILINE)
     assert re.search(r"^dtype +dtype +F32 +I32 *$", out, re.MULTILINE)
     assert "same " not in out
-    assert out.endswith("5 differ; 4 tensors are in both\n")
+    assert out.endswith("5 differ; 4 tensors in both\n")
 
     code, out, _ = run("verify", "--strategy", strategy, "--json", first, second)
     document = json.loads(out)
@@ -286,7 +286,7 @@ def test_verify_says_how_a_model_differs_from_what_was_recorded(run, pair, recor
     assert found == {"bytes": "digest", "theirs": "only-in-first", "mine": "only-in-second"}
     code, out, _ = run("verify", second, recorded)
     assert code == 1
-    assert out.endswith("3 differ; 4 tensors are in both\n")
+    assert out.endswith("3 differ; 4 tensors in both\n")
 
 
 @pytest.mark.behaviour("CLI-07")
@@ -335,6 +335,17 @@ def test_odd_names_are_recorded_and_found_again(run, tmp_path, record):
 
 
 @pytest.mark.behaviour("CLI-07")
+def test_one_tensor_is_told_as_one(run, tmp_path):
+    path = tmp_path / "one.safetensors"
+    save_file({"a": np.zeros(3, np.float32)}, path, metadata={"by": "hand"})
+    assert run("verify", path, path)[1].startswith("the same: 1 tensor, ")
+    assert re.search(r"^metadata +1 key *$", run("inspect", path)[1], re.MULTILINE)
+    assert re.search(r"^loaded +1 tensor, ", run("load", path)[1], re.MULTILINE)
+    with emel.open(path) as model:
+        assert repr(model).endswith(", 1 tensor>")
+
+
+@pytest.mark.behaviour("CLI-07")
 def test_no_tensors_are_the_same_as_none(run, tmp_path, record):
     save_file({}, tmp_path / "none.safetensors")
     recorded = record(tmp_path / "none.safetensors")
@@ -358,7 +369,7 @@ def test_files_without_a_common_tensor_are_not_the_same(run, tmp_path, record, w
             assert (document["same"], document["tensors"]) == (False, 0)
             assert len(document["differences"]) == n
         else:
-            assert out.endswith(f"\n{n} differ; 0 tensors are in both\n")
+            assert out.endswith(f"\n{n} differ; 0 tensors in both\n")
     for other in ("b", "none"):
         assert run(*words, files[other], recorded)[0] == 1
 

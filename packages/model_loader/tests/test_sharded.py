@@ -403,12 +403,26 @@ def test_files_that_are_not_one_checkpoint_are_refused_with_the_list(
         ("another byte order", "this one is gguf 3 big, where gguf 3 little is expected"),
         ("another number", "split.no is 1, where its name says 2 "),
         ("duplicate tensors", ": 2 tensors lie in several shards: "),
-        ("missing tensors", ": 2 tensors are not in their shard: "),
+        ("missing tensors", ": 2 tensors are not where the index says: "),
         ("another total", "split.tensors.count is 5, but 3 shards have 4 tensors"),
     ],
 )
 def test_shards_that_disagree_are_told_with_what_was_found_and_what_expected(case, says):
     assert says in refused(REFUSED[case][0]).message
+
+
+@pytest.mark.behaviour("LOADER-11")
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({n: d for n, d in three().items() if n != TWO}, ": 1 shard is missing ("),
+        ({n: d for n, d in three().items() if n in (INDEX, ONE)}, ": 2 shards are missing ("),
+        (reindexed(x=ONE), ": 1 tensor is not where the index says: "),
+        (three() | {LAST: save(numbers("a", "d", "e"))}, ": 1 tensor lies in several shards: "),
+    ],
+)
+def test_one_is_told_as_one_and_more_as_many(files, says):
+    assert says in refused(files).message
 
 
 @pytest.mark.behaviour("LOAD-02")

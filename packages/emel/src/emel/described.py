@@ -84,7 +84,7 @@ class Described(Mapping[str, NDArray[Any]]):
         return id(self)
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else f"{len(self)} tensors"
+        state = "closed" if self.closed else f"{len(self)} tensor{'s' * (len(self) != 1)}"
         return f"<emel.Model {self.path!r}: {self.format}, {state}>"
 
     def info(self, name: str) -> TensorInfo:

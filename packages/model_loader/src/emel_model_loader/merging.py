@@ -17,6 +17,7 @@ from emel_model_loader.shards import (
     Located,
     Numbered,
     absent,
+    counted,
     numbered,
     numbered_name,
     refuse_missing,
@@ -141,7 +142,7 @@ def _repeated(located: Located, headers: Sequence[Header]) -> Failure | None:
     return Failure.of_shards(
         "duplicate-tensors",
         located.files[having[-1]],
-        f"{len(twice)} tensors lie in several shards",
+        f"{counted(len(twice), 'tensor lies', 'tensors lie')} in several shards",
         tensors=sorted(twice),
         files=[located.names[i] for i in having],
     )
@@ -159,7 +160,12 @@ def _misindexed(located: Located, headers: Sequence[Header], index: Index) -> Fa
     if strangers:
         code, message, tensors, where = "tensors-unindexed", "not in the index", strangers, found
     elif lost:
-        code, message, tensors, where = "tensors-missing", "not in their shard", lost, index.files
+        code, message, tensors, where = (
+            "tensors-missing",
+            "not where the index says",
+            lost,
+            index.files,
+        )
     else:
         tensors = {name for name, file in found.items() if index.files[name] != file}
         code, message, where = "tensors-misplaced", "in another shard than the index says", found
@@ -167,7 +173,7 @@ def _misindexed(located: Located, headers: Sequence[Header], index: Index) -> Fa
     return Failure.of_shards(
         code,
         located.folder + files[0],
-        f"{len(tensors)} tensors are {message}",
+        f"{counted(len(tensors), 'tensor is', 'tensors are')} {message}",
         tensors=sorted(tensors),
         files=files,
     )

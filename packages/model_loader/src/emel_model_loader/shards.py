@@ -211,8 +211,13 @@ def whole_set(shard: Numbered) -> tuple[str, ...]:
 
 def refuse_missing(path: str, missing: Sequence[str]) -> Failure | None:
     """Refuse shards that are missing, if any are."""
-    message = f"{len(missing)} shards are missing ({HINT})"
+    message = f"{counted(len(missing), 'shard is', 'shards are')} missing ({HINT})"
     return Failure.of_shards("shards-missing", path, message, files=missing) if missing else None
+
+
+def counted(n: int, one: str, many: str) -> str:
+    """Spell how many there are of something: `1 shard is`, `2 shards are`."""
+    return f"{n} {one if n == 1 else many}"
 
 
 def absent(names: Sequence[str], listed: Sequence[str]) -> tuple[str, ...]:

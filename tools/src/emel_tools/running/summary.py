@@ -55,8 +55,9 @@ def verdict(run: Run) -> str:
     red = sum(result.verdict == "failed" for result in run.results)
     unjudged = sum(result.verdict == "unjudged" for result in run.results)
     unaffected = len(run.results) - ran - unjudged
-    green = "no shard run" if not ran else f"all {ran} shards green"
-    words = [f"{red} of {ran} shards red" if red else green]
+    shards = f"{ran} shard{'s' * (ran != 1)}"
+    green = f"{'all ' * (ran != 1)}{shards} green" if ran else "no shard run"
+    words = [f"{red} of {shards} red" if red else green]
     words += [f"{unjudged} not judged"] * bool(unjudged)
     words += [f"{unaffected} not run"] * bool(unaffected)
     words += [f"stopped by {run.stopped}"] * bool(run.stopped)

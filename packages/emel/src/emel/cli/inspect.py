@@ -99,7 +99,7 @@ def _print_summary(
     architecture = model.metadata.get("general.architecture")
     if architecture is not None:
         facts.add_row("architecture", render.summary(architecture))
-    facts.add_row("metadata", f"{len(model.metadata)} keys")
+    facts.add_row("metadata", render.counted(len(model.metadata), "key"))
     matching = f" of {len(model)} match" if filtered else ""
     total = render.size(sum(info.nbytes for info in infos))
     facts.add_row("tensors", f"{len(infos)}{matching}, {total}")

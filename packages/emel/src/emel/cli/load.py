@@ -123,7 +123,8 @@ def _print(facts: _Facts) -> None:
         "streamed": "streamed through the stages, and not kept",
     }
     size = render.size(facts.nbytes)
-    lines.add_row("loaded", f"{facts.tensors} tensors, {size} ({hows[facts.how]})")
+    tensors = render.counted(facts.tensors, "tensor")
+    lines.add_row("loaded", f"{tensors}, {size} ({hows[facts.how]})")
     lines.add_row("strategy", f"{facts.strategy['used']}: {facts.strategy['reason']}")
     moved = facts.touched or facts.how != "mapped"
     rate = f", {facts.gib_per_second:.2f} GiB/s" if moved else ""

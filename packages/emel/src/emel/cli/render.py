@@ -68,6 +68,11 @@ def distinct(name: str) -> str:
     return text(name.replace("\\", "\\\\"))
 
 
+def counted(n: int, thing: str) -> str:
+    """Spell how many there are of something: `1 tensor`, `2 tensors`."""
+    return f"{n} {thing}{'s' * (n != 1)}"
+
+
 def size(nbytes: float) -> str:
     """Spell a number of bytes in the largest binary unit that leaves at least 1, once rounded."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -58,7 +58,7 @@ def verify(
 def _print(found: emel.Comparison) -> None:
     if found.same:
         nbytes = f", {render.size(found.nbytes)}" if found.nbytes else ""
-        typer.echo(f"the same: {found.tensors} tensors{nbytes}")
+        typer.echo(f"the same: {render.counted(found.tensors, 'tensor')}{nbytes}")
         return
     rows = [
         # What is second may be from a record, and any text.
@@ -67,7 +67,7 @@ def _print(found: emel.Comparison) -> None:
     ]
     header = ("tensor", "differs in", "first", "second", "where first")
     render.print_columns(render.console(), header, rows)
-    typer.echo(f"\n{len(rows)} differ; {found.tensors} tensors are in both")
+    typer.echo(f"\n{len(rows)} differ; {render.counted(found.tensors, 'tensor')} in both")
 
 
 def _place(difference: emel.Difference) -> str:

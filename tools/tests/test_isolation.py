@@ -136,7 +136,7 @@ def test_modules_that_cannot_be_imported_for_one_reason_are_told_once(repo, prob
     assert probed() == {
         f"{source}/__init__.py:1: imports numpy",
         f"{source}/sly.py:1: imports numpy",
-        f"{source}/__init__.py: can't be imported, and nor can 1 more: {why}",
+        f"{source}/__init__.py: can't be imported, nor can 1 more: {why}",
         f"packages/disk/tests/test_disk.py: can't be collected: {why}",
     }
 
@@ -155,7 +155,7 @@ def test_each_reason_for_which_modules_cannot_be_imported_is_told(tmp_path, monk
     monkeypatch.syspath_prepend(str(tmp_path))
     absent = "ModuleNotFoundError: No module named 'nothing_there'"
     assert list(probe.modules_that_fail(source)) == [
-        (f"{source}/absent.py", f"can't be imported, and nor can 1 more: {absent}"),
+        (f"{source}/absent.py", f"can't be imported, nor can 1 more: {absent}"),
         (
             f"{source}/zero.py",
             "can't be imported: ZeroDivisionError: integer division or modulo by zero",

@@ -89,7 +89,7 @@ def modules_that_fail(source: Path) -> Iterator[tuple[str, str]]:
         except Exception as error:
             failing.setdefault(f"{type(error).__name__}: {error}", []).append(path)
     for error, (first, *others) in failing.items():
-        more = f", and nor can {len(others)} more" if others else ""
+        more = f", nor can {len(others)} more" if others else ""
         yield first.as_posix(), f"can't be imported{more}: {error}"
 
 

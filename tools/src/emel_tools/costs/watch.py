@@ -182,13 +182,12 @@ def install() -> None:
     for module, name in _BESIDE:
         setattr(module, name, _TALLY.counting(_OTHER, getattr(module, name)))
     os.sched_getaffinity = lambda _: set(range(CPUS))
-    for name in _STARTS:
-        if hasattr(_thread, name):
-            replacement = _TALLY.counting("threads", getattr(_thread, name))
-            for module in (_thread, threading):
-                for spelling in (name, f"_{name}"):
-                    if hasattr(module, spelling):
-                        setattr(module, spelling, replacement)
+    for name in [each for each in _STARTS if hasattr(_thread, each)]:  # some are of 3.13
+        replacement = _TALLY.counting("threads", getattr(_thread, name))
+        for module in (_thread, threading):
+            for spelling in (name, f"_{name}"):
+                if hasattr(module, spelling):
+                    setattr(module, spelling, replacement)
     mmap.mmap = CountingMap
     sys.addaudithook(_TALLY.hear)
 

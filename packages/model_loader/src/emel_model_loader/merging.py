@@ -160,12 +160,8 @@ def _misindexed(located: Located, headers: Sequence[Header], index: Index) -> Fa
     if strangers:
         code, message, tensors, where = "tensors-unindexed", "not in the index", strangers, found
     elif lost:
-        code, message, tensors, where = (
-            "tensors-missing",
-            "not where the index says",
-            lost,
-            index.files,
-        )
+        code, message = "tensors-missing", "not where the index says"
+        tensors, where = lost, index.files
     else:
         tensors = {name for name, file in found.items() if index.files[name] != file}
         code, message, where = "tensors-misplaced", "in another shard than the index says", found

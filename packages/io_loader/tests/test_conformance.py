@@ -381,8 +381,9 @@ class ReleasesAgain(OnDisk):
 
 @breaks("test_a_lease_that_was_never_given_is_stale", MAPS)
 class OverlooksSlots(OnDisk):
-    def _leased(self, slot, generation):
-        return self._held.get(generation)
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        self._pool.leased = lambda _, generation: self._pool._held.get(generation)
 
 
 @breaks("test_a_lease_given_twice_is_refused", MAPS)
@@ -395,8 +396,8 @@ class ReleasesOnceOfTwice(OnDisk):
 @breaks("test_a_borrowed_lease_stays_until_it_is_let_go", MAPS)
 class ReleasesAllOrNothing(OnDisk):
     def release(self, leases):
-        for i, generation in enumerate(leases.generation.tolist()):
-            held = self._held.get(generation)
+        for i in range(len(leases)):
+            held = self._pool.leased(*leases[i])
             if held is not None and held.array() is not None:
                 none = np.zeros(len(leases), np.bool_)
                 outcome, busy = FakeOutcome.STILL_BORROWED, Reaction.BUSY
@@ -411,7 +412,7 @@ class WatchesTheViewAlone(OnDisk):
         if slot == -1:
             return whole
         view = whole[:]  # what is made of it points to `whole`, and not to it
-        self._held[generation].given = weakref.ref(view)
+        self._pool.leased(slot, generation).given = weakref.ref(view)
         return view
 
 
@@ -430,7 +431,7 @@ class ShowsWhatIsGone(OnDisk):
         except StrategyError as error:
             if error.result.code != "file-shrank":
                 raise
-            return np.frombuffer(self._held[generation].content, np.uint8)
+            return np.frombuffer(self._pool.leased(slot, generation).content, np.uint8)
 
 
 @breaks("test_usage_counts_what_is_leased", MAPS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
 import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ from emel_io_loader.spans import FileIdentity, Spans, validate
 from emel_io_loader.strategy import Advice, Identified, Mode, Offer, OnBytes, Usage
 from emel_io_loader.targets import Places, TargetRefusal, Targets, validate_targets
 from emel_io_loader.testing.fake_answers import FakeOutcome, answer, loaded, missing, stale
+from emel_io_loader.testing.fake_pool import FakePool
 
 __all__ = ["Advised", "FakeStrategy"]
 
@@ -29,20 +28,6 @@ class Advised(NamedTuple):
     advice: Advice
     start: int
     nbytes: int
-
-
-@dataclass(slots=True)
-class _Held:
-    """One leased span, and the array over it that was given out, for as long as it lives."""
-
-    slot: int
-    path: str
-    stop: int
-    content: bytes
-    given: weakref.ref[NDArray[np.uint8]] | None = None
-
-    def array(self) -> NDArray[np.uint8] | None:
-        return None if self.given is None else self.given()
 
 
 class FakeStrategy:
@@ -85,11 +70,8 @@ class FakeStrategy:
         self.advised: list[Advised] = []
         self._name = name
         self._mode = mode
-        self._capacity = capacity if mode is Mode.MAPS else 0
+        self._pool = FakePool(capacity if mode is Mode.MAPS else 0)
         self._inodes: dict[str, int] = {}
-        self._held: dict[int, _Held] = {}
-        self._slots: Counter[int] = Counter()  # leases of each slot in use
-        self._generations = 0
         self._closed = False
         self._load_failures: dict[int, BatchOutcome] = {}
         self._release_failures: dict[int, BatchOutcome] = {}
@@ -140,7 +122,7 @@ class FakeStrategy:
         if refusal is not None:
             return refusal
         if targets is None:
-            return self._map(spans)
+            return loaded(spans, self._pool.lease(spans, partial(self._bytes, spans)))
         places = validate_targets(targets, spans.nbytes)
         assert isinstance(places, Places), "the refusal would have come before"  # noqa: S101
         done = 0
@@ -156,18 +138,14 @@ class FakeStrategy:
         """See `Strategy.view`."""
         if slot == -1:
             return np.frombuffer(b"\0", np.uint8)[:0]
-        held = self._leased(slot, generation)
+        held = self._pool.leased(slot, generation)
         if held is None:
             raise StrategyError(stale(slot, generation))
         content = self.files.get(held.path)  # one that was removed is still mapped
         if content is not None and len(content) < held.stop:
             text = f"{held.path} has {len(content)} bytes now, and the span ends at {held.stop}"
             raise StrategyError(answer(FakeOutcome.FILE_SHRANK, text, offset=len(content)))
-        array = held.array()
-        if array is None:
-            array = np.frombuffer(held.content, np.uint8)
-            held.given = weakref.ref(array)
-        return array
+        return held.show()
 
     def release(self, leases: Leases) -> BatchOutcome:
         """See `Strategy.release`."""
@@ -175,7 +153,7 @@ class FakeStrategy:
         n = len(leases)
         failure = self._release_failures.pop(len(self.releases), None)
         if failure is not None:
-            self._forget(leases, failure.done)
+            self._pool.forget(leases, failure.done)
             return failure
         done = np.zeros(n, np.bool_)
         seen: set[int] = set()
@@ -183,15 +161,15 @@ class FakeStrategy:
             slot, generation = leases[i]
             if slot == -1:
                 continue
-            if self._leased(slot, generation) is None or generation in seen:
+            if self._pool.leased(slot, generation) is None or generation in seen:
                 return stale(slot, generation, index=i, done=done)
             seen.add(generation)
         nbytes = 0
         for i in range(n):
             slot, generation = leases[i]
-            size = 0 if slot == -1 else len(self._held[generation].content)
-            done[i] = slot == -1 or self._let_go(generation)
-            nbytes += size if done[i] else 0
+            held = self._pool.leased(slot, generation)
+            done[i] = held is None or self._pool.let_go(generation)
+            nbytes += len(held.content) if held is not None and done[i] else 0
         borrowed = np.flatnonzero(~done)
         return BatchOutcome(
             outcome=FakeOutcome.STILL_BORROWED if borrowed.size else FakeOutcome.OK,
@@ -207,7 +185,7 @@ class FakeStrategy:
         self, slot: int, generation: int, advice: int, start: int = 0, nbytes: int | None = None
     ) -> BatchOutcome:
         """See `Strategy.advise`."""
-        held = self._leased(slot, generation)
+        held = self._pool.leased(slot, generation)
         if slot != -1 and held is None:
             return stale(slot, generation)
         size = 0 if held is None else len(held.content)
@@ -222,17 +200,15 @@ class FakeStrategy:
 
     def usage(self) -> Usage:
         """See `Strategy.usage`; there are no pages here, and so bytes are just the spans' bytes."""
-        nbytes = sum(len(held.content) for held in self._held.values())
-        return Usage(len(self._slots), self._capacity, len(self._held), nbytes)
+        return self._pool.usage()
 
     def close(self) -> BatchOutcome:
         """See `Strategy.close`. Nothing loads any more after the first call."""
         self._closed = True
-        paths = {generation: held.path for generation, held in self._held.items()}
-        borrowed = [paths[generation] for generation in paths if not self._let_go(generation)]
+        borrowed = self._pool.let_all_go()
         if not borrowed:
             return answer(FakeOutcome.OK)
-        text = f"still borrowed: spans of {', '.join(sorted(set(borrowed)))}"
+        text = f"still borrowed: spans of {', '.join(borrowed)}"
         return answer(FakeOutcome.STILL_BORROWED, text)
 
     def _refusal(self, spans: Spans, targets: Targets | None) -> BatchOutcome | None:
@@ -284,49 +260,11 @@ class FakeStrategy:
 
     def _full(self, spans: Spans) -> BatchOutcome | None:
         wanted = len(set(spans.file[spans.nbytes > 0].tolist()))
-        if self._mode is Mode.COPIES or wanted + len(self._slots) <= self._capacity:
+        used, capacity = self._pool.usage()[:2]
+        if self._mode is Mode.COPIES or wanted + used <= capacity:
             return None
-        text = f"{wanted} slots are needed, {len(self._slots)} of {self._capacity} are in use"
+        text = f"{wanted} slots are needed, {used} of {capacity} are in use"
         return answer(FakeOutcome.POOL_FULL, text)
-
-    def _map(self, spans: Spans) -> BatchOutcome:
-        leases = Leases.vacant(len(spans))
-        free = (slot for slot in range(self._capacity) if slot not in self._slots)
-        slots: dict[int, int] = {}
-        for i in np.flatnonzero(spans.nbytes > 0).tolist():
-            file = int(spans.file[i])
-            if file not in slots:
-                slots[file] = next(free)
-            slot = slots[file]
-            self._slots[slot] += 1
-            self._generations += 1
-            self._held[self._generations] = _Held(
-                slot=slot,
-                path=spans.files[file],
-                stop=int(spans.offset[i] + spans.nbytes[i]),
-                content=self._bytes(spans, i),
-            )
-            leases.slot[i], leases.generation[i] = slot, self._generations
-        return loaded(spans, leases)
-
-    def _leased(self, slot: int, generation: int) -> _Held | None:
-        held = self._held.get(generation)
-        return held if held is not None and held.slot == slot else None
-
-    def _let_go(self, generation: int) -> bool:
-        held = self._held[generation]
-        if held.array() is not None:
-            return False
-        del self._held[generation]
-        self._slots[held.slot] -= 1
-        if not self._slots[held.slot]:
-            del self._slots[held.slot]
-        return True
-
-    def _forget(self, leases: Leases, done: NDArray[np.bool_] | None) -> None:
-        for i in [] if done is None else np.flatnonzero(done).tolist():
-            if leases.slot[i] != -1 and self._leased(*leases[i]) is not None:
-                self._let_go(leases[i].generation)
 
     def _bytes(self, spans: Spans, i: int) -> bytes:
         offset, nbytes = int(spans.offset[i]), int(spans.nbytes[i])

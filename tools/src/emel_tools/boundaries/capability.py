@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from importlinter import fields
 
 from emel_tools.boundaries.contract import Checked, Owners
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.powers import DOES, NAMES, powers_of
 from emel_tools.boundaries.tree import Subject, Tree
-from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
 
 

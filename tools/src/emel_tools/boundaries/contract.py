@@ -11,9 +11,9 @@ from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 from importlinter.domain.contract import InvalidContractOptions
 
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.owners import TESTS, owns
 from emel_tools.boundaries.tree import Subject, Tree
-from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
 
 TREE = "tree"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from emel_tools.boundaries.dependencies import foreign
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.graph import Import, imports
 from emel_tools.boundaries.meanings import Meaning
 from emel_tools.boundaries.syntax import Broken
 from emel_tools.boundaries.tree import Subject, Tree
-from emel_tools.boundaries.uses import Use
 from emel_tools.boundaries.vocabulary import Said, said_in
 
 

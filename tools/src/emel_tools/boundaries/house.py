@@ -18,9 +18,9 @@ from importlinter.contracts.layers import LayersContract
 from importlinter.contracts.protected import ProtectedContract
 
 from emel_tools.boundaries.contract import tree_of
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.table import listed, packages_in
 from emel_tools.boundaries.tree import Subject, Tree
-from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
 
 

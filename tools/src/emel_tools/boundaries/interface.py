@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from emel_tools.boundaries.contract import Checked
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.tree import Subject, Tree
-from emel_tools.boundaries.uses import Use
 from emel_tools.findings import Finding
 
 TESTING: Final = "testing"

@@ -8,6 +8,7 @@ from typing import Final
 
 from emel_tools.boundaries import calls
 from emel_tools.boundaries.annotations import annotated
+from emel_tools.boundaries.expressions import evaluated
 from emel_tools.boundaries.held import held
 from emel_tools.boundaries.powers import CATALOGUE
 from emel_tools.boundaries.received import Received, received
@@ -26,10 +27,7 @@ from emel_tools.boundaries.values import (
     Namespace,
     Partial,
     Reference,
-    Text,
     Value,
-    combined,
-    concatenated,
     instance,
     items,
     join,
@@ -74,7 +72,7 @@ class Names:
             return UNKNOWN
         if node not in self._values:
             self._values[node] = UNKNOWN  # a value that needs itself is not known
-            self._values[node] = self._evaluate(node)
+            self._values[node] = evaluated(self, node)
         return self._values[node]
 
     def lookup(self, name: str, scope: Scope) -> Value:
@@ -141,7 +139,7 @@ class Names:
             case "define" if isinstance(
                 node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             ):
-                return frozenset({self._defined(node)})
+                return frozenset({self.defined(node)})
             case "annotation" if isinstance(node, ast.expr):
                 return self.annotated(node)
             case "narrowed" if isinstance(node, ast.expr):
@@ -161,9 +159,10 @@ class Names:
             case _:
                 return UNKNOWN
 
-    def _defined(
+    def defined(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
-    ) -> Atom:
+    ) -> Function | Class:
+        """Say what a definition makes: the same each time."""
         if node not in self._functions:
             inner = self.scopes.inner[node]
             made = Class(node, inner) if isinstance(node, ast.ClassDef) else Function(node, inner)
@@ -178,7 +177,7 @@ class Names:
             at = arguments.index(node) if node in arguments else None
             within = scope.parent
             if at == 0 and within is not None and isinstance(within.owner, ast.ClassDef):
-                defined = self._defined(within.owner)
+                defined = self.defined(within.owner)
                 if isinstance(defined, Class):
                     value |= {Made(defined), defined}
             for slot, argument in self.received.get(owner, []):
@@ -191,61 +190,6 @@ class Names:
     def annotated(self, node: ast.expr) -> Value:
         """Say what a variable with this annotation holds."""
         return annotated(self, node)
-
-    def _evaluate(self, node: ast.expr) -> Value:
-        match node:
-            case ast.Constant(value=str(text)):
-                return frozenset({Text(text)})
-            case ast.Name(id=name):
-                return self.lookup(name, self.scopes.of.get(node, self.scopes.module))
-            case ast.Attribute(value=owner, attr=name):
-                return self.attribute(self.value(owner), name)
-            case ast.Call():
-                return self._called(node)
-            case ast.Subscript(value=owner, slice=key):
-                return join(calls.member(self, atom, self.value(key)) for atom in self.value(owner))
-            case ast.BinOp(left=left, op=op, right=right):
-                return combined(self.value(left), op, self.value(right))
-            case ast.JoinedStr(values=parts):
-                return concatenated([self.value(part) for part in parts])
-            case (
-                ast.FormattedValue(value=inner) | ast.Await(value=inner) | ast.Starred(value=inner)
-            ):
-                return self.value(inner)
-            case ast.IfExp(body=body, orelse=other):
-                return self.value(body) | self.value(other)
-            case ast.BoolOp(values=parts):
-                return join(map(self.value, parts))
-            case ast.NamedExpr(value=inner):
-                return self.value(inner)
-            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-                spread = (
-                    items(self.value(part)) for part in parts if isinstance(part, ast.Starred)
-                )
-                return frozenset({Items(join(map(self.value, parts)) | join(spread))})
-            case ast.Dict(values=parts, keys=keys):
-                spread = (
-                    items(self.value(part))
-                    for key, part in zip(keys, parts, strict=True)
-                    if key is None
-                )
-                return frozenset({Items(join(map(self.value, parts)) | join(spread))})
-            case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.GeneratorExp(elt=part):
-                return frozenset({Items(self.value(part))})
-            case ast.DictComp(value=part):
-                return frozenset({Items(self.value(part))})
-            case ast.Lambda():
-                return frozenset({self._defined(node)})
-            case _:
-                return UNKNOWN
-
-    def _called(self, node: ast.Call) -> Value:
-        arguments: list[Value] = []
-        for argument in node.args:
-            value = self.value(argument)
-            arguments.append(items(value) if isinstance(argument, ast.Starred) else value)
-        named = {word.arg or "**": self.value(word.value) for word in node.keywords}
-        return self.call(self.value(node.func), arguments, named)
 
     def _attribute(self, atom: Atom, name: str) -> Value:
         match atom:

@@ -12,12 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.meanings import Meaning, also, meanings, returned, value
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.overlay import affected
 from emel_tools.boundaries.owners import TESTS, name_of
 from emel_tools.boundaries.syntax import Broken, Nodes, defined, mentioned, parse, walk
-from emel_tools.boundaries.uses import Use, uses
+from emel_tools.boundaries.uses import uses
 from emel_tools.boundaries.values import Reference, Value, items, texts
 from emel_tools.workspace import Package, python_files, shards
 

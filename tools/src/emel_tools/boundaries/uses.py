@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS, SWITCHES
+from emel_tools.boundaries.found import Found, Use
 from emel_tools.boundaries.names import Names
-from emel_tools.boundaries.powers import is_sensitive
 from emel_tools.boundaries.syntax import Nodes, is_dict_of_members, is_typing_only, named_plugins
 from emel_tools.boundaries.values import (
     Atom,
@@ -41,22 +40,11 @@ _DUNDERS: Final = frozenset({"__builtins__", "__loader__", "__spec__"})
 _TYPE_CHECKING: Final[Value] = frozenset({Reference("typing.TYPE_CHECKING")})
 
 
-class Use(NamedTuple):
-    """One reach for something."""
-
-    line: int
-    column: int
-    target: str
-    """Dotted name. `os.*` stands for all of a module, `?.x` for a member of something unknown."""
-    base: str = ""
-    """What it was reached through."""
-
-
 def uses(names: Names, nodes: Nodes, roots: frozenset[str]) -> tuple[Use, ...]:
     """List what a file reaches for, in the order of its lines."""
     walk = _Walk(names, nodes, roots)
     walk.below(next(iter(nodes)))
-    return tuple(sorted(walk.found))
+    return tuple(sorted(walk.found.uses))
 
 
 class _Walk:
@@ -64,7 +52,7 @@ class _Walk:
         self.names = names
         self.nodes = nodes
         self.roots = roots
-        self.found: set[Use] = set()
+        self.found = Found(names, roots)
 
     def below(self, node: ast.AST) -> None:
         """Visit all that lies below `node`."""
@@ -96,30 +84,30 @@ class _Walk:
                 self._subscript(node, owner)
             case ast.Import(names=aliases):
                 for alias in aliases:
-                    self._note(node, alias.name)
+                    self.found.note(node, alias.name)
                     if alias.asname is None:  # `import a.b` binds a
-                        self._note(node, alias.name.partition(".")[0])
+                        self.found.note(node, alias.name.partition(".")[0])
             case ast.ImportFrom():
                 self._import_from(node)
             case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-                self._escape(parts)
+                self.found.escape(parts)
             case ast.Dict(values=parts):
-                self._escape(parts)
+                self.found.escape(parts)
             case ast.Match(subject=subject):
-                self._escape([subject])
+                self.found.escape([subject])
             case ast.Return(value=ast.expr() as value) | ast.Yield(value=ast.expr() as value):
-                self._escape([value])
+                self.found.escape([value])
             case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.GeneratorExp(elt=part):
-                self._escape([part])
+                self.found.escape([part])
             case ast.MatchClass(cls=kind, kwd_attrs=members):
                 for member in members:
                     self._attribute(ast.copy_location(ast.Attribute(kind, member), node))
             case ast.Assign(targets=[ast.Name(id="pytest_plugins")], value=value):
                 for part, module in named_plugins(value):
-                    self._note(part, module)
+                    self.found.note(part, module)
             case ast.Assign(targets=targets, value=value):
                 if any(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets):
-                    self._escape([value])
+                    self.found.escape([value])
             case _:
                 pass
 
@@ -142,62 +130,55 @@ class _Walk:
             if isinstance(part, ast.Attribute | ast.Name):
                 for atom in self.names.value(part):
                     if isinstance(atom, Reference) and atom.path.startswith("typer.File"):
-                        self._note(part, atom.path)
+                        self.found.note(part, atom.path)
 
     def _is_for_typing(self, node: ast.If) -> bool:
         found = self.names.value(node.test)
         return is_typing_only(node) and found == _TYPE_CHECKING
 
-    def _note(self, node: ast.AST, target: str, base: str = "") -> None:
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
-        self.found.add(Use(line, column, target, base))
-
-    def _note_all(self, node: ast.AST, value: Value, base: str = "") -> None:
-        for atom in value:
-            if isinstance(atom, Reference):
-                self._note(node, atom.path, base)
-
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = self.names.scopes.imported(node)
         for alias in node.names:
             if alias.name != "*":
-                self._note_all(
+                self.found.note_all(
                     node, self.names.attribute(frozenset({Reference(module)}), alias.name)
                 )
             elif module not in self.roots:
-                self._note(node, f"{module}.*")
+                self.found.note(node, f"{module}.*")
 
     def _name(self, node: ast.Name) -> None:
         scope = self.names.scopes.of.get(node, self.names.scopes.module)
         bound = self.names.bindings(node.id, scope)
         value = self.names.value(node)
         if self.names.is_builtin(node.id, scope):
-            self._note(node, f"builtins.{node.id}")
+            self.found.note(node, f"builtins.{node.id}")
         elif not bound and node.id in _DUNDERS:
-            self._note(node, f"dunder.{node.id}")
+            self.found.note(node, f"dunder.{node.id}")
         if (not bound and scope.module.stars) or any(b.typing_only for b in bound):
-            self._note_all(node, value)
+            self.found.note_all(node, value)
 
     def _attribute(self, node: ast.Attribute) -> None:
         owner = self.names.value(node.value)
         if not owner:
-            self._note(node, f"?.{node.attr}")
+            self.found.note(node, f"?.{node.attr}")
         for atom in owner:
             match atom:
                 case Reference(path=path):
-                    self._note_all(node, self.names.attribute(frozenset({atom}), node.attr), path)
+                    self.found.note_all(
+                        node, self.names.attribute(frozenset({atom}), node.attr), path
+                    )
                 case Instance(path=path):
                     path = "numpy.ndarray" if path.startswith("numpy.") else path
-                    self._note(node, f"{path}.{node.attr}", path)
+                    self.found.note(node, f"{path}.{node.attr}", path)
                 case Class() | Made():
                     made = atom.of if isinstance(atom, Made) else atom
                     if not self.names.owns(made, node.attr):
                         found = self.names.attribute(frozenset({atom}), node.attr)
-                        self._note_all(node, found)
+                        self.found.note_all(node, found)
                         if not found:
-                            self._note(node, f"?.{node.attr}")
+                            self.found.note(node, f"?.{node.attr}")
                 case Function() | Method():
-                    self._note(node, f"?.{node.attr}")
+                    self.found.note(node, f"?.{node.attr}")
                 case _:
                     pass
 
@@ -205,16 +186,16 @@ class _Walk:
         held = self.names.value(owner)
         if not held and is_dict_of_members(owner):
             for text in texts(self.names.value(node.slice)):
-                self._note(node, f"?.{text}")
+                self.found.note(node, f"?.{text}")
         for atom in held:
             match atom:
                 case Namespace(path=path):
                     found = self.names.value(node)
-                    self._note_all(node, found, path)
+                    self.found.note_all(node, found, path)
                     if not texts(self.names.value(node.slice)):
-                        self._whole(node, path)
+                        self.found.whole(node, path)
                 case Reference(path="sys.modules" | "builtins") | Method():
-                    self._note_all(node, self.names.value(node))
+                    self.found.note_all(node, self.names.value(node))
                 case _:
                     pass
 
@@ -224,53 +205,53 @@ class _Walk:
             if isinstance(atom, Reference):
                 self._known_call(node, atom.path)
             elif isinstance(atom, Getter | Partial):
-                self._note_all(node, self.names.value(node))
+                self.found.note_all(node, self.names.value(node))
             elif isinstance(atom, Method):
                 self._method_call(node, atom)
         for word in node.keywords:
             if word.arg in SWITCHES and not _is_false(word.value):
-                self._note(node, SWITCHES[word.arg])
+                self.found.note(node, SWITCHES[word.arg])
         self._patched(node, function)
         harmless = any(isinstance(a, Reference) and a.path in HARMLESS for a in function)
         if not harmless and not _patches(node.func):
-            self._escape([*node.args, *(word.value for word in node.keywords)])
+            self.found.escape([*node.args, *(word.value for word in node.keywords)])
 
     def _method_call(self, node: ast.Call, method: Method) -> None:
-        self._note_all(node, self.names.value(node))
+        self.found.note_all(node, self.names.value(node))
         named = [text for argument in node.args for text in texts(self.names.value(argument))]
         if method.name == "__getattribute__":
             for text in named:
-                self._note(node, f"?.{text}")
+                self.found.note(node, f"?.{text}")
         if isinstance(method.owner, Namespace) and not named:
-            self._whole(node, method.owner.path)
+            self.found.whole(node, method.owner.path)
 
     def _known_call(self, node: ast.Call, path: str) -> None:
-        self._note(node, f"{path}()", path)
+        self.found.note(node, f"{path}()", path)
         first = self.names.value(node.args[0]) if node.args else frozenset[Atom]()
         second = self.names.value(node.args[1]) if len(node.args) > 1 else frozenset[Atom]()
         if path in IMPORTERS:
-            self._note_all(node, self.names.value(node))
+            self.found.note_all(node, self.names.value(node))
         elif path in GETATTRS or path.endswith(".__getattribute__"):
-            self._note_all(node, self.names.value(node))
+            self.found.note_all(node, self.names.value(node))
             named = texts(second) or (texts(first) if path not in GETATTRS else [])
             for text in named:
                 if not first or text.startswith("__"):
-                    self._note(node, f"?.{text}")
+                    self.found.note(node, f"?.{text}")
             if not named:
-                self._wholes(node, first)
+                self.found.wholes(node, first)
                 if path not in GETATTRS:
-                    self._whole(node, path.rpartition(".")[0])
+                    self.found.whole(node, path.rpartition(".")[0])
         elif path in ("operator.attrgetter", "operator.methodcaller"):
             for argument in node.args[: None if path.endswith("attrgetter") else 1]:
                 for text in texts(self.names.value(argument)):
                     for part in text.split("."):
-                        self._note(node, f"?.{part}")
+                        self.found.note(node, f"?.{part}")
         elif path == "operator.getitem":
-            self._note_all(node, self.names.value(node))
+            self.found.note_all(node, self.names.value(node))
         elif path == "inspect.getmodule":
             for atom in first:
                 if isinstance(atom, Reference) and atom.path.partition(".")[0] in self.roots:
-                    self._note(node, f"{atom.path.partition('.')[0]}.*")
+                    self.found.note(node, f"{atom.path.partition('.')[0]}.*")
 
     def _patched(self, node: ast.Call, function: Value) -> None:
         """Look at `monkeypatch.setattr("pkg._x.y", ...)` and `mock.patch.object(pkg, "_x")`."""
@@ -280,44 +261,15 @@ class _Walk:
             return
         first = self.names.value(node.args[0])
         for text in texts(first):
-            known = text.partition(".")[0] in self.roots | _STDLIB
+            known = text.partition(".")[0] in self.roots | sys.stdlib_module_names
             if known and ("." in text or text in self.roots):
-                self._note(node, text.replace(":", "."))
+                self.found.note(node, text.replace(":", "."))
         if len(node.args) > 1:
             for text in texts(self.names.value(node.args[1])):
                 for atom in first:
                     if isinstance(atom, Reference):
                         found = self.names.attribute(frozenset({atom}), text)
-                        self._note_all(node, found, atom.path)
-
-    def _escape(self, given: Iterable[ast.expr]) -> None:
-        """Note modules that go where they can't be followed."""
-        for expression in given:
-            for atom in self.names.value(expression):
-                if (isinstance(atom, Reference) and self._is_module(atom.path)) or isinstance(
-                    atom, Namespace
-                ):
-                    self._whole(expression, atom.path)
-
-    def _wholes(self, node: ast.AST, value: Value) -> None:
-        for atom in value:
-            if isinstance(atom, Reference | Instance) and (
-                self._is_module(atom.path) or is_sensitive(atom.path)
-            ):
-                self._whole(node, atom.path)
-
-    def _whole(self, node: ast.AST, path: str) -> None:
-        if path == self.names.module:
-            self._note(node, "builtins.globals.*")
-        else:
-            self._note(node, f"{path}.*")
-
-    def _is_module(self, path: str) -> bool:
-        return path in self.roots or (path in _MODULES and is_sensitive(path))
-
-
-_STDLIB: Final = sys.stdlib_module_names
-_MODULES: Final = _STDLIB | {"numpy"}
+                        self.found.note_all(node, found, atom.path)
 
 
 def _is_false(node: ast.expr) -> bool:

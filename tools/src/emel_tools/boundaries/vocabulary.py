@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from importlinter import fields
 
 from emel_tools.boundaries.contract import Checked, Owners
+from emel_tools.boundaries.found import Use
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.owners import TESTS
 from emel_tools.boundaries.tree import Subject, Tree
-from emel_tools.boundaries.uses import Use
 from emel_tools.boundaries.values import texts
 
 if TYPE_CHECKING:

@@ -1,0 +1,79 @@
+"""What was found to be reached for, and what may be, because it goes where nobody follows it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from emel_tools.boundaries.names import Names
+from emel_tools.boundaries.powers import is_sensitive
+from emel_tools.boundaries.values import Instance, Namespace, Reference, Value
+
+_MODULES: Final = sys.stdlib_module_names | {"numpy"}
+
+
+class Use(NamedTuple):
+    """One reach for something."""
+
+    line: int
+    column: int
+    target: str
+    """Dotted name. `os.*` stands for all of a module, `?.x` for a member of something unknown."""
+    base: str = ""
+    """What it was reached through."""
+
+
+class Found:
+    """The reaches of one file so far.
+
+    Parameters
+    ----------
+    names
+        The file, resolved.
+    roots
+        The packages here, as they are imported.
+    """
+
+    def __init__(self, names: Names, roots: frozenset[str]) -> None:
+        self.uses: set[Use] = set()
+        self._names, self._roots = names, roots
+
+    def note(self, node: ast.AST, target: str, base: str = "") -> None:
+        """Note one reach."""
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
+        self.uses.add(Use(line, column, target, base))
+
+    def note_all(self, node: ast.AST, value: Value, base: str = "") -> None:
+        """Note a reach for all that a value may be."""
+        for atom in value:
+            if isinstance(atom, Reference):
+                self.note(node, atom.path, base)
+
+    def escape(self, given: Iterable[ast.expr]) -> None:
+        """Note modules that go where they can't be followed."""
+        for expression in given:
+            for atom in self._names.value(expression):
+                if (isinstance(atom, Reference) and self._is_module(atom.path)) or isinstance(
+                    atom, Namespace
+                ):
+                    self.whole(expression, atom.path)
+
+    def wholes(self, node: ast.AST, value: Value) -> None:
+        """Note that any member may be taken of all that a value may be."""
+        for atom in value:
+            if isinstance(atom, Reference | Instance) and (
+                self._is_module(atom.path) or is_sensitive(atom.path)
+            ):
+                self.whole(node, atom.path)
+
+    def whole(self, node: ast.AST, path: str) -> None:
+        """Note that any member of a module may be taken."""
+        if path == self._names.module:
+            self.note(node, "builtins.globals.*")
+        else:
+            self.note(node, f"{path}.*")
+
+    def _is_module(self, path: str) -> bool:
+        return path in self._roots or (path in _MODULES and is_sensitive(path))

@@ -24,7 +24,7 @@ from emel_tools.running.run import Run
 from emel_tools.running.stopping import Stop
 from emel_tools.running.summary import summary
 from emel_tools.running.worker import judged
-from emel_tools.scope import BrokenGitError, Scope, unreadable
+from emel_tools.scope import BrokenGitError, Scope, torn
 from emel_tools.scope.changes import Changes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,7 +220,7 @@ def test_where_git_cannot_say_what_has_changed_nothing_runs(root, monkeypatch, c
 @pytest.mark.behaviour("GATE-122")
 @pytest.mark.parametrize("full", [(), ("--full",)])
 def test_where_a_file_is_no_python_that_is_said_and_nothing_is_run(root, monkeypatch, capsys, full):
-    monkeypatch.setattr(unreadable, "known", lambda _: ["torn.py"])
+    monkeypatch.setattr(torn, "known", lambda _: ["torn.py"])
     (root / "packages").mkdir()
     (root / "torn.py").write_text("def f(:\n")
     assert gate.main(["--seed", "5", *full]) == 1

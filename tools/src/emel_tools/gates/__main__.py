@@ -18,12 +18,13 @@ from emel_tools.findings import Finding
 from emel_tools.reports.markdown import guarded
 from emel_tools.reports.publish import publish
 from emel_tools.running import Job, record
+from emel_tools.running.answers import not_judged
 from emel_tools.running.asked import parser
 from emel_tools.running.console import Live, Plain, forgive, is_terminal, progress, say, styled
 from emel_tools.running.elsewhere import elsewhere
 from emel_tools.running.lock import alone_in
 from emel_tools.running.registry import lanes
-from emel_tools.running.results import SCOPE, SNAPSHOTS, SYNTAX, WAITS, Result
+from emel_tools.running.results import SCOPE, SNAPSHOTS, SYNTAX, Result
 from emel_tools.running.run import Run
 from emel_tools.running.schedule import run_all
 from emel_tools.running.stopping import stoppable
@@ -42,7 +43,7 @@ from emel_tools.scope import (
 from emel_tools.scope.changes import head
 from emel_tools.scope.explanation import explain
 from emel_tools.scope.noting import noting, remember_passed
-from emel_tools.scope.unreadable import unreadable
+from emel_tools.scope.torn import torn
 from emel_tools.snapshots.stale import stale
 
 _TAKES_NOTHING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -102,19 +103,19 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
         return Run.of(scope, done, seed=seed, seconds=seconds, stopped=stopped)
 
     chosen = [each for each in scope.choices if each.runs]
-    torn = tuple(unreadable(root, scope))
     beside = tuple(each.shard.key for each in chosen)
     say(f"{len(chosen)} of {len(scope.choices)} shards, seed {seed}")
     last = record.read(root / record.LAST)
     on_terminal = is_terminal(os.environ.get("TERM", ""))
+    folder = options.reports or _REPORTS
+    if wrong := tuple(torn(root, scope)):  # that isn't the last run: nothing has run
+        _report(root, folder, run_of(_waiting(chosen, wrong)), on_terminal=on_terminal)
+        return 1
     view = Live(len(chosen)) if on_terminal else nullcontext(Plain())
     with stoppable() as stop:  # to the end: once all has run, a signal hides nothing of it
         with view as seen:
             done = run_all(
-                tasks(
-                    () if torn else chosen,
-                    Job(root, (), scope.full, scope.base, seed, beside, scope.asked),
-                ),
+                tasks(chosen, Job(root, (), scope.full, scope.base, seed, beside, scope.asked)),
                 noting(root, progress(seen)),
                 width=options.width,
                 known={r.key: r.seconds for r in last.results if r.ran} if last else {},
@@ -122,14 +123,12 @@ def _run(root: Path, options: Namespace, asked: Asked, scope: Scope) -> int:
                 keep=lambda so_far: record.write(root / record.CURRENT, run_of(so_far)),
             )
         stopped = stop.name if stop else ""
-        done += _waiting(chosen, torn)
-        whole = scope.full and not (stopped or torn)
-        missed = [_missed(root, scope, done)] if whole else []
+        missed = [_missed(root, scope, done)] if scope.full and not stopped else []
         run = run_of([*done, *missed, *_stale(root, scope)], stopped)
-        if not stopped and not torn:  # else little ran, if anything
+        if not stopped:
             record.write(root / record.LAST, run)
             remember_passed(root, scope, asked, commit, green=run.is_green)
-        is_told = _report(root, options.reports or _REPORTS, run, on_terminal=on_terminal)
+        is_told = _report(root, folder, run, on_terminal=on_terminal)
     if stopped:
         return 128 + signal.Signals[stopped]
     return int(not (is_told and run.is_green))
@@ -144,13 +143,11 @@ def _report(root: Path, folder: Path, run: Run, *, on_terminal: bool) -> bool:
     return not trouble
 
 
-def _waiting(chosen: Sequence[Choice], torn: tuple[Finding, ...]) -> Iterator[Result]:
-    """Say of each shard that it waits until what is no Python is mended, if anything is."""
-    if torn:
-        checked = f"files that can't be compiled: {len(torn)}"
-        yield Result(SYNTAX, "python", "failed", "every run looks", checked, torn)
-        for each in chosen:
-            yield Result(each.shard.lane, each.shard.name, "unjudged", each.why, WAITS)
+def _waiting(chosen: Sequence[Choice], wrong: tuple[Finding, ...]) -> list[Result]:
+    """Say what is no Python, and of each shard that it waits until that is mended."""
+    checked = f"files that can't be compiled: {len(wrong)}"
+    first = Result(SYNTAX, "python", "failed", "every run looks", checked, wrong)
+    return [first, *(not_judged(each.shard, each.why, "a file is no Python") for each in chosen)]
 
 
 def _missed(root: Path, scope: Scope, done: Sequence[Result]) -> Result:

@@ -17,6 +17,12 @@ SNAPSHOTS: Final = "snapshots"
 """What stands there, if it is about the snapshots of all lanes."""
 SYNTAX: Final = "syntax"
 """What stands there, if it is about files that are no Python, for which all lanes wait."""
+NO_LANES: Final[Mapping[str, tuple[str, ...]]] = {
+    SCOPE: ("--", "--full"),
+    SNAPSHOTS: (),
+    SYNTAX: (),
+}
+"""What every run looks at by itself, and what a person adds to the command to see it again."""
 WORDS: Final[Mapping[Verdict, str]] = {
     "failed": "FAIL",
     "unjudged": "----",
@@ -90,6 +96,5 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def command(self) -> str:
         """What a person types to run it again."""
-        own = {SCOPE: ("--", "--full"), SNAPSHOTS: (), SYNTAX: ()}
-        words = own.get(self.lane, ("--", "--only", self.key))
+        words = NO_LANES.get(self.lane, ("--", "--only", self.key))
         return " ".join(("nox -s quality_gates", *words))

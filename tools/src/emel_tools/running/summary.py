@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.running.results import SAID_ONCE, SCOPE, SNAPSHOTS, SYNTAX, WORDS, Result, Verdict
+from emel_tools.running.results import NO_LANES, SAID_ONCE, WORDS, Result, Verdict
 from emel_tools.running.run import Run
 
 _FINDINGS: Final = 10
@@ -55,9 +55,8 @@ def verdict(run: Run) -> str:
     red = sum(result.verdict == "failed" for result in run.results)
     unjudged = sum(result.verdict == "unjudged" for result in run.results)
     unaffected = len(run.results) - ran - unjudged
-    shards = f"{ran} shard{'s' * (ran != 1)}"
-    green = f"{'all ' * (ran != 1)}{shards} green" if ran else "no shard run"
-    words = [f"{red} of {shards} red" if red else green]
+    green = f"{'all ' * (ran != 1)}{_shards(ran)} green" if ran else "no shard run"
+    words = [f"{red} of {_shards(ran)} red" if red else green]
     words += [f"{unjudged} not judged"] * bool(unjudged)
     words += [f"{unaffected} not run"] * bool(unaffected)
     words += [f"stopped by {run.stopped}"] * bool(run.stopped)
@@ -69,18 +68,21 @@ def counted(results: Sequence[Result]) -> str:
     ran = [result for result in results if result.ran]
     red = sum(result.verdict == "failed" for result in ran)
     unjudged = sum(result.verdict == "unjudged" for result in results)
-    shards = f"{len(ran)} shard{'s' * (len(ran) != 1)}"
+    shards = _shards(len(ran))
     words = [f"{red} of {shards} red" if red else shards if ran or unjudged else "not run"]
     return ", ".join((*words, *[f"{unjudged} not judged"] * bool(unjudged)))
+
+
+def _shards(n: int) -> str:
+    return f"{n} shard{'s' * (n != 1)}"
 
 
 def _lane(name: str, results: Sequence[Result]) -> str:
     worst = worst_of(results)
     ran = any(result.ran for result in results)
     seconds = f"{sum(result.seconds for result in results):.1f} s" if ran else ""
-    alone = name not in (SCOPE, SNAPSHOTS, SYNTAX)  # every run looks at those, and no lane
     red = worst in ("failed", "unjudged")
-    again = f"nox -s quality_gates -- --only {name}" if red and alone else ""
+    again = f"nox -s quality_gates -- --only {name}" if red and name not in NO_LANES else ""
     return f"{WORDS[worst]:<4}  {name:<12}  {seconds:>8}  {counted(results):<24}  {again}".rstrip()
 
 

@@ -12,7 +12,7 @@ from emel_tools.scope.changes import known
 from emel_tools.scope.choice import Scope
 
 
-def unreadable(root: Path, scope: Scope) -> Iterator[Finding]:
+def torn(root: Path, scope: Scope) -> Iterator[Finding]:
     """Find the files that this Python can't compile: among what differs, or among all.
 
     All are looked at in the full scope, and where there is nothing to compare with; none where

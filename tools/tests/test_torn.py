@@ -6,7 +6,7 @@ import pytest
 
 from emel_tools.scope import Scope
 from emel_tools.scope.changes import Changes
-from emel_tools.scope.unreadable import unreadable
+from emel_tools.scope.torn import torn
 
 FIX = "mend it, the rest waits for it"
 
@@ -16,7 +16,7 @@ def scope(*files, full=False, base="abc", asked=False):
 
 
 def found(root, of):
-    return [(f.file, f.line, f.column) for f in unreadable(root, of)]
+    return [(f.file, f.line, f.column) for f in torn(root, of)]
 
 
 @pytest.mark.behaviour("GATE-122")
@@ -34,10 +34,10 @@ def found(root, of):
 )
 def test_what_this_python_can_not_compile_is_found_at_its_place(tmp_path, content, at, says):
     (tmp_path / "a.py").write_bytes(content)
-    (torn,) = unreadable(tmp_path, scope("a.py"))
-    assert (torn.file, torn.line, torn.column, torn.rule, torn.fix) == ("a.py", *at, "syntax", FIX)
-    assert says in torn.what
-    assert str(tmp_path) not in torn.what
+    (told,) = torn(tmp_path, scope("a.py"))
+    assert (told.file, told.line, told.column, told.rule, told.fix) == ("a.py", *at, "syntax", FIX)
+    assert says in told.what
+    assert str(tmp_path) not in told.what
 
 
 @pytest.mark.behaviour("GATE-122")

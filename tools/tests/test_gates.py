@@ -19,7 +19,7 @@ from emel_tools.reports.publish import publish
 from emel_tools.running import Outcome, record, registry, testing
 from emel_tools.running.console import Live, Plain, forgive, say
 from emel_tools.running.environment import MARK, environment
-from emel_tools.running.results import Result
+from emel_tools.running.results import SCOPE, SNAPSHOTS, SYNTAX, Result
 from emel_tools.running.run import Run
 from emel_tools.running.stopping import Stop
 from emel_tools.running.summary import summary
@@ -113,6 +113,23 @@ def test_the_summary_has_what_is_wrong_first_and_then_a_line_a_lane():
         "-     api                     not run",
         "quality_gates: 1 of 3 shards red, 1 not judged, 1 not run, 4 s, seed 7",
     ]
+
+
+@pytest.mark.behaviour("GATE-04")
+@pytest.mark.parametrize("because", ["the run was stopped", "a file is no Python"])
+def test_what_holds_for_all_shards_alike_is_not_said_of_each(because):
+    left = Result("lint", "a", "unjudged", "", f"not judged because {because}")
+    lines = summary(Run((left,), 1, 1.0), "").splitlines()
+    assert lines[0] == f"----  lint                    0 shards, 1 not judged    {AGAIN} lint"
+
+
+@pytest.mark.behaviour("GATE-04")
+@pytest.mark.parametrize(
+    ("lane", "more"), [(SCOPE, " -- --full"), (SNAPSHOTS, ""), (SYNTAX, ""), ("lint", None)]
+)
+def test_what_every_run_looks_at_is_seen_again_by_a_run_of_what_shows_it(lane, more):
+    command = Result(lane, "a", "failed", "").command
+    assert command == (f"{AGAIN} lint/a" if more is None else f"nox -s quality_gates{more}")
 
 
 @pytest.mark.behaviour("GATE-04")
@@ -225,12 +242,13 @@ def test_where_a_file_is_no_python_that_is_said_and_nothing_is_run(root, monkeyp
     (root / "torn.py").write_text("def f(:\n")
     assert gate.main(["--seed", "5", *full]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[1:6] == [
+    assert out[1:7] == [
         "FAIL  syntax/python  0.0 s  (files that can't be compiled: 1)",
         "      torn.py:1:7: [syntax] it is no Python: invalid syntax",
         "           fix: mend it, the rest waits for it",
         "      again: nox -s quality_gates",
         "",
+        "FAIL  syntax           0.0 s  1 of 1 shard red",
     ]
     assert re.match(r"quality_gates: 1 of 1 shard red, \d\d not judged, ", out[-1])
     assert not (root / ".nox/gate/runs").exists()

@@ -278,6 +278,15 @@ def test_a_package_that_is_no_python_costs_the_house_its_arrows_and_nothing_else
 
 
 @pytest.mark.behaviour("GATE-91")
+def test_what_breaks_the_house_without_a_word_is_named(torn, monkeypatch):
+    def broken(_):
+        raise RuntimeError
+
+    monkeypatch.setattr("emel_tools.boundaries.page.house", broken)
+    assert house_of(torn.parents[3]).trouble == "RuntimeError"
+
+
+@pytest.mark.behaviour("GATE-91")
 def test_a_package_that_is_not_installed_costs_the_house_its_arrows_and_nothing_else(torn):
     source = torn.parents[2] / "gone" / "src" / "emel_gone"
     source.mkdir(parents=True)

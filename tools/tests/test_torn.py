@@ -1,5 +1,6 @@
 """What is no Python is said before anything runs."""
 
+import os
 import subprocess
 
 import pytest
@@ -61,3 +62,23 @@ def test_what_differs_is_looked_at_and_in_full_scope_all_that_git_knows_or_would
     assert found(tmp_path, scope("new.py", full=True)) == every
     assert found(tmp_path, scope(base="")) == every
     assert found(tmp_path, scope("new.py", full=True, asked=True)) == []
+
+
+@pytest.mark.behaviour("GATE-122")
+def test_a_file_that_two_branches_changed_is_told_once(tmp_path):
+    def git(*words, **more):
+        return subprocess.run(("git", *words), cwd=tmp_path, check=True, text=True, **more)
+
+    (tmp_path / "a.py").write_text("<<<<<<< ours\n")
+    git("init", "-q")
+    blob = git("hash-object", "-w", "a.py", stdout=subprocess.PIPE).stdout.strip()
+    stages = "".join(f"100644 {blob} {stage}\ta.py\n" for stage in (1, 2, 3))
+    git("update-index", "--index-info", input=stages)
+    assert found(tmp_path, scope(full=True)) == [("a.py", 1, 1)]
+
+
+@pytest.mark.behaviour("GATE-122")
+def test_a_name_that_is_no_unicode_is_told_so_that_it_can_be_kept(tmp_path):
+    name = os.fsdecode(b"caf\xe9.py")
+    (tmp_path / name).write_text("def f(:\n")
+    assert found(tmp_path, scope(name)) == [("caf\\udce9.py", 1, 7)]

@@ -380,6 +380,17 @@ def test_the_slot_of_a_borrowed_lease_is_not_given_to_anyone_else():
 
 
 @pytest.mark.behaviour("FAKE-03")
+def test_files_that_are_still_borrowed_are_told_in_order_and_once():
+    names = list("fedcba")
+    fake = FakeStrategy(dict.fromkeys(names, b"0123"))
+    leases = fake.load(Spans(names, [0, 1, 2, 3, 4, 5, 0], [0] * 6 + [2], [2] * 7)).leases
+    kept = [fake.view(*leases[i]) for i in range(7)]
+    assert fake.close().message == "still borrowed: spans of a, b, c, d, e, f"
+    del kept
+    assert fake.close().ok
+
+
+@pytest.mark.behaviour("FAKE-03")
 def test_closing_reports_what_is_borrowed_and_can_be_tried_again():
     fake, leases = mapped((0, 0, 2), (1, 0, 2))
     array = fake.view(*leases[1])

@@ -261,9 +261,10 @@ class _Walk:
             return
         first = self.names.value(node.args[0])
         for text in texts(first):
-            known = text.partition(".")[0] in self.roots | sys.stdlib_module_names
-            if known and ("." in text or text in self.roots):
-                self.found.note(node, text.replace(":", "."))
+            path = text.replace(":", ".")  # mock takes a module to end at a colon, too
+            known = path.partition(".")[0] in self.roots | sys.stdlib_module_names
+            if known and ("." in path or path in self.roots):
+                self.found.note(node, path)
         if len(node.args) > 1:
             for text in texts(self.names.value(node.args[1])):
                 for atom in first:

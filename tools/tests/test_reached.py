@@ -512,11 +512,11 @@ def test_all_run_where_a_file_cannot_be_read_or_is_gone(repo, text):
 
 
 @pytest.mark.behaviour("GATE-112")
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_of_the_tools_own_tests_those_that_call_the_packages_can_be_left_out(repo, number):
     write(repo, "tools/tests/test_tool.py", "def test_tool():\n    assert len('a') == 1\n")
     write(repo, "tools/src/emel_tools/__init__.py", "")
-    tools = part(repo, f"tools-{number}-of-4")
+    tools = part(repo, f"tools-{number}-of-5")
     plan = narrowing.plan(
         Job(repo, ("tools",), full=False, base="", seed=7, beside=("tests/tools",)), tools
     )

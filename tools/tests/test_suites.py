@@ -564,14 +564,15 @@ def test_what_tries_the_gate_itself_reads_no_package(tmp_path, name, number, fou
 
 
 @pytest.mark.behaviour("GATE-117")
-def test_a_test_of_the_gate_itself_that_reads_a_package_is_found(repo, monkeypatch):
+@pytest.mark.parametrize(("name", "number"), [("test_arcs", 4), ("test_tool", 5)])
+def test_a_test_of_the_gate_itself_that_reads_a_package_is_found(repo, monkeypatch, name, number):
     source = "packages/disk/src/emel_disk/never.py"
     reads = f"def test_it():\n    with open({source!r}) as read:\n        assert read.read()\n"
-    write(repo, "tools/tests/test_tool.py", reads)
-    notes = observed.notes_of(repo, "tests", ("tools-4-of-4",))
-    monkeypatch.setenv(observed.NOTES, str(notes))
-    ((rule, _, what),) = told(outcome(repo, "tools-4-of-4"))
-    assert (rule, what.partition(",")[0]) == ("stray", f"tools-4-of-4 reads {source}")
+    write(repo, f"tools/tests/{name}.py", reads)
+    suite = f"tools-{number}-of-5"
+    monkeypatch.setenv(observed.NOTES, str(observed.notes_of(repo, "tests", (suite,))))
+    ((rule, _, what),) = told(outcome(repo, suite))
+    assert (rule, what.partition(",")[0]) == ("stray", f"{suite} reads {source}")
 
 
 @pytest.mark.behaviour("GATE-21")
@@ -799,8 +800,8 @@ def test_lines_are_counted_where_a_package_itself_changes(repo):
     }
     suites = {shard.name: shard.reads for shard in tests.LANE.shards(repo)}
     assert suites["disk"] == Reads(runs=("disk",), paths=("packages/disk/tests/**",))
-    assert suites["tools-2-of-4"] == Reads(paths=("tools/tests/**",))
-    assert suites["tools-3-of-4"] == Reads(calls=("disk",), paths=("tools/tests/**",))
+    assert suites["tools-2-of-5"] == Reads(paths=("tools/tests/**",))
+    assert suites["tools-3-of-5"] == Reads(calls=("disk",), paths=("tools/tests/**",))
 
 
 @pytest.mark.behaviour("GATE-23")

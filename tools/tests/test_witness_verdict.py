@@ -113,10 +113,10 @@ def test_a_change_makes_stale_whatever_runs_it_and_nothing_else(repo, judge):
 def test_a_shard_that_ran_in_parts_is_known_once_all_have_run(repo, judge):
     judge("--update")
     (repo / "tools/tests/test_new.py").write_text("")
-    for part in (1, 2, 3):
-        shards.write(repo, "tools", {TEST: "test_a"}, f"-{part}-of-4")
+    for part in (1, 2, 3, 4):
+        shards.write(repo, "tools", {TEST: "test_a"}, f"-{part}-of-5")
         assert judge() == [f"tools: {STALE}"]
-    shards.write(repo, "tools", {TEST._replace(line=2): "test_b"}, "-4-of-4")
+    shards.write(repo, "tools", {TEST._replace(line=2): "test_b"}, "-5-of-5")
     assert judge() == []
     assert {use.line for use in shards.read_all(repo)[1].uses} == {1, 2}
 

@@ -12,52 +12,53 @@ from emel_tools.workspace import Package, shards
 TOOLS: Final = "tools"
 CALLS: Final = 3
 """The part of the tools' tests that calls the packages, and looks at nothing that they say."""
-_PARTS: Final[Mapping[str, int]] = {"emel": 2, TOOLS: 4}
+_PARTS: Final[Mapping[str, int]] = {"emel": 2, TOOLS: 5}
 """Suites that would otherwise be waited for when all others have ended."""
-_BY_FILES: Final[Mapping[str, int]] = {"packages/emel/": 2, "tools/": 4}
+_BY_FILES: Final[Mapping[str, int]] = {"packages/emel/": 2, "tools/": 5}
 """Those of which each file is in one part, so that none is collected twice; and how many parts."""
-_APART: Final[Mapping[str, int]] = {
-    # About half of emel's.
-    **dict.fromkeys(
-        (
-            "packages/emel/tests/test_faults.py",
-            "packages/emel/tests/test_hygiene.py",
-            "packages/emel/tests/test_parts.py",
-            "packages/emel/tests/test_shards.py",
-            "packages/emel/tests/test_strategies.py",
+_FILES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
+    "packages/emel/tests": {  # about half of them
+        1: ("test_faults", "test_hygiene", "test_parts", "test_shards", "test_strategies"),
+    },
+    "tools/tests": {
+        1: ("test_planted",),  # the boundaries' violations
+        2: (  # read the packages
+            "test_boundaries_page",
+            "test_corpus",
+            "test_ours",
+            "test_pages",
+            "test_selftest",
+            "test_workspace",
         ),
-        1,
-    ),
-    "tools/tests/test_planted.py": 1,
-    **dict.fromkeys(
-        (
-            "tools/tests/test_boundaries_page.py",
-            "tools/tests/test_corpus.py",
-            "tools/tests/test_ours.py",
-            "tools/tests/test_pages.py",
-            "tools/tests/test_selftest.py",
-            "tools/tests/test_workspace.py",
+        CALLS: (
+            "test_bench",
+            "test_bench_executed",
+            "test_costs",
+            "test_costs_watched",
+            "test_costs_workloads",
+            "test_determinism",
+            "test_fuzzing",
+            "test_fuzzing_games",
+            "test_fuzzing_judging",
+            "test_parity",
         ),
-        2,
-    ),
-    **dict.fromkeys(
-        (
-            "tools/tests/test_bench.py",
-            "tools/tests/test_bench_executed.py",
-            "tools/tests/test_costs.py",
-            "tools/tests/test_costs_watched.py",
-            "tools/tests/test_costs_workloads.py",
-            "tools/tests/test_determinism.py",
-            "tools/tests/test_fuzzing.py",
-            "tools/tests/test_fuzzing_games.py",
-            "tools/tests/test_fuzzing_judging.py",
-            "tools/tests/test_parity.py",
+        4: (  # run suites of small repositories
+            "test_arcs",
+            "test_reached",
+            "test_reaching",
+            "test_suites",
+            "test_witness_plugin",
         ),
-        CALLS,
-    ),
+    },
 }
-"""What isn't in the last part. Of the tools' tests the second reads the packages, the third runs
-them, and the last tries the gate itself, which a change in a package can't affect."""
+"""What isn't in the last part, by folder. Of the tools' tests the last two try the gate itself,
+which a change in a package can't affect."""
+_APART: Final = {
+    f"{folder}/{name}.py": number
+    for folder, numbers in _FILES.items()
+    for number, names in numbers.items()
+    for name in names
+}
 
 
 class Part(NamedTuple):

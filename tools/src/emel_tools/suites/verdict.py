@@ -12,7 +12,7 @@ from typing import Final
 from emel_tools.findings import Finding
 from emel_tools.scope.observed import Seen
 from emel_tools.suites.command import Ran, again
-from emel_tools.suites.parts import TOOLS, Part
+from emel_tools.suites.parts import CALLS, TOOLS, Part
 from emel_tools.suites.record import LEAST, Case, Record, Trouble
 from emel_tools.suites.skips import ALLOWED, Skip
 
@@ -103,11 +103,11 @@ def _left_out(root: Path, part: Part, record: Record) -> Iterator[Finding]:
 
 
 def strays(root: Path, part: Part, seen: Seen) -> Iterator[Finding]:
-    """Find what the part that tries the gate itself was seen to read of a package.
+    """Find what the parts that try the gate itself were seen to read of a package.
 
     It takes longer than all tests of some packages, and would run whenever such a file changes.
     """
-    if part.package.name != TOOLS or part.number < part.of:
+    if part.package.name != TOOLS or part.number <= CALLS:
         return
     read = {path for path in seen.files | seen.imported if path.startswith("packages/")}
     for path in sorted(path for path in read if (root / path).is_file()):

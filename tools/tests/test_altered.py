@@ -34,6 +34,7 @@ SOURCES = {
         TWICE = LIMIT * 2
         WORD = re.compile("a")
         KNOWN = {}
+        Wide = "int | float"
         WIDTH = 3
         MOST: int = 3
 
@@ -113,9 +114,16 @@ SOURCES = {
             return sorted([1], key=lambda each: each * TWICE)
 
 
+        def wide(width: Wide) -> Wide:
+            return width
+
+
         TABLE = {"total": both}
+        WIDEST = [wide]
         ''',
     USE: """\
+        import inspect
+
         import emel_a
         from emel_a import LIMIT as MOST
         from emel_a import work
@@ -167,9 +175,18 @@ SOURCES = {
 
         def other(LIMIT):
             return LIMIT
+
+
+        def looked(shape):
+            return inspect.signature(shape.paint)
+
+
+        def widest():
+            return work.WIDEST
         """,
     APART: """\
         import emel_a
+        import numpy
 
         ZERO = 0
 
@@ -317,27 +334,29 @@ def concerned(found):
             "LIMIT = 9",
             "LIMIT = 8",
             {"least", "paired", "ordered"},
-            {"most", "limit", "late", "front"},
+            {"most", "limit", "late", "front", "looked"},
             {"test_limit", "test_pairs", "test_each[9]", "TestWord::test_found"},
         ),
         ('re.compile("a")', 're.compile("b")', {"word"}, {"word"}, set()),
         ("KNOWN = {}", "KNOWN = {1: 1}", set(), {"named", "known"}, {"test_step"}),
         ("TWICE = LIMIT * 2\n", "", {"ordered"}, {"late"}, set()),
         ("sides: int = 0", "sides: int = 4", {"shaped"}, set(), set()),
-        ("size(self, least=1)", "size(self, least=2)", {"Shape.size"}, set(), set()),
-        ("total(numbers)", "total(numbers, of=0)", {"total"}, set(), {"test_total"}),
-        ("both()", "both(of=0)", {"both"}, {"pairs"}, {"test_table", "test_object"}),
+        ("size(self, least=1)", "size(self, least=2)", {"Shape.size"}, {"looked"}, set()),
+        ("total(numbers)", "total(numbers, of=0)", {"total"}, {"looked"}, {"test_total"}),
+        ("both()", "both(of=0)", {"both"}, {"looked", "pairs"}, {"test_table", "test_object"}),
+        ("int | float", "float", {"wide"}, {"looked", "widest"}, set()),
+        ("import re\n", "import re\nimport numpy as np\n", set(), set(), set()),
         ("MOST: int = 3", "MOST: int = 4", {"width"}, set(), set()),
         ("MOST: int = 3", "MOST: float = 3", set(), set(), set()),
-        ("WIDTH = 3", "WIDTH = 4", {"width", "paired"}, set(), {"test_pairs"}),
+        ("WIDTH = 3", "WIDTH = 4", {"width", "paired"}, {"looked"}, {"test_pairs"}),
         ("import Nothing", "import Nothing, Other", set(), set(), set()),
-        ("total(numbers)", "total(numbers) -> int", {"total"}, set(), {"test_total"}),
+        ("total(numbers)", "total(numbers) -> int", {"total"}, {"looked"}, {"test_total"}),
         ("def made()", "def sum(_):\n    return 1\n\n\ndef made()", {"total"}, set(), set()),
-        ("def over(x):", "def over(x=1):", {"over"}, set(), set()),
+        ("def over(x):", "def over(x=1):", {"over"}, {"looked"}, set()),
         ("KNOWN = {}", "KNOWN = Pair(total)", set(), {"named", "known"}, {"test_step"}),
         ("KNOWN = {}", "KNOWN = _Pair(total)", set(), {"named", "known"}, {"test_step"}),
         ("KNOWN = {}", "KNOWN = re.compile(LIMIT)", {"least", "paired", "ordered"}, None, None),
-        ("limit=LIMIT", "limit=TWICE", {"least"}, set(), set()),
+        ("limit=LIMIT", "limit=TWICE", {"least"}, {"looked"}, set()),
     ],
 )
 def test_those_are_altered_that_speak_of_what_is_bound_otherwise(old, new, ours, theirs, tests):
@@ -356,6 +375,7 @@ def test_those_are_altered_that_speak_of_what_is_bound_otherwise(old, new, ours,
         ("MOST: int = 3", "MOST: float = 3", False),
         ("KNOWN = {}", "KNOWN = {1: 1}", True),
         ("def both()", "def both(of=0)", True),
+        ("import re\n", "import re\nimport itertools\n", True),
         ("def size(self, least=1)", "def size(self, least=2)", True),
     ],
 )
@@ -373,7 +393,7 @@ def test_a_file_that_binds_otherwise_what_it_had_bound_is_told(old, new, is_told
 )
 def test_a_decorator_that_keeps_a_function_to_itself_concerns_its_callers_alone(name):
     found = change(("def word(", f"@{name}\ndef word("))
-    assert functions(found, WORK, USE, DEEP) == {"word"}
+    assert functions(found, WORK, USE, DEEP) == {"word", "looked"}
 
 
 @pytest.mark.behaviour("GATE-114")
@@ -449,6 +469,8 @@ def test_a_method_that_comes_or_goes_concerns_those_that_speak_of_it(old, new, a
         ("from __future__ import annotations\n", ""),
         ("import re\n", "import re\nfrom emel_b import apart\n"),
         ("import re\n", "import re\nimport emel_b.apart\n"),
+        ("import re\n", "import re\nimport gguf\n"),
+        ("import re\n", "import re\nfrom gguf.constants import Keys\n"),
         ("def word():", "def __getattr__(name):\n    return 1\n\n\ndef word():"),
         ("def word():", "@re.compile\ndef word():"),
         ("def word():", "@total\nclass Word:\n    pass\n\n\ndef word():"),
@@ -479,7 +501,7 @@ def test_what_comes_by_a_star_is_bound_there_too():
     before = spell({**SOURCES, FRONT: front})
     now = {**before, WORK: before[WORK].replace(b"LIMIT = 9", b"LIMIT = 8")}
     found = altered(before, now, (FRONT, WORK, USE), {})
-    assert functions(found, USE) == {"most", "limit", "late"}
+    assert functions(found, USE) == {"most", "limit", "late", "looked"}
 
 
 @pytest.mark.behaviour("GATE-114")

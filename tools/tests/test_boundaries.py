@@ -509,9 +509,34 @@ def test_a_sibling_of_another_version_is_found(repo, loose):
     edit(repo, "packages/emel/pyproject.toml", "emel-disk==1.2", loose)
     what = f"the sibling {loose} is declared so that another version than ours will do"
     assert heard(repo) == [("packages/emel/pyproject.toml", what)]
-    extra = '[]\noptional-dependencies = { big = [ "Emel-Disk[big] == 1.2" ] }'
+    extra = '["emel-disk==1.2"]\noptional-dependencies = { big = [ "Emel-Disk[big] == 1.2" ] }'
     write(repo, "packages/emel/pyproject.toml", EMEL.replace('["emel-disk==1.2"]', extra))
     assert heard(repo) == []
+
+
+@pytest.mark.behaviour("BND-08")
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("import yaml\n", True),
+        ("from yaml.nodes import Node\n", True),
+        ("class Kind:\n    import yaml\n", True),
+        ("if not __debug__:\n    pass\nelse:\n    import yaml\n", True),
+        ("try:\n    pass\nfinally:\n    import yaml\n", True),
+        ("def load():\n    import yaml\n", False),
+        ("try:\n    import yaml\nexcept ImportError:\n    yaml = None\n", False),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import yaml\n", False),
+    ],
+)
+def test_what_only_an_extra_brings_is_not_imported_with_a_module(repo, text, is_found):
+    extras = '[]\noptional-dependencies = { big = ["yaml>=1"] }'
+    edit(repo, "packages/disk/pyproject.toml", "[]", extras)
+    write(repo, "packages/disk/src/emel_disk/sly.py", text)
+    write(repo, "packages/disk/tests/test_sly.py", "import yaml\n")
+    line = 1 + text[: text.index("yaml")].count("\n")
+    what = "yaml, which only an extra brings, is imported with the module"
+    found = [(f"packages/disk/src/emel_disk/sly.py:{line}", what)]
+    assert heard(repo) == (found if is_found else [])
 
 
 @pytest.mark.behaviour("GATE-125")

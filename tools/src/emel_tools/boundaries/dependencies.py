@@ -6,12 +6,13 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from emel_tools.boundaries.isolation.declared import canonical
 from emel_tools.boundaries.isolation.environments import CONSTRAINTS
+from emel_tools.boundaries.syntax import is_typing_only
 from emel_tools.boundaries.tree import Subject, Tree
 from emel_tools.findings import Finding
 from emel_tools.projects import FILE, Source, declaration
@@ -47,6 +48,33 @@ def imports_are_declared(tree: Tree) -> Iterator[Finding]:
         for top in sorted(declared - imported.keys()):
             what = f"{top} is declared and never imported"
             yield Finding(where, 0, 0, RULE, what, "remove it from the dependencies")
+
+
+def extras_are_imported_late(tree: Tree) -> Iterator[Finding]:
+    """What only an extra brings is imported where it is asked for: without it all else works."""
+    for package in tree.packages:
+        project = declaration(package.folder).project
+        always = {*map(canonical, project.dependencies)}
+        extras = {name.replace("-", "_") for name in {*map(canonical, project.needs)} - always}
+        for subject in tree.subjects if extras else ():
+            if subject.package == package.module and not subject.is_test:
+                for top, line in _tops(_at_once(tree.parsed(subject).body)):
+                    if top in extras:
+                        what = f"{top}, which only an extra brings, is imported with the module"
+                        fix = "import it in the function that is asked for it, or make it no extra"
+                        yield Finding(subject.path, line, 0, RULE, what, fix)
+
+
+def _at_once(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    """List the statements that run as their module is imported, but for those that may fail."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        tried = isinstance(node, ast.Try) and bool(node.handlers)
+        for part in ("body", "orelse", "finalbody"):
+            if part != "body" or not (tried or is_typing_only(node)):
+                yield from _at_once(getattr(node, part, ()))
 
 
 def siblings_are_pinned(tree: Tree) -> Iterator[Finding]:
@@ -101,7 +129,14 @@ def foreign(tree: Tree, subject: Subject) -> tuple[tuple[str, int], ...]:
 
 
 def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
-    for node in tree.nodes(subject):
+    for top, line in _tops(tree.nodes(subject)):
+        if top not in sys.stdlib_module_names and top != subject.package:
+            yield top, line
+
+
+def _tops(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
+    """List the first words of all names that import statements ask for, each with its line."""
+    for node in nodes:
         match node:
             case ast.Import(names=aliases):
                 named = [alias.name for alias in aliases]
@@ -109,10 +144,7 @@ def _foreign(tree: Tree, subject: Subject) -> Iterator[tuple[str, int]]:
                 named = [module]
             case _:
                 continue
-        for name in named:
-            top = name.partition(".")[0]
-            if top not in sys.stdlib_module_names and top != subject.package:
-                yield top, node.lineno
+        yield from ((name.partition(".")[0], node.lineno) for name in named)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from importlinter.domain.contract import InvalidContractOptions
 
 from emel_tools.boundaries import table
 from emel_tools.boundaries.dependencies import (
+    extras_are_imported_late,
     imports_are_declared,
     read_toml,
     requirements_are_pinned,
@@ -232,6 +233,7 @@ RULES: Final[tuple[Callable[[Tree], Iterator[Finding]], ...]] = (
     configuration_is_single,
     members_are_packages,
     imports_are_declared,
+    extras_are_imported_late,
     siblings_are_pinned,
     siblings_come_from_here,
     requirements_are_pinned,

@@ -7,8 +7,10 @@ and then all that is bound by way of it, in any module, and the functions that u
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple, TypeAlias
 
@@ -19,6 +21,8 @@ from emel_tools.scope.observed import unnoted
 TESTS: Final = "test_*.py"
 """Files whose tests are all that depends on them."""
 _SOURCES: Final = ("packages/*/src/**/*.py",)
+_LOOKS: Final = frozenset(("get_annotations", "get_type_hints", "getfullargspec", "signature"))
+"""Who speaks of these looks at how a function is to be called, and needn't call it."""
 ALL: Final = "*"
 """Stands for all names of a file of tests."""
 
@@ -86,7 +90,7 @@ def altered(
     Altered or None
         None if all may be altered.
     """
-    search = _Search(now, frozenset(loaded), around)
+    search = _Search(before, now, frozenset(loaded), around)
     try:
         for path in sorted({*before, *now}):
             if before.get(path) != now.get(path):
@@ -101,9 +105,13 @@ def altered(
 
 class _Search:
     def __init__(
-        self, now: Mapping[str, bytes], loaded: frozenset[str], around: Mapping[str, bytes]
+        self,
+        before: Mapping[str, bytes],
+        now: Mapping[str, bytes],
+        loaded: frozenset[str],
+        around: Mapping[str, bytes],
     ) -> None:
-        self._now, self._loaded, self._around = now, loaded, around
+        self._before, self._now, self._loaded, self._around = before, now, loaded, around
         self._modules = {bindings.module_of(path): path for path in now}
         self._texts = {**{path: now[path] for path in sorted(loaded) if path in now}, **around}
         self.functions: set[str] = set()
@@ -115,6 +123,8 @@ class _Search:
         self._gone: set[tuple[str, str]] = set()
         self._members: set[str] = set()
         """What classes have that they hadn't, or the other way round."""
+        self._is_called_otherwise = False
+        """Whether a function that there was has other parameters, types or decorators."""
 
     def compare(self, path: str, before: bytes, now: bytes) -> None:
         """Note what one file has that is other than it was."""
@@ -147,9 +157,10 @@ class _Search:
             self._stay_apart(path, name, unit)
         if unit and unit.kind == "function":
             self.functions.add(f"{path}:{name}")
+            self._is_called_otherwise |= not is_new
         if unit is None:
             self._gone.add((path, name))
-        if not is_new:
+        if not is_new or (unit and unit.kind == "import"):
             self.functions.add(path)
         if not member:
             is_called = unit is not None and unit.kind == "function" and not is_new
@@ -175,9 +186,19 @@ class _Search:
         return unit.kind == "import" and any(map(self._target, unit.outside.imports))
 
     def _is_there(self, imported: Imported) -> bool:
-        """Whether an import finds what was loaded before, or nothing of ours."""
+        """Whether an import finds what was loaded before: ours, Python's, or what others import."""
         found = (self._target(imported), self._modules.get(f"{imported.module}.{imported.name}"))
-        return all(path is None or path in self._loaded for path in found)
+        if any(found):
+            return all(path is None or path in self._loaded for path in found)
+        name = imported.module.partition(".")[0]
+        return name in sys.stdlib_module_names or imported.module in self._others
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        """The modules that were imported from, as ours were."""
+        texts = (bindings.read(self._before[path], path) for path in self._loaded & {*self._before})
+        units = (unit for each in texts for unit in each.values() if unit.kind == "import")
+        return frozenset(each.module for unit in units for each in unit.outside.imports)
 
     def _target(self, imported: Imported) -> str | None:
         return self._modules.get(imported.module)
@@ -188,6 +209,7 @@ class _Search:
         noted = (self.names, self._called, self._members, self.functions)
         while before != (before := sum(map(len, noted))):
             words = {name for _, name in self.names | self._called} | self._members
+            words |= _LOOKS if self._is_called_otherwise else set()
             speaks = re.compile("|".join(map(re.escape, sorted(words - {REST, ALL}))).encode())
             for path, text in self._texts.items():
                 if words and (speaks.search(text) or b"import *" in text):
@@ -202,6 +224,8 @@ class _Search:
         for name, unit in units.items():
             if self._needs(path, unit.outside):
                 raise _EverythingError
+            if self._is_called_otherwise and not _LOOKS.isdisjoint(_words(unit.inside)):
+                self.functions.add(f"{path}:{name}")
             if self._speak(path, objects, unit.outside, self.names):
                 self._concern(path, name, unit)
             elif self._speak(path, objects, unit.outside, self._called):
@@ -257,3 +281,7 @@ class _Search:
                 if module == name or module.startswith(f"{name}.")
             }
         return frozenset(found)
+
+
+def _words(uses: Uses) -> AbstractSet[str]:
+    return uses.names | uses.members

@@ -56,7 +56,8 @@ class Unit(NamedTuple):
     kind: Kind
     digest: str
     outside: Uses
-    """What is used as it is bound: bases, defaults, decorators, values, types of fields."""
+    """What is used as it is bound: bases, defaults, decorators, values, types of fields; and types
+    of parameters, which whoever registers a function may read."""
     inside: Uses
     """What the function uses when it is called; nothing of all else."""
     touches: frozenset[str]
@@ -125,9 +126,12 @@ def _function(node: _Function, package: str) -> Unit:
         *node.args.defaults,
         *(each for each in node.args.kw_defaults if each is not None),
     ]
-    types = [] if node.returns is None else [node.returns]
-    unit = _unit("function", [*node.decorator_list, node.args, *types], evaluated, package)
+    types = [each.annotation for each in ast.walk(node.args) if isinstance(each, ast.arg)]
+    typed = [each for each in (*types, node.returns) if each is not None]
+    returned = [] if node.returns is None else [node.returns]
+    unit = _unit("function", [*node.decorator_list, node.args, *returned], evaluated, package)
     return unit._replace(
+        outside=_all_uses([unit.outside, _uses(typed, package)]),
         inside=_uses([*node.body, node.args], package),
         touches=unit.touches.union(*map(_names, node.decorator_list)),
         is_plain=all(_called(each) in _PLAIN for each in node.decorator_list),

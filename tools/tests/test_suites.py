@@ -752,6 +752,19 @@ def test_only_a_changed_scope_cuts_short_what_is_tried_thousands_of_times(monkey
 
 
 @pytest.mark.behaviour("GATE-22", "GATE-25")
+def test_tests_that_a_stop_leaves_out_are_found(repo):
+    path = "packages/disk/tests/test_stop.py"
+    stops = (
+        "def test_stop(request):\n    request.session.shouldstop = 'enough'\n    assert len('a')"
+    )
+    write(repo, path, "".join(f"{stops.replace('_stop', f'_{n}')}\n\n\n" for n in "ab"))
+    found = {rule: (where, what) for rule, where, what in told(outcome(repo, "disk"))}
+    assert set(found) == {"ended", "not run"}
+    assert found["ended"] == ("packages/disk", "pytest ended with exit code 2")
+    assert found["not run"][1].endswith("didn't run to the end, though collected")
+
+
+@pytest.mark.behaviour("GATE-22", "GATE-25")
 def test_tests_that_pytest_leaves_out_are_found(repo):
     path = "packages/disk/tests"
     write(repo, f"{path}/test_more.py", "def test_more():\n    assert len('a')\n")
@@ -770,8 +783,6 @@ def test_tests_that_pytest_leaves_out_are_found(repo):
         ("uncollectable", f"{path}/test_torn.py"),
         ("uncollected", f"{path}/test_more.py"),
         ("uncollected", f"{path}/build/test_deep.py"),
-        ("ended", "packages/disk"),
-        ("not run", f"{path}/test_disk.py"),
     }
     torn = f"{path}/test_torn.py"
     why = f"{torn} is uncollectable: ModuleNotFoundError: No module named 'nothing'"

@@ -27,7 +27,8 @@ _WRITTEN: Final = (
 )
 """What that looks at: tests, what they are helped by, and whatever else is called a test."""
 _SECONDS: Final = {"emel": 400.0, "tools": 400.0}
-_GRACE: Final = 20.0
+_GRACE: Final = 60.0
+"""Seconds to say what a run has found, which takes longer beside other work."""
 
 
 def _shards(root: Path) -> Sequence[Shard]:

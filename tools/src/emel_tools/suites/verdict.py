@@ -16,6 +16,8 @@ from emel_tools.suites.parts import CALLS, TOOLS, Part
 from emel_tools.suites.record import LEAST, Case, Record, Trouble
 from emel_tools.suites.skips import ALLOWED, Skip
 
+_INTERRUPTED: Final = 2
+"""How pytest ends where it can't collect a file, among other things."""
 _FIXES: Final[Mapping[str, str]] = {
     "skipped": "let it run here; or allow it, with its reason, in emel_tools.suites.skips",
     "xfailed": "mend what it waits for, or delete it: a promise that isn't kept is no test",
@@ -33,7 +35,8 @@ def findings(root: Path, part: Part, ran: Ran, seed: int) -> Iterator[Finding]:
         return
     yield from _troubles(ran.record, seed)
     yield from _left_out(root, part, ran.record)
-    if ran.record.exit_code not in (0, 1) or ran.exit_code != ran.record.exit_code:
+    known = (0, 1, _INTERRUPTED) if ran.record.torn else (0, 1)
+    if ran.record.exit_code not in known or ran.exit_code != ran.record.exit_code:
         name = part.package.folder.relative_to(root).as_posix()
         what = f"pytest ended with exit code {ran.record.exit_code}"
         if ran.exit_code != ran.record.exit_code:
@@ -85,12 +88,16 @@ def is_allowed(trouble: Trouble, allowed: Sequence[Skip]) -> bool:
 
 
 def _left_out(root: Path, part: Part, record: Record) -> Iterator[Finding]:
-    """Find tests that were collected and not run, and a suite that is empty."""
+    """Find tests that were collected and not run, and a suite that is empty.
+
+    Beside a file that can't be collected pytest runs nothing.
+    """
     for node_id in record.deselected:
         what = f"{node_id} is deselected"
         yield Finding(_file(node_id), 0, 0, "deselected", what, "let it run")
     times = Counter(case.node_id for case in record.cases)
-    if lost := sorted(times - Counter(record.ended) - Counter(record.kept)):
+    lost = sorted(times - Counter(record.ended) - Counter(record.kept))
+    if lost and not record.torn:
         more = f" and {len(lost) - 1} more" if lost[1:] else ""
         what = f"{lost[0]}{more} didn't run to the end, though collected"
         yield Finding(_file(lost[0]), 0, 0, "not run", what, "look what ended the run before it")

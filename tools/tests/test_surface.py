@@ -695,7 +695,7 @@ def test_a_version_of_the_face_is_read_however_it_is_written(disk, written, said
             "__all__ isn't sorted: Arm stands where TABLES belongs",
         ),
         ('"spin"]', '"spin", "twist"]', "__all__ lists twist, which nothing defines"),
-        ('"Spans", ', "", "Spans can be had from the front door, and __all__ doesn't list it"),
+        ('"Spans", ', "", "Spans can be had from emel_disk, and __all__ doesn't list it"),
         ('"spin"]', '"spin", "spin"]', "__all__ lists spin twice"),
         ("__all__ = ", "names = ", "it has no __all__ that is a list of strings"),
         (
@@ -718,6 +718,63 @@ def test_a_version_of_the_face_is_read_however_it_is_written(disk, written, said
 def test_a_list_that_is_untrue_is_found(disk, old, new, what):
     edit(disk, old, new, "__init__.py")
     assert what in [said for _, said in heard(disk)]
+
+
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "it has no __all__ that is a list of strings"),
+        ('__all__ = ["turn"]', "__all__ lists turn, which nothing defines"),
+        (
+            'from emel_disk import spin\n__all__ = []\n__all__ += ["spin"]',
+            "__all__ is changed after it is made, and counts as it stands in one list",
+        ),
+        (
+            "from emel_disk import spin\n__all__ = []",
+            "spin can be had from emel_disk.testing, and __all__ doesn't list it",
+        ),
+        (
+            "__all__ = []\ndef __getattr__(name): ...",
+            "the module has a __getattr__, which offers names that nobody can list",
+        ),
+    ],
+)
+def test_a_list_of_what_helps_tests_that_is_untrue_is_found(disk, text, what):
+    (disk.source / "testing.py").write_text(f'"""To test with it."""\n{text}\n')
+    where = "packages/disk/src/emel_disk/testing.py"
+    assert (where, what) in [(path.partition(":")[0], said) for path, said in heard(disk)]
+
+
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("spin = cache(spin)", "spin is bound again below"),
+        ("spin: object = 1", "spin is bound again below"),
+        ("if sys:\n    Arm = None", "Arm is bound again below"),
+        ("def spin(of): ...", "spin is defined more than once, and overloaded by none of them"),
+        ("Arm.of = None", "Arm.of is set from outside"),
+        ("Arm.of, Arm.more = 1, 2", "Arm.of is set from outside"),
+        ("Arm.more: int = 1", "Arm.more is set from outside"),
+        ("setattr(Arm, 'more', 1)", "Arm is given a member from outside"),
+        ("@overload\ndef turn(a): ...\ndef turn(a): ...\nHIDDEN.of = 1", ""),
+    ],
+)
+def test_what_is_bound_again_is_not_what_was_read(disk, text, what):
+    path = disk.source / "_arm.py"
+    path.write_text(f"{path.read_text()}\n\n{text}\n")
+    lines = [said for _, said in heard(disk)]
+    assert (f"{what}: what is read of it isn't what there is" in lines) == bool(what)
+    assert what or lines == []
+
+
+@pytest.mark.behaviour("GATE-67")
+def test_what_any_method_gives_its_instances_is_an_attribute(disk):
+    assert "Arm.turned" not in measured(disk)
+    body = "        self._hidden = sides\n        self._begin()\n\n    def _begin(self) -> None:\n"
+    edit(disk, "        self._hidden = sides\n", f"{body}        self.turned: int = 0\n")
+    assert measured(disk)["Arm.turned"] == "attribute int (undocumented)"
 
 
 @pytest.mark.behaviour("GATE-67")

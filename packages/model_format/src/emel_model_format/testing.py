@@ -13,6 +13,17 @@ from typing import Final, TypeAlias
 
 from emel_model_format.dtypes import ByteOrder
 
+__all__ = [
+    "ARRAY",
+    "STRING",
+    "Encoded",
+    "GGUFTensor",
+    "SafetensorsTensor",
+    "Value",
+    "gguf_bytes",
+    "safetensors_bytes",
+]
+
 STRING: Final = 8
 ARRAY: Final = 9
 

@@ -38,6 +38,7 @@ def _outcome(root: Path, package: Package) -> Outcome:
     from emel_tools.surface.causes import causes
     from emel_tools.surface.facts import facts
     from emel_tools.surface.modules import Modules
+    from emel_tools.surface.rebound import rebound
     from emel_tools.surface.rules import (
         astray,
         offered,
@@ -59,6 +60,7 @@ def _outcome(root: Path, package: Package) -> Outcome:
         f"{len(measured)} public facts",
         [
             *offered(package, modules),
+            *rebound(package, modules),
             *undocumented(package, names),
             *untaken(package, names),
             *unknown(package, names, modules),

@@ -21,8 +21,9 @@ _TRUSTED: Final = {
     "overload": "is believed whatever the function below it answers",
     "runtime_checkable": "is believed by the names of members alone",
     **dict.fromkeys(("singledispatch", "singledispatchmethod"), _CALLED),
+    **dict.fromkeys(("attrgetter", "methodcaller"), "looks for whatever it is told"),
 }
-"""Names of typing and functools that nobody checks, by way of whatever module they come."""
+"""Names of typing, functools and operator that nobody checks, whatever module they come by."""
 
 _UNASKED: Final = ("setattr", "vars", "__setattr__", "__dict__")
 """Ways to give an attribute a value that is held to no type: functions of Python, and members."""
@@ -34,6 +35,7 @@ def holes(source: Source) -> Iterator[Place]:
     yield from unchecked(source)
     if source.path.suffix == ".pyi":
         yield Place(source.path, 0, 0, "stub", "a stub is believed, whatever the source says")
+    yield from _bodiless(source)
     names = _Names(source.tree)
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.Name, ast.Attribute)):
@@ -87,6 +89,25 @@ def _believed(source: Source, node: ast.expr | ast.alias, name: str) -> Iterator
         yield _at(source, node, name, _TRUSTED[name])
 
 
+def _bodiless(source: Source) -> Iterator[Place]:
+    """List functions that answer None whatever they promise: nobody holds `...` to a type."""
+    nodes = list(ast.walk(source.tree))
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    promised = {each for node in classes if _is_protocol(node) for each in node.body}
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node not in promised:
+            marks = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
+            answers = node.returns is not None and ast.unparse(node.returns) != "None"
+            is_empty = isinstance(node.body[-1], ast.Expr) and ast.unparse(node.body[-1]) == "..."
+            if answers and is_empty and not marks & {"abstractmethod", "overload"}:
+                yield _at(source, node, "...", "answers None, whatever is promised")
+
+
+def _is_protocol(node: ast.ClassDef) -> bool:
+    bases = (each.value if isinstance(each, ast.Subscript) else each for each in node.bases)
+    return any(ast.unparse(each).rpartition(".")[2] == "Protocol" for each in bases)
+
+
 def _open(node: ast.Subscript | ast.Constant, names: _Names) -> Iterator[str]:
     """Name what is given `...` for its parameters, in a quoted type too."""
     if isinstance(node, ast.Constant):
@@ -110,5 +131,5 @@ def _quoted(text: object) -> list[ast.Subscript]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
 
 
-def _at(source: Source, node: ast.expr | ast.alias, rule: str, why: str) -> Place:
+def _at(source: Source, node: ast.expr | ast.stmt | ast.alias, rule: str, why: str) -> Place:
     return Place(source.path, node.lineno, node.col_offset + 1, rule, f"{rule} {why}")

@@ -31,7 +31,7 @@ _SILENT: Final = (
 
 
 _MAKING: Final = ("__init__", "__new__", "__post_init__")
-"""Methods that give an instance its attributes."""
+"""Methods that give an instance its attributes, before others do."""
 Kind: TypeAlias = Literal[
     "module", "function", "class", "call", "method", "property", "attribute", "value", "elsewhere"
 ]
@@ -164,7 +164,7 @@ class Class:
         }
 
     def own(self, key: str) -> Iterator[tuple[str, Member]]:
-        """List what its body defines and its constructor sets, under the key of the class."""
+        """List what its body defines and its methods set, under the key of the class."""
         functions: dict[str, list[Function]] = {}
         for node in self._body:
             if isinstance(node, Function):
@@ -177,8 +177,9 @@ class Class:
         for name, nodes in functions.items():
             if _is_public(name):
                 yield name, self._method(f"{key}.{name}", nodes)
-        for making in [each for name in _MAKING for each in functions.get(name, [])]:
-            yield from self._set_by(making, key)
+        for name in dict.fromkeys((*_MAKING, *functions)):
+            for method in functions.get(name, []):
+                yield from self._set_by(method, key)
 
     def _inner(self, key: str, node: ast.ClassDef) -> Iterator[tuple[str, Member]]:
         """List a class that its body defines, and what that shows in turn."""
@@ -212,7 +213,7 @@ class Class:
         return Member(key, "attribute", value(node), doc, self._module, node.lineno)
 
     def _set_by(self, init: Function, key: str) -> Iterator[tuple[str, Member]]:
-        """List what the constructor sets: `self.code = code`."""
+        """List what the constructor, or another method, sets: `self.code = code`."""
         kinds = {
             arg.arg: annotation(arg.annotation) for arg in (*init.args.args, *init.args.kwonlyargs)
         }

@@ -67,16 +67,31 @@ def _path(package: Package, name: Name) -> str:
 
 
 def offered(package: Package, modules: Modules) -> Iterator[Finding]:
-    """Find an `__all__` that is missing, unsorted or untrue."""
+    """Find an `__all__` that is missing, unsorted or untrue, of the front door and of `testing`."""
     module = modules.module(package.module)
     where = f"packages/{package.name}/src/{package.module}/__init__.py"
-    if module is not None and "__getattr__" in {*module.definitions, *module.imports}:
+    if module is None:
+        yield _listless(where)
+    for door in (module, modules.module(f"{package.module}.testing")):
+        if door is not None:
+            yield from _offered(f"packages/{package.name}/{_inside(package, door)}", door, modules)
+
+
+def _inside(package: Package, module: Module) -> str:
+    return module.path.relative_to(package.folder).as_posix()
+
+
+def _listless(where: str) -> Finding:
+    what = "it has no __all__ that is a list of strings"
+    return Finding(where, 0, 0, "all", what, "write one, sorted")
+
+
+def _offered(where: str, module: Module, modules: Modules) -> Iterator[Finding]:
+    if "__getattr__" in {*module.definitions, *module.imports}:
         what = "the module has a __getattr__, which offers names that nobody can list"
         yield Finding(where, 0, 0, "all", what, "define or import every name that it offers")
-    if module is None or module.exported is None:
-        yield Finding(
-            where, 0, 0, "all", "it has no __all__ that is a list of strings", "write one, sorted"
-        )
+    if module.exported is None:
+        yield _listless(where)
         return
     line = module.exported.lineno
     changed = next((n.lineno for n in module.statements if _changes_list(n)), 0)
@@ -93,11 +108,11 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
             yield Finding(where, line, 0, "all", what, "sort it: nox -s lint -- --fix")
             break
     for name in names:
-        if modules.find(package.module, name) is None:
+        if modules.find(module.name, name) is None:
             what = f"__all__ lists {name}, which nothing defines"
             yield Finding(where, line, 0, "all", what, f"define or import {name}, or leave it out")
     for name in sorted(_visible(module) - {*names}):
-        what = f"{name} can be had from the front door, and __all__ doesn't list it"
+        what = f"{name} can be had from {module.name}, and __all__ doesn't list it"
         yield Finding(where, line, 0, "all", what, f"list {name}, or begin its name with _")
 
 

@@ -61,11 +61,20 @@ def test_what_differs_is_found_with_both_texts_and_the_variant(found, line, vari
 @pytest.mark.behaviour("GATE-62")
 def test_a_line_that_is_missing_and_a_process_that_fails_are_found(tmp_path):
     base, other = {"a": "1", "b": "2"}, {"a": "1"}
-    (finding,) = variants._differences("m.saying", variants.VARIANTS[0], base, other)
+    (finding,) = variants._differences("m.saying", variants.VARIANTS[0], base, other, set())
     assert "got 'nothing'" in finding.what
     (failed,) = compared(tmp_path, "1 // 0")
     assert failed.rule == "transcript"
     assert "ZeroDivisionError" in failed.what
+
+
+@pytest.mark.behaviour("GATE-63")
+def test_a_line_that_differs_in_several_variants_is_told_once(tmp_path):
+    findings = compared(tmp_path, *(f"[*{{*names[{i}:]}}]" for i in range(8)))
+    keys = [finding.what.partition(": with ")[0] for finding in findings]
+    # Six by the first variant, and the other two by the next.
+    assert [len(keys), len({*keys})] == [8, 8]
+    assert all("(8 lines differ)" in finding.what for finding in findings)
 
 
 @pytest.mark.behaviour("GATE-63")
@@ -133,6 +142,10 @@ def test_the_transcript_speaks_of_digests_plans_residency_errors_and_commands(
         "differences of alike and one",
         "$ emel verify",
         "files cut short, read",
+        "empty_buffer of unknown names",
+        "and b.7.weight share memory",
+        "its target overlaps that of span",
+        "shards of different kinds",
     ):
         assert words in text
     assert str(tmp_path) not in text

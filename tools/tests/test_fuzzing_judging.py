@@ -1,10 +1,13 @@
 """How the lane fuzz judges one answer of a parser: its facts, its byte, its windows, its lists."""
 
+import math
+
 import numpy as np
 import pytest
 
 from emel_model_format import Metadata, NeedMore, PackedArrays, PackedStrings, Refusal, parse
-from emel_tools.fuzzing import gguf_files, json_files, judging
+from emel_tools.fuzzing import case, gguf_files, headers, json_files, judging
+from emel_tools.fuzzing.case import refused
 from emel_tools.fuzzing.json_places import KEY, byte_of
 from emel_tools.fuzzing.testing import OTHER, SHARED, VALID, answering
 
@@ -34,6 +37,12 @@ def test_an_answer_that_the_oracle_does_not_give_is_wrong(monkeypatch, data, ans
 
 NEGATIVE = json_files.JSONFile((json_files.item("a", "U8", (-4,), 0, 0).text(),), 0).data()
 TWICE = gguf_files.GGUFFile(entries=(gguf_files.Entry(b"a"), gguf_files.Entry(b"a"))).data()
+NESTED = gguf_files.GGUFFile(
+    entries=tuple(
+        gguf_files.Entry(name, (nbytes,), 24, begin, nbytes)
+        for name, begin, nbytes in ((b"a", 0, 64), (b"b", 40, 4), (b"c", 4, 4))
+    )
+).data()
 ENDED = gguf_files.GGUFFile(keys=((b"k", 8, b"\7" + bytes(7)),)).header()[0]
 
 
@@ -41,7 +50,8 @@ ENDED = gguf_files.GGUFFile(keys=((b"k", 8, b"\7" + bytes(7)),)).header()[0]
 @pytest.mark.parametrize(
     ("data", "rule", "places"),
     [
-        (SHARED, "overlapping-data", [SHARED.index(b'"a"'), SHARED.index(b'"b"')]),
+        (SHARED, "overlapping-data", [SHARED.index(b'"b"')]),
+        (NESTED, "overlapping-data", [24 + 8 + 1 + 4 + 8 + 4 + 8]),
         (SHARED.replace(b"[4]", b"[-]"), "invalid-json", [SHARED.index(b"[4]") + 1]),
         (SHARED.replace(b'"b"', b'"\xff"'), "invalid-utf8", [SHARED.index(b'"b"') + 1]),
         (NEGATIVE, "negative-number", [NEGATIVE.index(b"-4")]),
@@ -52,8 +62,9 @@ ENDED = gguf_files.GGUFFile(keys=((b"k", 8, b"\7" + bytes(7)),)).header()[0]
 )
 def test_a_refusal_at_another_byte_is_wrong(monkeypatch, data, rule, places):
     assert judging.judge(data, alone=True) == (None, rule)
+    named = parse(data, len(data)).tensor
     for place in places:
-        answering(monkeypatch, Refusal(rule, place, "no"))
+        answering(monkeypatch, Refusal(rule, place, "no", tensor=named))
         assert judging.judge(data, alone=True)[0] is None
         answering(monkeypatch, Refusal(rule, max(place - 8, 1), "no"))
         wrong, _ = judging.judge(data, alone=True)
@@ -61,6 +72,37 @@ def test_a_refusal_at_another_byte_is_wrong(monkeypatch, data, rule, places):
         assert f"{rule} at byte" in wrong.expected
     # Where several rules are broken, another one may be heard first, and elsewhere.
     assert judging.judge(data)[0] is None or rule == "truncated"
+
+
+@pytest.mark.behaviour("GATE-53")
+@pytest.mark.parametrize(("data", "name"), [(SHARED, "b"), (NESTED, "b"), (TWICE, "a")])
+def test_a_refusal_that_names_another_tensor_is_wrong(monkeypatch, data, name):
+    right = parse(data, len(data))
+    assert right.tensor == name
+    for other in ("c", None):
+        answering(monkeypatch, Refusal(right.rule, right.offset, "no", tensor=other))
+        wrong, _ = judging.judge(data, alone=True)
+        assert wrong[:3] == ("tensor", f"the tensor {name!r}", repr(other))
+        assert judging.judge(data)[0] is None
+
+
+@pytest.mark.behaviour("GATE-53")
+def test_of_a_refusal_at_another_byte_a_rule_that_is_another_is_told_first(monkeypatch, tmp_path):
+    answering(monkeypatch, Refusal("hole-in-data", 9, "no"))
+    (tmp_path / headers.SOURCES).mkdir(parents=True)
+    run = headers._Run(tmp_path, tmp_path / "kept", 0, full=False)
+    run.case(refused("overlapping-data", "shared", SHARED), "shared", "spans")
+    (finding,) = run.found.values()
+    assert finding.what.startswith("shared: expected overlapping-data, got hole-in-data at byte 9 ")
+
+
+@pytest.mark.behaviour("GATE-54")
+def test_shapes_that_come_around_leave_few_elements_and_more_than_the_axes_before():
+    for shape, left in case.wrapped():
+        made = np.cumprod(np.array(shape, np.uint64))
+        assert math.prod(shape) > 2**64
+        assert left == made[-1] < 10_000
+        assert made.tolist() == sorted(made.tolist())
 
 
 @pytest.mark.behaviour("GATE-53")

@@ -7,8 +7,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import emel
+from emel_tools.findings import Finding
 from emel_tools.gates.parity import LANE
-from emel_tools.parity import run, ways, written
+from emel_tools.parity import run, vast, ways, written
 from emel_tools.parity.expected import PLAIN, of_safetensors
 from emel_tools.running import Job
 
@@ -73,6 +74,57 @@ def test_another_dtype_or_shape_is_found(checkpoint, change, what):
     findings = compared(checkpoint._replace(tensors=tuple(tensors)), "asked for one by one")
     assert findings
     assert all(f", {what}: expected" in finding.what for finding in findings)
+
+
+@pytest.mark.behaviour("GATE-60")
+@pytest.mark.parametrize(
+    ("lie", "right"),
+    [
+        (np.ascontiguousarray, True),
+        (lambda array: array[::-1, ::-1], True),
+        (np.asfortranarray, False),
+        (lambda array: np.repeat(array, 2, 1)[:, ::2], False),
+    ],
+)
+def test_memory_that_no_copy_of_numpys_has_is_found(few, lie, right):
+    tensor = next(each for each in few.tensors if each.dtype == "I16")
+    array = lie(tensor.array)
+    found = ways.differing(tensor._replace(array=array.copy()), array)
+    assert (found is None) is right
+    assert right or (found.what, found.expected) == ("strides", "C order without gaps")
+
+
+@pytest.mark.behaviour("GATE-134")
+def test_what_lies_past_4_gib_is_looked_at_and_takes_no_room(tmp_path):
+    made = vast.vast(tmp_path)
+    first, second = made.tensors
+    assert first.nbytes > 1 << 32
+    assert made.opened.stat().st_blocks * 512 < 1 << 21
+    assert run.compare(ROOT, [made], vast.VAST_WAYS).findings == []
+    beside = first.array[:, ::-1]
+    for lying, way in (
+        ((first._replace(array=beside), second), "looked at past 4 GiB"),
+        ((first, second._replace(array=second.array + 1)), "read behind 4 GiB"),
+    ):
+        findings = run.compare(ROOT, [made._replace(tensors=lying)], vast.VAST_WAYS).findings
+        assert [f.rule for f in findings] == [way.replace(" ", "-")] * len(ways.OPENINGS)
+
+
+@pytest.mark.behaviour("GATE-60", "GATE-134")
+@pytest.mark.parametrize("kind", ["gguf", "safetensors"])
+def test_what_is_written_is_compared_and_kept_only_if_it_differs(monkeypatch, tmp_path, kind):
+    asked = []
+
+    def compare(_root, checkpoints, *_, **__):
+        asked.append([checkpoint.label for checkpoint in checkpoints])
+        return run.Compared(findings, "all")
+
+    monkeypatch.setattr(run, "compare", compare)
+    for findings in ([], [Finding("a", 1, 0, "r", "w", "f")]):
+        compared = run.generated(tmp_path, tmp_path / "made", kind, full=True)
+        assert (tmp_path / "made").exists() is bool(findings)
+        assert compared.findings == findings * (2 if kind == "safetensors" else 1)
+        assert (asked[-1] == ["a vast tensor"]) is (kind == "safetensors")
 
 
 @pytest.mark.behaviour("GATE-60")

@@ -217,6 +217,23 @@ def test_two_targets_that_share_memory_are_refused_and_nothing_has_changed(small
 
 
 @pytest.mark.behaviour("FACE-06")
+def test_of_many_that_share_memory_the_first_tensors_are_named_wherever_they_lie(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_file({name: np.zeros(8, np.uint8) for name in "abcdef"}, path)
+    memory = np.zeros(99, np.uint8)
+    with emel.open(path) as model:
+        for placed, named in (
+            ({"a": 0, "b": 40, "c": 60, "d": 64, "e": 80, "f": 41}, "b and f"),
+            ({"a": 90, "b": 40, "c": 14, "d": 10, "e": 80, "f": 41}, "b and f"),
+            ({"a": 30, "b": 60, "c": 23, "d": 37, "e": 10, "f": 10}, "a and c"),
+            ({"a": 30, "b": 60, "c": 12, "d": 37, "e": 10, "f": 10}, "a and d"),
+        ):
+            into = {name: memory[at : at + 8] for name, at in placed.items()}
+            with pytest.raises(ValueError, match=f"^the arrays of {named} share memory$"):
+                model.load(into=into)
+
+
+@pytest.mark.behaviour("FACE-06")
 @STRATEGIES
 def test_names_choose_from_a_mapping_and_from_a_buffer(small, strategy):
     path, arrays = small

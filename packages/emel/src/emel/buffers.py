@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -71,15 +72,26 @@ def fit(checkpoint: Checkpoint, arrays: Mapping[int, object]) -> dict[int, NDArr
 
 
 def _refuse_sharing(checkpoint: Checkpoint, arrays: Mapping[int, NDArray[np.uint8]]) -> None:
+    """Name the first tensor whose array shares memory, and the first that it shares it with.
+
+    Where arrays lie differs from run to run, and what is said does not.
+    """
     places = sorted(
         (array.__array_interface__["data"][0], len(array), tensor)
         for tensor, array in arrays.items()
         if len(array)
     )
-    for (start, nbytes, tensor), (other_start, _, other) in itertools.pairwise(places):
-        if other_start < start + nbytes:
-            names = f"{checkpoint.names[tensor]} and {checkpoint.names[other]}"
-            raise ValueError(f"the arrays of {names} share memory")
+    reached, sharing = 0, list[tuple[int, int, int]]()
+    for place, (start, _, _) in itertools.pairwise([*places, (sys.maxsize, 0, 0)]):
+        stop = place[0] + place[1]
+        if place[0] < reached or start < stop:
+            sharing.append((place[2], place[0], stop))
+        reached = max(reached, stop)
+    if sharing:
+        first, *others = sorted(sharing)
+        second = next(other for other in others if other[1] < first[2] and first[1] < other[2])
+        names = f"{checkpoint.names[first[0]]} and {checkpoint.names[second[0]]}"
+        raise ValueError(f"the arrays of {names} share memory")
 
 
 def _fitting(checkpoint: Checkpoint, tensor: int, array: object) -> NDArray[Any]:

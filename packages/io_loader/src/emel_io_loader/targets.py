@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -199,17 +200,25 @@ _address: Final[Callable[[NDArray[Any]], int]] = lambda array: array.__array_int
 
 
 def _overlapping(address: NDArray[np.int64], nbytes: NDArray[np.int64]) -> tuple[int, int] | None:
-    """Find two targets that share a byte."""
+    """Find the first target that shares a byte with one before it, wherever they lie in memory."""
     if len(address) < 2:
         return None
     order = np.argsort(address, kind="stable")
     order = order[nbytes[order] > 0]
-    if len(order) < 2:
+    if len(order) < 2 or not _meet(address, nbytes, order):
         return None
-    reach = np.maximum.accumulate((address + nbytes)[order])
-    shared = np.flatnonzero(address[order][1:] < reach[:-1])
-    if not shared.size:
-        return None
-    later = int(shared[0]) + 1
-    # Nothing before overlapped, so the one right before reaches furthest.
-    return int(order[later - 1]), int(order[later])
+    spans = range(len(address))
+    later = bisect_left(spans, 1, key=lambda i: _meet(address, nbytes, order[order <= i]))
+    stop = address + nbytes
+    before = order[order < later]
+    shared = (address[before] < stop[later]) & (address[later] < stop[before])
+    return int(before[shared].min()), later
+
+
+def _meet(
+    address: NDArray[np.int64], nbytes: NDArray[np.int64], order: NDArray[np.intp]
+) -> np.bool_:
+    """Whether any two share a byte of the targets in `order`, by address and none of them empty."""
+    start = address[order]
+    reach = np.maximum.accumulate(start + nbytes[order])
+    return (start[1:] < reach[:-1]).any()

@@ -56,6 +56,20 @@ def strategies(scribe: Scribe) -> None:
                 _batch(scribe, f"{name}: {what}", answer)
 
 
+def targets(scribe: Scribe) -> None:
+    """Say which targets overlap, of several that do, wherever they lie in memory."""
+    nbytes, count = 16, 12
+    path = str(scribe.folder / "one.gguf")
+    # Each shares its place with another, and places are taken in another order in each process.
+    places = {place: i for i, place in enumerate({f"place {i}" for i in range(count // 2)})}
+    offset = [nbytes * places[f"place {i * 5 % (count // 2)}"] for i in range(count)]
+    asked = Spans([path], [0] * count, [0] * count, [nbytes] * count)
+    into = Targets([np.zeros(nbytes * count, np.uint8)], [0] * count, offset)
+    for name, make in (("read", ReadStrategy), ("staged", StagedStrategy)):
+        with make() as strategy:
+            _batch(scribe, f"{name}: targets that overlap", strategy.load(asked, into))
+
+
 def calls(scribe: Scribe) -> None:
     """Calls that fail in several threads: which of them is told of."""
     nbytes = 1 << 16

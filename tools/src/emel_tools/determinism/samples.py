@@ -77,6 +77,7 @@ def write(folder: Path) -> None:
     lying_index = misplaced / "m.safetensors.index.json"
     lying_index.write_text(json.dumps({"weight_map": swapped}), encoding="utf-8")
     _repeating(folder)
+    _unlike(folder / "unlike")
 
 
 def _repeating(folder: Path) -> None:
@@ -92,6 +93,15 @@ def _repeating(folder: Path) -> None:
     recorded = (*NAMES, *(f"{name}.lost" for name in NAMES), "(model)")
     lines = (f"{0:032x}  {name}\n" for name in recorded)
     (folder / "record.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def _unlike(folder: Path) -> None:
+    """Write shards of which the first is of another kind than the others are."""
+    folder.mkdir(exist_ok=True)
+    for number in range(1, SHARDS + 1):
+        entries = (Entry(f"{number}".encode()),)
+        shard = GGUFFile("<" if number == 1 else ">", entries=entries, seed=number)
+        (folder / f"m-{number:05}-of-{SHARDS:05}.gguf").write_bytes(shard.data())
 
 
 def _shard(names: tuple[str, ...], seed: int) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Final
@@ -19,14 +20,14 @@ import numpy as np
 
 import emel
 from emel_tools.determinism import samples
-from emel_tools.determinism.alone import calls, owners, plans, strategies
+from emel_tools.determinism.alone import calls, owners, plans, strategies, targets
 from emel_tools.determinism.disorder import age, delay_reads, shuffle_listings
 from emel_tools.determinism.scribe import Scribe
 
 _STRATEGIES: Final = ("mmap", "read", "staged", "auto")
 _REFUSED: Final = (
     *("broken", "twice", "several", "missing", "misplaced"),
-    *("tensors-twice", "fields-twice"),
+    *("tensors-twice", "fields-twice", "unlike"),
 )
 
 
@@ -79,6 +80,22 @@ def _model(scribe: Scribe, label: str, path: Path, strategy: str) -> None:
         scribe.say(f"{key}: strategy", model.strategy)
         scribe.attempt(f"{key}: no such tensor", lambda: model["nobody"])
         scribe.attempt(f"{key}: no such buffer", lambda: model.load(samples.NAMES, into={}))
+        _unfit(scribe, key, model)
+
+
+def _unfit(scribe: Scribe, key: str, model: emel.Model) -> None:
+    """Ask for what can't be for several reasons of the same kind: which of them is told."""
+    unknown = [f"nobody.{i * 7 % 9}" for i in range(9)]
+    for ask in (model.load, model.release, model.buffer_nbytes, model.empty_buffer, model.empty):
+        scribe.attempt(f"{key}: {ask.__name__} of unknown names", partial(ask, unknown))
+    pairs = list(zip(samples.NAMES[1::2], samples.NAMES[::2], strict=True))
+    begins, end = dict[str, int](), 0
+    for pair in {*pairs}:  # in memory they lie otherwise in each process
+        begins |= dict.fromkeys(pair, end)
+        end += max(model.info(name).nbytes for name in pair)
+    memory = np.zeros(end, np.uint8)
+    into = {n: memory[begins[n] : begins[n] + model.info(n).nbytes] for n in samples.NAMES}
+    scribe.attempt(f"{key}: arrays that share memory", lambda: model.load(into=into))
 
 
 def _residency(scribe: Scribe, key: str, model: emel.Model) -> None:
@@ -145,7 +162,7 @@ def main() -> None:
     for strategy in _STRATEGIES:
         for name in ("indexed", "one.gguf"):
             _model(scribe, name, folder / name, strategy)
-    for work in (_refusals, _comparisons, strategies, calls, owners, plans, _cut):
+    for work in (_refusals, _comparisons, strategies, targets, calls, owners, plans, _cut):
         work(scribe)
     for name in ("indexed", "one.gguf", "alike.safetensors"):
         for words in (

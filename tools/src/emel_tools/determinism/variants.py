@@ -70,7 +70,7 @@ AGREED: Final = (
 )
 """What is the same through every strategy."""
 SHOWN: Final = 6
-"""Differing lines that are shown of one variant."""
+"""Differing lines that are shown of one variant, each of them once."""
 
 
 class Said(NamedTuple):
@@ -121,12 +121,13 @@ def compare(
     base = run(root, folder, module, BASE)
     findings = [_failed(module, BASE, base.trouble)] if base.trouble else []
     findings += _disagreements(module, base.lines)
+    told = set[str]()
     for variant in () if base.trouble else variants:
         said = run(root, folder, module, variant)
         if said.trouble:
             findings.append(_failed(module, variant, said.trouble))
         else:
-            findings += _differences(module, variant, base.lines, said.lines)
+            findings += _differences(module, variant, base.lines, said.lines, told)
     shutil.rmtree(folder, ignore_errors=True)
     return findings, f"{len(base.lines)} lines, {len(variants) + 1} processes"
 
@@ -137,11 +138,17 @@ def _failed(module: str, variant: Variant, trouble: str) -> Finding:
 
 
 def _differences(
-    module: str, variant: Variant, base: Mapping[str, str], said: Mapping[str, str]
+    module: str,
+    variant: Variant,
+    base: Mapping[str, str],
+    said: Mapping[str, str],
+    told: set[str],
 ) -> list[Finding]:
+    """Show some lines that differ, of those that no variant before has `told` of."""
     differing = [key for key in {**base, **said} if base.get(key) != said.get(key)]
     found: list[Finding] = []
-    for key in differing[:SHOWN]:
+    for key in [key for key in differing if key not in told][:SHOWN]:
+        told.add(key)
         first, second = _apart(base.get(key, "nothing"), said.get(key, "nothing"))
         more = f" ({len(differing)} lines differ)" if len(differing) > 1 else ""
         what = f"{key}: with {variant.label}: {first!r} expected, got {second!r}{more}"

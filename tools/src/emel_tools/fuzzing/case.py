@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations_with_replacement, cycle, permutations, product
+from math import prod
 from random import Random
 from typing import Final, NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ ACCEPTED: Final = ("accepted",)
 NEED_MORE: Final = ("need-more",)
 EDGES: Final = (2**63, 2**64 - 1)
 """Where signed and unsigned numbers end."""
+_AROUND: Final = 1 << 64
 
 
 class Case(NamedTuple):
@@ -48,6 +50,21 @@ def places(things: list[_T], thing: _T) -> Iterator[tuple[str, list[_T]]]:
     """Put `thing` first, last and in between."""
     for word, at in (("first", 0), ("between", len(things) // 2), ("last", len(things))):
         yield word, [*things[:at], thing, *things[at:]]
+
+
+def wrapped() -> Iterator[tuple[tuple[int, ...], int]]:
+    """Shapes whose product passes 2**64, and the elements that are left of it there.
+
+    These are more than the axes before make, and few: a product that has come around looks like one
+    that hasn't, and the file may have as many bytes.
+    """
+    for before in ((3,), (5,), (7,), (641,), (1, 5), (3, 7), (5, 1, 3), (2, 2, 3)):
+        few = prod(before)
+        last = -(-(_AROUND + few + 1) // few)
+        left = few * last - _AROUND
+        yield (*before, last), left
+        if len(before) < 3:
+            yield (*before, last, 2), 2 * left
 
 
 def arrangements() -> Iterator[tuple[tuple[int, int], ...]]:

@@ -45,6 +45,8 @@ class BrokenError(Exception):
         super().__init__(rule)
         self.places = places
         """Each is a place at which one may say that it broke; none: the oracle doesn't know."""
+        self.names: dict[Place, str] = {}
+        """The tensor whose entry is at a place; the oracle doesn't know of others."""
 
 
 def demand(holds: bool, rule: str, *places: Place) -> None:  # noqa: FBT001 - reads like an assertion
@@ -64,21 +66,15 @@ def elements(shape: tuple[int, ...], place: Place) -> int:
 
 
 def demand_apart(spans: list[tuple[int, int]], places: Sequence[Place]) -> None:
-    """Refuse data of which one byte belongs to two tensors; spans are [begin, end)."""
-    reached = 0
-    for begin, end in sorted(span for span in spans if span[0] < span[1]):
+    """Refuse data of which one byte belongs to two tensors; spans are [begin, end).
+
+    To blame is the first in the header of those that begin within data that lie before theirs.
+    """
+    filled = ((*span, i) for i, span in enumerate(spans) if span[0] < span[1])
+    reached, within = 0, list[int]()
+    for begin, end, i in sorted(filled):
         if begin < reached:
-            raise BrokenError("two tensors share bytes", *_sharing(spans, places))
-        reached = end
-
-
-def _sharing(spans: list[tuple[int, int]], places: Sequence[Place]) -> list[Place]:
-    """Whoever shares a byte may be blamed."""
-    filled = [
-        (*span, place) for span, place in zip(spans, places, strict=True) if span[0] < span[1]
-    ]
-    return [
-        place
-        for begin, end, place in filled
-        if any(b < end and begin < e for b, e, other in filled if other != place)
-    ]
+            within.append(i)
+        reached = max(reached, end)
+    if within:
+        raise BrokenError("two tensors share bytes", places[min(within)])

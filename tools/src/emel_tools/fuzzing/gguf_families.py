@@ -180,6 +180,11 @@ def alignments(base: GGUFFile) -> Iterator[Case]:
     for number in (1, 2, 8, 16, 32, 64, 128, 4096):
         for file in with_key(replace(base, alignment=number), 4, base.number("I", number), key):
             yield accepted(f"the alignment {number}", file.data())
+    wide = replace(base, entries=base.entries[:2])
+    for number in (8192, 1 << 16, 1 << 20):
+        value = base.number("I", number)
+        for file in list(with_key(replace(wide, alignment=number), 4, value, key))[::2]:
+            yield accepted(f"the alignment {number}", file.data())
     bare = GGUFFile(base.order, alignment=2**31, keys=((key, 4, base.number("I", 2**31)),))
     yield accepted("the alignment 2**31, and no data", bare.header()[0])
 

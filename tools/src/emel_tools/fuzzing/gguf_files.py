@@ -101,7 +101,7 @@ class GGUFFile:
         header, begins = self.header()
         ends = (b + e.nbytes for b, e in zip(begins, self.entries, strict=True) if b < FAR)
         room = max(ends, default=0)
-        padding = bytes(-len(header) % self.alignment) if self.alignment < 1 << 20 else b""
+        padding = bytes(-len(header) % self.alignment) if self.alignment <= 1 << 20 else b""
         return header + padding + some_bytes(Random(self.seed), room) + self.tail
 
 

@@ -145,14 +145,13 @@ def read_gguf(data: bytes) -> Facts:
     demand(keys * 13 + tensors * 24 <= room, "more tensors than the file can hold", 8)
     metadata, alignment = _metadata(file, keys)
     entries = [_entry(file) for _ in range(tensors)]
-    names: set[str] = set()
-    for entry in entries:
-        demand(entry.name not in names, "a name twice", entry.at)
-        names.add(entry.name)
     data_begins = -(-file.pos // alignment) * alignment
     begins = min(data_begins, len(data))  # a file without data may end before its padding
-    found = [_placed(entry, begins, len(data) - begins) for entry in entries]
-    demand_apart([(t.offset, t.offset + t.nbytes) for t in found], [entry.at for entry in entries])
+    try:
+        found = _tensors(entries, begins, len(data))
+    except BrokenError as error:
+        error.names |= {entry.at: entry.name for entry in entries}
+        raise
     return Facts(
         "gguf",
         version,
@@ -196,6 +195,16 @@ def _entry(file: _Bytes) -> _Entry:
     demand(axes <= _AXES, "more than four axes", file.pos - 4)
     dims = [file.number("Q") for _ in range(axes)]
     return _Entry(at, name, dims, file.number("I"), file.number("Q"))
+
+
+def _tensors(entries: list[_Entry], begins: int, file_nbytes: int) -> list[Tensor]:
+    names: set[str] = set()
+    for entry in entries:
+        demand(entry.name not in names, "a name twice", entry.at)
+        names.add(entry.name)
+    found = [_placed(entry, begins, file_nbytes - begins) for entry in entries]
+    demand_apart([(t.offset, t.offset + t.nbytes) for t in found], [entry.at for entry in entries])
+    return found
 
 
 def _placed(entry: _Entry, begins: int, room: int) -> Tensor:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 from typing import Final
 
-from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused
+from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused, wrapped
 from emel_tools.fuzzing.gguf_families import I8, SIZES, with_entry
 from emel_tools.fuzzing.gguf_files import Entry, GGUFFile
 
@@ -75,6 +75,12 @@ def overflows(base: GGUFFile) -> Iterator[Case]:
         for kind in (I8, 2, 12, 39):
             for file in with_entry(base, Entry(b"bad", dims, kind)):
                 yield refused("dimensions-overflow", f"type {kind} of {dims}", file.data())
+    for shape, left in wrapped():
+        for dims, (kind, size) in product((shape, shape[::-1]), ((I8, 1), (0, 4))):
+            for file in _one(base, Entry(b"bad", dims, kind, nbytes=left * size)):
+                yield refused(
+                    "dimensions-overflow", f"type {kind} of {dims}, which comes around", file.data()
+                )
     for dims, kind in (((0, 2**63 - 1), I8), ((2**60, 0), 0), ((2**30, 0, 2**30), 0)):
         for file in with_entry(base, Entry(b"fine", dims, kind, nbytes=0)):
             yield accepted(f"nothing, of shape {dims}", file.data())

@@ -38,6 +38,13 @@ def values(base: GGUFFile) -> Iterator[Case]:
         flags[at] = b"\2"
         for file in with_key(base, ARRAY, base.array(7, flags)):
             yield refused("invalid-bool", f"bool {at} of {count}", file.data())
+    for count in (70_000, 200_000):
+        flags = [b"\1"] * count
+        long = replace(base, keys=((b"long", ARRAY, base.array(7, flags)),))
+        yield accepted(f"{count} bools", long.data())
+        flags[-1] = b"\2"
+        lying = replace(base, keys=((b"long", ARRAY, base.array(7, flags)),))
+        yield refused("invalid-bool", f"the last of {count} bools", lying.data())
     for inner in (base.array(0, [b"\1"]), base.array(TEXT, []), base.array(ARRAY, [])):
         value = inner
         for depth in range(2, 12):

@@ -55,6 +55,9 @@ _SAFETENSORS: Final = frozenset({"_formats.py", "_json_scan.py", "_safetensors.p
 _OF_NO_RULE: Final = frozenset({"differs", "list", "raised", "window"})
 """What is wrong with no line that refuses."""
 
+_WHERE: Final = frozenset({"place", "tensor"})
+"""What is wrong with where a refusal says that a rule broke: of another rule, that matters more."""
+
 
 def families(seed: int, orders: str = "<>") -> Iterator[tuple[str, Case]]:
     """Every case of every family, in either byte order and for both readers of JSON."""
@@ -164,8 +167,9 @@ class _Run:
             wrong, rule = judge_claimed(data, case.file_nbytes, case.place)
         self.rules.add(rule)
         told = {rule or "accepted", *(("refused",) if rule else ())}
-        if wrong is None and not told & {*case.rules}:
-            wrong = Wrong("rule", " or ".join(case.rules), rule or "a header")
+        if (wrong is None or wrong.rule in _WHERE) and not told & {*case.rules}:
+            where = "" if wrong is None else f" at {wrong.got}"
+            wrong = Wrong("rule", " or ".join(case.rules), (rule or "a header") + where)
         if wrong is None and self.is_new(key, case):
             wrong = None if rule else judge_lists(data, case.claimed_nbytes)
             if wrong is None and len(data) <= SMALL:

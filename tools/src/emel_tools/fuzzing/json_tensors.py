@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
+from math import prod
 from typing import Final
 
-from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused
+from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused, wrapped
 from emel_tools.fuzzing.json_families import none_at, with_item
 from emel_tools.fuzzing.json_files import Item, JSONFile, item
 from emel_tools.fuzzing.safetensors_rules import BITS
@@ -71,10 +72,7 @@ def shapes(base: JSONFile) -> Iterator[Case]:
         [2**8] * 8, [4] * 32,
     ]  # fmt: skip
     for shape in big:
-        product = 1
-        for dim in shape:
-            product *= dim or 1
-        if product > 2**63 - 1:
+        if prod(dim or 1 for dim in shape) > 2**63 - 1:
             for file in with_item(base, none_at(base).but("shape", _list(shape))):
                 yield refused("dimensions-overflow", f"the shape {shape}", file.data())
     for dtype, shape in (
@@ -86,6 +84,15 @@ def shapes(base: JSONFile) -> Iterator[Case]:
         wide = none_at(base).but("dtype", f'"{dtype}"').but("shape", _list(shape))
         for file in with_item(base, wide):
             yield refused("dimensions-overflow", f"{dtype} of {shape}", file.data())
+    for (shape, left), (dtype, size) in product(wrapped(), (("U8", 1), ("F32", 4))):
+        end = base.room + left * size
+        for dims in (shape, shape[::-1]):
+            for file in with_item(
+                replace(base, room=end), item("bad", dtype, dims, base.room, end)
+            ):
+                yield refused(
+                    "dimensions-overflow", f"{dtype} of {dims}, which comes around", file.data()
+                )
     for dtype, shape in (("U8", (0, 2**63 - 1)), ("F32", (2**60, 0)), ("F4", (0, 2**62))):
         fine = none_at(base).but("dtype", f'"{dtype}"').but("shape", _list(shape))
         for file in with_item(base, fine):

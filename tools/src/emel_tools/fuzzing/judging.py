@@ -83,8 +83,13 @@ def judge(data: bytes, *, alone: bool = False) -> tuple[Wrong | None, str]:
         if isinstance(expected, Facts):
             told = f"{answer.rule}: {answer.message}"
             return Wrong("refused", "a header", told, answer.rule), answer.rule
-        places = expected.places if alone else ()
-        return _flaw(answer, len(data)) or _misplaced(answer, places, len(data)), answer.rule
+        wrong = _flaw(answer, len(data))
+        if wrong is None:
+            wrong = _misplaced(answer, expected.places if alone else (), len(data))
+        named = expected.names.get(answer.offset) if alone else None
+        if wrong is None and named is not None and answer.tensor != named:
+            wrong = Wrong("tensor", f"the tensor {named!r:.300}", f"{answer.tensor!r:.300}")
+        return wrong, answer.rule
     cause = cause_of(str(expected))
     return Wrong("accepted", f"a refusal ({expected})", "a header", cause), ""
 

@@ -83,15 +83,25 @@ def read_safetensors(data: bytes) -> Facts:
     begins = 8 + nbytes
     demand(begins <= len(data), "a header that ends behind the file", 0)
     text = _text(data[8:begins])
+    header = _decoded(text)
     try:
-        metadata, tensors = _header(_decoded(text), begins, len(data))
+        metadata, tensors = _header(header, begins, len(data))
     except BrokenError as error:
-        places = (p if isinstance(p, int) else 8 + byte_of(text, p) for p in error.places)
-        raise BrokenError(str(error), *places) from None
+        raise _with_bytes(error, text, header) from None
     reached = max((t.offset + t.nbytes for t in tensors), default=begins)
     demand(reached == len(data), "bytes behind the last tensor", reached)
     spelled = tuple((key, ("text", value.encode())) for key, value in metadata.items())
     return Facts("safetensors", 0, "little", 1, begins, spelled, tuple(tensors))
+
+
+def _with_bytes(error: BrokenError, text: str, header: object) -> BrokenError:
+    """Turn paths into bytes, and say whose entry is at each."""
+    paths = {8 + byte_of(text, p): p for p in error.places if isinstance(p, tuple)}
+    told = BrokenError(str(error), *paths)
+    keys = [key for key, _ in header] if isinstance(header, _Object) else []
+    at_keys = {place: keys[p[0]] for place, p in paths.items() if p[1:] == (KEY,)}
+    told.names |= {place: key for place, key in at_keys.items() if key != "__metadata__"}
+    return told
 
 
 def _text(stored: bytes) -> str:

@@ -174,9 +174,9 @@ def _play_targets(moves: list[Move], reached: set[str]) -> str:
     got = code_of(answer.outcome) if isinstance(answer, TargetRefusal) else ""
     reached.add(got or "ok")
     first = _first_flaw(wanted, kinds, size, names)
-    if first is not None:
+    if first:
         told = f"{got} at {answer.span}" if isinstance(answer, TargetRefusal) else "none"
-        return "" if told in first else f"{' or '.join(first)} expected, got {told}"
+        return "" if told == first else f"{first} expected, got {told}"
     if isinstance(answer, TargetRefusal):
         return f"no refusal expected, got {got} at {answer.span}: {answer.message}"
     for i, (_, buffer, offset, count) in enumerate(wanted):
@@ -185,37 +185,34 @@ def _play_targets(moves: list[Move], reached: set[str]) -> str:
     return ""
 
 
-def _first_flaw(
-    wanted: list[Move], kinds: list[str], size: int, names: set[str]
-) -> list[str] | None:
-    """What has to be heard; of several overlaps, any."""
+def _first_flaw(wanted: list[Move], kinds: list[str], size: int, names: set[str]) -> str:
+    """What has to be heard: of several overlaps, the first target that shares with one before."""
     if "none" in names:
-        return ["targets-missing at -1"]
+        return "targets-missing at -1"
     if "missing" in names and wanted:
-        return ["targets-differ at -1"]
+        return "targets-differ at -1"
     for i, (_, buffer, _, _) in enumerate(wanted):
         if not 0 <= buffer < len(kinds):
-            return [f"targets-differ at {i}"]
+            return f"targets-differ at {i}"
     for i, (_, buffer, offset, nbytes) in enumerate(wanted):
         kind = kinds[int(buffer)]
         if not nbytes:
             continue
         if kind in _WHY:
-            return [f"{_WHY[kind]} at {i}"]
+            return f"{_WHY[kind]} at {i}"
         room = 32 if kind == "shared" else size * _ROOM.get(kind, 1)
         if offset < 0 or offset + nbytes > room:
-            return [f"target-too-small at {i}"]
-    taken: dict[tuple[object, int], int] = {}
-    overlaps: list[str] = []
+            return f"target-too-small at {i}"
+    taken = set[tuple[object, int]]()
     for i, (_, buffer, offset, nbytes) in enumerate(wanted):
         common = kinds[buffer] in ("shared", "window")
         start = offset + (4 if kinds[buffer] == "window" else 0)
         for byte in range(start, start + nbytes):
             owner = ("shared" if common else buffer, byte)
             if owner in taken:
-                overlaps.append(f"targets-overlap at {i}")
-            taken.setdefault(owner, i)
-    return overlaps or None
+                return f"targets-overlap at {i}"
+            taken.add(owner)
+    return ""
 
 
 SPANS: Final = Game(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import emel
 from emel_tools.findings import Finding
 from emel_tools.parity.expected import Checkpoint, of_gguf, of_safetensors
+from emel_tools.parity.vast import VAST_WAYS, vast
 from emel_tools.parity.ways import OPENINGS, WAYS, Difference, Opening
 from emel_tools.parity.written import all_safetensors, ggufs
 from emel_tools.real_models import GGUF, SAFETENSORS, assemble
@@ -65,7 +66,7 @@ def _differences(checkpoint: Checkpoint, opening: Opening, way: str) -> list[Dif
     total = sum(tensor.nbytes for tensor in checkpoint.tensors)
     try:
         with emel.open(checkpoint.opened, opening.strategy, **opening.options) as model:
-            return list(WAYS[way](model, checkpoint, opening))
+            return list({**WAYS, **VAST_WAYS}[way](model, checkpoint, opening))
     except Exception as error:  # whatever it is, it is a finding
         is_limit = isinstance(error, emel.BusyError) and error.code == "memory-limit"
         if is_limit and limit is not None and total > limit // 4:
@@ -92,6 +93,8 @@ def generated(root: Path, folder: Path, kind: str, *, full: bool) -> Compared:
     folder.mkdir(parents=True)
     writes = {"gguf": ggufs, "safetensors": all_safetensors}[kind]
     compared = compare(root, writes(folder), full=full)
+    if kind == "safetensors":
+        compared = _both(compared, compare(root, [vast(folder)], VAST_WAYS))
     if not compared.findings:
         shutil.rmtree(folder)
     return compared
@@ -109,4 +112,8 @@ def real(root: Path, models: Path) -> Compared | None:
     gguf, safetensors = models / GGUF, models / SAFETENSORS
     one = compare(root, [of_safetensors("MiniLM", safetensors, [safetensors])])
     other = compare(root, [of_gguf("Gemma 3", gguf, [gguf])], REAL_WAYS)
+    return _both(one, other)
+
+
+def _both(one: Compared, other: Compared) -> Compared:
     return Compared([*one.findings, *other.findings], f"{one.checked}; {other.checked}")

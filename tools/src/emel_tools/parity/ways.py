@@ -58,7 +58,18 @@ def differing(tensor: Tensor, array: NDArray[Any]) -> Difference | None:
     ):
         if wanted != got:
             return Difference(tensor.name, what, str(wanted), str(got))
-    return _bytes(tensor, array)
+    return _bytes(tensor, array) or _disordered(tensor.name, array)
+
+
+def _disordered(name: str, array: NDArray[np.generic]) -> Difference | None:
+    """Hold an array's memory to that of numpy's copies: elements in C order, and nothing between.
+
+    An axis that is read backwards may be a view of one that isn't.
+    """
+    forwards = array[tuple(slice(None, None, -1 if s < 0 else 1) for s in array.strides)]
+    if forwards.flags.c_contiguous:
+        return None
+    return Difference(name, "strides", "C order without gaps", str(array.strides))
 
 
 def _bytes(tensor: Tensor, array: NDArray[Any]) -> Difference | None:
@@ -174,6 +185,17 @@ def _parts(model: emel.Model, checkpoint: Checkpoint, _: Opening) -> Iterator[Di
             yield differing(made, np.asarray(got))
 
 
+def _as_numpy_asks(
+    model: emel.Model, checkpoint: Checkpoint, _: Opening
+) -> Iterator[Difference | None]:
+    for tensor in checkpoint.tensors:
+        wider = np.complex128 if tensor.array.dtype.kind == "c" else np.float64
+        for dtype in (None, wider):
+            got = np.asarray(model.part(tensor.name), dtype)
+            wanted = np.array(tensor.array, dtype)
+            yield differing(tensor._replace(name=f"{tensor.name} as {dtype}", array=wanted), got)
+
+
 def _streamed(model: emel.Model, checkpoint: Checkpoint, _: Opening) -> Iterator[Difference | None]:
     got = {tensor.name: bytearray() for tensor in checkpoint.tensors}
     wrong: list[Difference] = []
@@ -211,6 +233,8 @@ def _numbers(model: emel.Model, checkpoint: Checkpoint, _: Opening) -> Iterator[
             differ = ~((got == tensor.numbers) | (np.isnan(got) & np.isnan(tensor.numbers)))
             at = tuple(axis.item(0) for axis in np.nonzero(differ)) if got.ndim else ()
             yield Difference(tensor.name, f"number {at}", str(tensor.numbers[at]), str(got[at]))
+        else:
+            yield _disordered(tensor.name, got)
 
 
 Way = Callable[[emel.Model, Checkpoint, Opening], Iterator[Difference | None]]
@@ -222,6 +246,7 @@ WAYS: Final[dict[str, Way]] = {
     "loaded into arrays": _into_each,
     "read into arrays": _read_into,
     "read in slices": _parts,
+    "as an array of another type": _as_numpy_asks,
     "streamed": _streamed,
     "digested": _digested,
     "as numbers": _numbers,

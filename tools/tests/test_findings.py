@@ -17,6 +17,7 @@ OPEN = Finding(
     "nobody",
 )
 STALE = Finding.at("docs/a.mmd", "the drawing is stale", "nox -s docs")
+NEWS = Finding("docs/a.md", 1, 0, "checks", "the checks in a: 1 recorded, 2 now", "accept it")
 MAYBE = OPEN._replace(severity="warning", line=1)
 
 
@@ -36,8 +37,8 @@ def test_a_place_is_read_as_people_write_it(where, file, line, rule):
 
 @pytest.mark.behaviour("GATE-07")
 def test_findings_are_in_the_same_order_however_they_come_each_once_and_errors_first():
-    expected = [STALE, OPEN, MAYBE]
-    for given in ([OPEN, STALE, MAYBE], [MAYBE, OPEN, STALE, OPEN], expected):
+    expected = [STALE, OPEN, NEWS, MAYBE]
+    for given in ([NEWS, OPEN, STALE, MAYBE], [MAYBE, OPEN, STALE, OPEN, NEWS], expected):
         assert in_order("gate", given) == [f._replace(gate="gate") for f in expected]
 
 

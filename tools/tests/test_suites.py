@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -31,6 +31,7 @@ from emel_tools.suites import (
     unreached,
     verdict,
 )
+from emel_tools.suites.cases import case
 from emel_tools.suites.changed import changed
 from emel_tools.suites.parts import Part
 from emel_tools.suites.record import Record, Trouble
@@ -347,7 +348,7 @@ def test_a_green_suite_says_what_it_ran(green):
         "test_empty.py::test_property": 1,
     }
     cases = {cases for each in seen for cases in each.measured.values()}
-    assert cases >= {"1 of 30 examples", "1 of 25 examples, 3 rules, 1 invariants"}
+    assert cases >= {"1 of 30 examples", "1 of 25 examples, 3 rules, 1 invariants, 5 steps"}
 
 
 @pytest.mark.behaviour("GATE-110")
@@ -498,9 +499,16 @@ class Disk(RuleBasedStateMachine):
 def drawn(number): ...
 
 
+def named(number): ...
+
+
 class OfDisk:
     settings = settings(max_examples=40)
     step = Disk.TestCase.runTest
+
+
+class OfDiskInSteps(OfDisk):
+    settings = settings(max_examples=40, stateful_step_count=7)
 
 
 @pytest.mark.behaviour("GATE-24")
@@ -508,14 +516,32 @@ class OfDisk:
     ("tested", "cls", "examples", "steps"),
     [
         (OfDisk.step, OfDisk, 40, (3, 1)),
+        (OfDiskInSteps.step, OfDiskInSteps, 40, (3, 1, 7)),
+        (given(st.integers())(example(1)(example(2)(named))), None, 100, (0, 0, 0, 2)),
         (settings(max_examples=50)(given(st.integers())(drawn)), None, 50, (0, 0)),
         (abs, None, 0, (0, 0)),
     ],
 )
 def test_a_case_says_what_is_drawn_and_by_which_steps(tested, cls, examples, steps):
     item = SimpleNamespace(nodeid="test_a.py::test_a[1]", obj=tested, cls=cls)
-    case = plugin._case(item)
-    assert case == record.Case(item.nodeid, "test_a.py::test_a", examples, *steps)
+    assert case(item) == record.Case(item.nodeid, "test_a.py::test_a", examples, *steps)
+
+
+@pytest.mark.behaviour("GATE-24")
+@pytest.mark.parametrize(
+    ("numbers", "recorded"),
+    [
+        ((100, 0, 0, 0, 2), "1 of 100 examples, 2 given"),
+        ((60, 3, 0, 30), "1 of 60 examples, 3 rules, 0 invariants, 30 steps"),
+        ((60, 3, 1), "1 of 60 examples, 3 rules, 1 invariants"),
+        ((100, 0, 0, 30), "1 of 100 examples"),
+    ],
+)
+def test_what_a_property_says_for_itself_is_recorded(numbers, recorded):
+    known = record.Case("a", "a", *numbers)
+    part = Part(Package(Path("/r/packages/disk"), "emel_disk"))
+    run = Record(7, 0, "", [known], ["a"], ["a"], [], [])
+    assert verdict.measured(Path("/r"), part, run) == {"a": recorded}
 
 
 @pytest.mark.behaviour("GATE-27")

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 Severity: TypeAlias = Literal["error", "warning"]
+
+_NEWS: Final = frozenset({"changed", "checks", "gone", "new"})
+"""Rules by which something is otherwise than it is recorded, and no worse."""
 
 
 class Finding(NamedTuple):
@@ -54,6 +57,13 @@ class Finding(NamedTuple):
 
 
 def in_order(gate: str, findings: Iterable[Finding]) -> list[Finding]:
-    """Put findings in order, each once: errors first, then by file, line, column and rule."""
+    """Put findings in order, each once: errors first, then by file, line, column and rule.
+
+    News comes last: it may be as it should be, and there may be much of it.
+    """
     named = {finding._replace(gate=finding.gate or gate) for finding in findings}
-    return sorted(named, key=lambda finding: (finding.severity != "error", finding))
+    return sorted(named, key=_place)
+
+
+def _place(finding: Finding) -> tuple[bool, bool, Finding]:
+    return finding.severity != "error", finding.rule in _NEWS, finding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,6 +15,10 @@ _CHECKING: Final = frozenset({
     "exec",  # of an example in a README, which asserts for itself
 })  # fmt: skip
 """What pytest and Python have for it."""
+_PREFIX: Final = "assert"
+"""What the names of checks begin with that numpy and unittest have."""
+_WAITING: Final = {"raises": 2, "warns": 2, "deprecated_call": 1, "RaisesGroup": 2}
+"""What waits for something, and how many it is handed where it calls something itself."""
 
 
 class Source(NamedTuple):
@@ -64,8 +68,9 @@ class Checks:
     @cached_property
     def names(self) -> frozenset[str]:
         """Name the functions and classes that check something, themselves or by calling others."""
-        direct = {name for name, nodes in self._nodes.items() if any(map(checks_itself, nodes))}
-        others = {name: {*mentioned(nodes)} for name, nodes in self._nodes.items()}
+        every = self._nodes.items()
+        direct = {k for k, nodes in every if any(checks_itself(n, self._nodes) for n in nodes)}
+        others = {name: {*mentioned(nodes)} for name, nodes in every}
         while True:
             more = {name for name, named in others.items() if named & direct} - direct
             if not more:
@@ -74,7 +79,7 @@ class Checks:
 
     def checks(self, node: ast.AST, but: frozenset[str] = frozenset()) -> bool:
         """Whether something checks, or names a function that does; some names are others'."""
-        return checks_itself(node) or bool({*mentioned([node])} & self.names - but)
+        return checks_itself(node, self._nodes) or bool({*mentioned([node])} & self.names - but)
 
     def checks_in(self, block: Block, around: Iterable[Function]) -> bool:
         """Whether a block checks; what is handed to a function around it isn't known."""
@@ -86,21 +91,54 @@ class Checks:
         return any(self.checks(statement, frozenset(given)) for statement in block)
 
 
-def checks_itself(node: ast.AST) -> bool:
-    """Whether there is a check among the statements of something."""
-    return any(is_check(inner) for inner in walk(node))
+def checks_itself(node: ast.AST, defined: Collection[str] = ()) -> bool:
+    """Whether there is a check among the statements of something, see `is_check`."""
+    return any(is_check(inner, defined) for inner in heeded(walk(node)))
 
 
-def is_check(node: ast.AST) -> bool:
-    """Whether this is a check: `assert`, `raise AssertionError`, `pytest.raises`, `assert_x()`."""
+def heeded(nodes: Iterable[ast.AST]) -> list[ast.AST]:
+    """Leave out what waits for nothing: it checks as little as if it weren't there."""
+    every = [*nodes]
+    idle = {call for node in every if (call := waits_for_nothing(node))}
+    return [node for node in every if node not in idle] if idle else every
+
+
+def waits_for_nothing(node: ast.AST) -> ast.Call | None:
+    """Hand out the call in a statement like `pytest.raises(E)`, which runs nothing."""
+    match node:
+        case ast.Expr(value=ast.Call(func=function, args=args) as call):
+            least = _WAITING.get(last(function), 0)
+            return call if len(args) < least and not _is_spread(call) else None
+        case _:
+            return None
+
+
+def _is_spread(call: ast.Call) -> bool:
+    """Whether more may be handed over than is written."""
+    return any(isinstance(each, ast.Starred) for each in call.args) or any(
+        each.arg in (None, "func") for each in call.keywords
+    )
+
+
+def is_asserting(node: ast.AST) -> str:
+    """Name what a call says that it asserts: `assert_x`; empty for any other."""
+    name = last(node.func) if isinstance(node, ast.Call) else ""
+    return name if name.startswith(_PREFIX) else ""
+
+
+def is_check(node: ast.AST, defined: Collection[str] = ()) -> bool:
+    """Whether this is a check: `assert`, `raise AssertionError`, `pytest.raises`, `assert_x()`.
+
+    What is called `assert_x` is none by its name alone if that is among those that are defined.
+    """
     match node:
         case ast.Assert():
             return True
         case ast.Raise(exc=ast.Call(func=kind)) | ast.Raise(exc=kind):
             return dotted(kind) == "AssertionError"
         case ast.Call(func=function):
-            name = last(function)
-            return name in _CHECKING or name.startswith("assert")
+            asserting = is_asserting(node)
+            return last(function) in _CHECKING or bool(asserting and asserting not in defined)
         case _:
             return False
 

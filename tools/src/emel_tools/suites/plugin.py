@@ -17,11 +17,11 @@ from typing import Any, Final
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
-from hypothesis.stateful import RuleBasedStateMachine
 
 from emel_tools.running.results import writable
 from emel_tools.scope import observed
 from emel_tools.suites import asserted, record, tracing
+from emel_tools.suites.cases import case
 from emel_tools.suites.parts import is_collected, number_of
 from emel_tools.suites.record import ENDED, LEAST, Case, Record, Trouble
 
@@ -127,7 +127,7 @@ def pytest_collection_modifyitems(
     number, of = _part(config)
     mine = [item for item in items if number_of(item.nodeid, of) == number]
     observer.functions = sorted({item.nodeid.partition("[")[0] for item in items})
-    observer.cases = [_case(item) for item in mine]
+    observer.cases = [case(item) for item in mine]
     kept = _kept(config)
     observer.kept = [item.nodeid for item in mine if item.nodeid in kept]
     items[:] = [item for item in mine if item.nodeid not in kept]
@@ -136,25 +136,6 @@ def pytest_collection_modifyitems(
 def _kept(config: pytest.Config) -> frozenset[str]:
     path = str(config.getoption("emel_kept") or "")
     return frozenset(Path(path).read_text("utf-8").splitlines()) if path else frozenset()
-
-
-def _case(item: pytest.Item) -> Case:
-    tested: Any = getattr(item, "obj", None)
-    function = item.nodeid.partition("[")[0]
-    chosen = getattr(tested, "_hypothesis_internal_use_settings", None)
-    machine: object = getattr(tested, "_hypothesis_state_machine_class", None)
-    if machine is not None:
-        chosen = getattr(getattr(item, "cls", None), "settings", None)
-    examples = chosen.max_examples if chosen is not None else 0
-    return Case(item.nodeid, function, examples, *_steps(machine))
-
-
-def _steps(machine: object) -> tuple[int, int]:
-    """Count the rules and invariants of a state machine."""
-    if not (isinstance(machine, type) and issubclass(machine, RuleBasedStateMachine)):
-        return 0, 0
-    made = machine.setup_state()
-    return len(made.rules) + len(made.initializers), len(made.invariants)
 
 
 def pytest_collection_finish() -> None:

@@ -40,6 +40,10 @@ class Case(msgspec.Struct, frozen=True):
     rules: int = 0
     """How many it chooses steps from, those that begin included; 0 where it is no state machine."""
     invariants: int = 0
+    steps: int = 0
+    """How many steps one example has, at most; 0 where that is left to Hypothesis."""
+    given: int = 0
+    """How many examples are written out."""
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -21,6 +21,17 @@ from emel_tools.suites.values import (
 
 _JUMPS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _SEARCHES: Final = {"re.search": re.search, "re.match": re.match, "re.fullmatch": re.fullmatch}
+_TURNED: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+}
+"""What says the same from the other side."""
+_ASKING: Final = (ast.Call, ast.Await, ast.Yield, ast.NamedExpr, ast.Lambda, ast.GeneratorExp)
+"""What may come to something else the next time, or is something else."""
 _ALIKE: Final = frozenset({"array_equal", "array_equiv", "allclose", "isclose"})
 """What says whether two things are the same, and isn't written as a comparison."""
 
@@ -73,8 +84,8 @@ def _of_call(node: ast.Call) -> bool | None:
             return True if isinstance(value, ast.Compare | ast.Call) and truth(value) else None
         case ast.Call(func=ast.Attribute(attr="all"), args=[ast.Compare() as value, *_]):
             return True if truth(value) else None  # of numpy
-        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
-            return True
+        case ast.Call(func=ast.Name(id="isinstance"), args=[one, kind]):
+            return True if _is_own_kind(one, kind) else None
         case ast.Call(
             func=ast.Attribute(attr="startswith" | "endswith"), args=[ast.Constant(value="" | b"")]
         ):
@@ -139,8 +150,12 @@ def _of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | Non
             return True
         case (_, ast.Eq(), _) if is_cut_to_nothing(left) and is_cut_to_nothing(right):
             return True
-        case (_, ast.Eq() | ast.Is() | ast.LtE() | ast.GtE(), _) if is_same(left, right):
+        case (_, ast.Eq() | ast.LtE() | ast.GtE(), _) if is_same(left, right):
             return True
+        case (_, ast.Is(), _) if dotted(left) and is_same(left, right):
+            return True
+        case _ if (told := _of_least(left, op, right)) is not None:
+            return told
         case (_, ast.LtE(), _) if _is_bound(left, right):
             return True
         case (_, ast.GtE(), _) if _is_bound(right, left):
@@ -156,15 +171,74 @@ def _of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | Non
 def _is_bound(least: ast.expr, most: ast.expr) -> bool:
     """Whether this is at most that, whatever both are: `0 <= len(x)`, `() <= x`, `x <= inf`."""
     match least, most:
-        case (ast.Constant(value=0), ast.Call(func=ast.Name(id="len" | "abs"))):
-            return True
         case _:
             return is_least(least) or endless(least) < 0 or endless(most) > 0
 
 
 def is_same(left: ast.expr, right: ast.expr) -> bool:
-    """Whether both name the same; what is called may answer otherwise the second time."""
-    return bool(dotted(left)) and ast.dump(left) == ast.dump(right)
+    """Whether both say the same of something; what is called may answer otherwise next time."""
+    one, other = _bare(left), _bare(right)
+    inside = walk(one)
+    asks = any(isinstance(each, _ASKING) for each in inside)
+    names = any(isinstance(each, ast.Name) for each in inside)
+    return names and not asks and ast.dump(one) == ast.dump(other)
+
+
+def _bare(node: ast.expr) -> ast.expr:
+    """Take `pytest.approx` away: what it is handed is as close to itself as can be."""
+    match node:
+        case ast.Call(func=function, args=[value, *_]) if last(function) == "approx":
+            return value
+        case _:
+            return node
+
+
+def _is_own_kind(node: ast.expr, kind: ast.expr) -> bool:
+    """Whether something is one of what anything is, or of its own type."""
+    match kind:
+        case ast.Name(id="object"):
+            return True
+        case ast.Call(func=ast.Name(id="type"), args=[other]):
+            return is_same(node, other)
+        case _:
+            return False
+
+
+def _of_least(left: ast.expr, op: ast.cmpop, right: ast.expr) -> bool | None:
+    """Compare what can't be less than some number with a number: `x.count(y) >= 0`."""
+    if (number := _number(left)) is not None and type(op) in _TURNED:
+        left, op = right, _TURNED[type(op)]()
+    else:
+        number = _number(right)
+    match left:
+        case (
+            ast.Call(func=ast.Name(id="len" | "abs"))
+            | ast.Call(func=ast.Attribute(attr="count" | "index" | "rindex"))
+        ):
+            least = 0
+        case ast.Call(func=ast.Attribute(attr="find" | "rfind")):
+            least = -1
+        case _:
+            return None
+    if number is None:
+        return None
+    match op:
+        case ast.GtE() | ast.Lt() if number <= least:
+            return isinstance(op, ast.GtE)
+        case ast.Gt() | ast.LtE() | ast.NotEq() | ast.Eq() if number < least:
+            return isinstance(op, (ast.Gt, ast.NotEq))
+        case _:
+            return None
+
+
+def _number(node: ast.expr) -> int | None:
+    match node:
+        case ast.Constant(value=int(number)):
+            return number
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+            return -number
+        case _:
+            return None
 
 
 def _is_among(node: ast.expr, others: ast.expr) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from emel_tools.suites.checks import Source
 from emel_tools.suites.methods import BUILTIN
@@ -19,22 +19,31 @@ from emel_tools.suites.syntax import (
     walk,
     within,
 )
-from emel_tools.suites.truth import dead, is_found_anywhere, truth
+from emel_tools.suites.truth import dead, truth
 
 
-def always_true(source: Source, methods: Collection[str] = BUILTIN) -> Iterator[Told]:
-    """Find assertions that can't fail, or never run; members of some names are methods."""
+def always_true(
+    source: Source, methods: Collection[str] = BUILTIN, answering: Collection[str] = ()
+) -> Iterator[Told]:
+    """Find assertions that can't fail, or never run.
+
+    Parameters
+    ----------
+    source
+        What is read.
+    methods
+        Members of these names are methods.
+    answering
+        Methods of these names answer with what is always true.
+    """
     defined = {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     for node in walk(source.tree):
         if isinstance(node, ast.Assert):
             named = isinstance(node.test, ast.Name) and node.test.id in defined
-            of_method = any(_is_method(part, methods) for part in _conditions(node.test))
-            if truth(node.test) or named or of_method:
+            parts = [*_conditions(node.test)]
+            of_method = any(_is_method(part, methods) for part in parts)
+            if truth(node.test) or named or of_method or _answers(parts, answering):
                 yield node.lineno, "always true", f"`{ast.unparse(node.test)[:60]}` can't be false"
-        elif isinstance(node, ast.keyword) and node.arg == "match":
-            pattern = node.value.value if isinstance(node.value, ast.Constant) else None
-            if isinstance(pattern, str) and is_found_anywhere(pattern):
-                yield node.value.lineno, "always true", f"{pattern!r} is found in whatever is said"
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(last(target) == "AssertionError" for target in targets):
@@ -140,6 +149,12 @@ def _overwritten(block: Block, later: set[str]) -> Iterator[Told]:
 def _is_method(node: ast.expr, methods: Collection[str]) -> bool:
     """Whether this names a method, and doesn't call it."""
     return isinstance(node, ast.Attribute) and node.attr in methods
+
+
+def _answers(parts: Iterable[ast.expr], names: Collection[str]) -> bool:
+    """Whether one of these asks what a method of some names has answered, as such."""
+    called = (part.func for part in parts if isinstance(part, ast.Call))
+    return any(isinstance(each, ast.Attribute) and each.attr in names for each in called)
 
 
 def _conditions(test: ast.expr) -> Iterator[ast.expr]:

@@ -143,5 +143,7 @@ def measured(root: Path, part: Part, record: Record) -> dict[str, str] | None:
 
 def _drawn(case: Case) -> str:
     examples = f" of {case.examples} examples" if case.examples else ""
-    steps = f", {case.rules} rules, {case.invariants} invariants" if case.rules else ""
-    return examples + steps
+    given = f", {case.given} given" if case.given else ""
+    rules = f", {case.rules} rules, {case.invariants} invariants" if case.rules else ""
+    steps = f", {case.steps} steps" if case.rules and case.steps else ""
+    return examples + given + rules + steps

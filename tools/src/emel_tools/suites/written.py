@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +15,8 @@ from emel_tools.scope.ours import not_ours
 from emel_tools.suites import (
     aliases,
     compared,
+    expected,
+    fixtures,
     hooks,
     patched,
     silenced,
@@ -25,7 +27,7 @@ from emel_tools.suites import (
 from emel_tools.suites.called import Called
 from emel_tools.suites.checks import Checks, Source
 from emel_tools.suites.counted import Counted, counted
-from emel_tools.suites.methods import methods
+from emel_tools.suites.methods import answering, methods
 from emel_tools.suites.parts import TOOLS, Part, number_of
 from emel_tools.suites.record import LEAST, Record
 from emel_tools.suites.swallowed import Told
@@ -48,6 +50,7 @@ _FIXES: Final = {
     "no check": "assert what it promises",
     "uncollected": "give it a name, and a place, where pytest collects it",
     "shadowed": "give each a name of its own",
+    "shared": "let it look after each test, by the scope of a function",
     "unused": "call it, name it test_..., or remove it",
 }
 
@@ -59,6 +62,20 @@ class Written(NamedTuple):
     checked: str
     """What was read."""
     checks: Counted
+
+
+class _Known(NamedTuple):
+    """What names mean in the tests."""
+
+    methods: frozenset[str]
+    answering: Mapping[str, frozenset[str]]
+    """By the folder of a package, methods that answer with what is always true."""
+    fixtures: frozenset[tuple[str, str]]
+    """Those of conftests, by folder and name."""
+
+    def of(self, path: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Say of a file which names are methods, and which answer with what is true."""
+        return self.methods, self.answering[path.partition("/tests/")[0]]
 
 
 def check(root: Path) -> Written:
@@ -73,8 +90,8 @@ def _check(root: Path) -> Written:
     tests = [source for folder in folders for source in read(root, folder, apart)]
     helping = read_helping(root, apart)
     checks, called = Checks([*tests, *helping]), Called([*tests, *helping])
-    never_false = _methods(root, apart)
-    found = [f for source in tests for f in _findings(source, checks, called, never_false)]
+    known = _known(root, apart, tests)
+    found = [f for source in tests for f in _findings(source, checks, called, known)]
     found += [f for source in (*tests, *helping) for f in _allowing(source)]
     found += _strays(root, folders, apart)
     count = sum(len(tests_of(source)) for source in tests)
@@ -82,17 +99,22 @@ def _check(root: Path) -> Written:
     return Written(found, checked, counted([*tests, *helping], called))
 
 
-def _methods(root: Path, apart: Collection[Path]) -> frozenset[str]:
+def _known(root: Path, apart: Collection[Path], tests: Iterable[Source]) -> _Known:
     """Name the methods of the packages; whatever they are, it is tests that this shard reads."""
     texts: list[str] = []
     others: list[str] = []
+    own: dict[str, list[str]] = {}
     with unnoted():
         for package in shards(root):
             found = texts if package.name != TOOLS else others
-            found += [path.read_text("utf-8", "replace") for path in _python(package.source, apart)]
-            tests = _python(package.folder / "tests", apart)
-            others += [path.read_text("utf-8", "replace") for path in tests]
-    return methods(texts, others)
+            sources = [
+                path.read_text("utf-8", "replace") for path in _python(package.source, apart)
+            ]
+            found += sources
+            own[package.folder.relative_to(root).as_posix()] = sources if found is texts else []
+            beside = _python(package.folder / "tests", apart)
+            others += [path.read_text("utf-8", "replace") for path in beside]
+    return _Known(methods(texts, others), answering(own), fixtures.shared(tests))
 
 
 def read(root: Path, folder: Path, apart: Collection[Path]) -> list[Source]:
@@ -130,12 +152,13 @@ def _strays(root: Path, folders: Iterable[Path], apart: Collection[Path]) -> Ite
                 yield Finding(source.path, 0, 0, "uncollected", what, _FIXES["uncollected"])
 
 
-def _findings(
-    source: Source, checks: Checks, called: Called, never_false: frozenset[str]
-) -> Iterator[Finding]:
+def _findings(source: Source, checks: Checks, called: Called, known: _Known) -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Told]], ...] = (
         lambda: swallowed.swallowing(source, checks, called),
-        lambda: vacuous.always_true(source, never_false),
+        lambda: vacuous.always_true(source, *known.of(source.path)),
+        lambda: expected.expecting(source),
+        lambda: fixtures.shadowing(source, known.fixtures),
+        lambda: fixtures.late(source, called),
         lambda: vacuous.ruled_out(source),
         lambda: vacuous.undrawn(source),
         lambda: compared.lax(source),

@@ -134,6 +134,7 @@ def test_calls_are_counted_at_the_port(told):
         "looks": 2,
         "maps": 1,
         "advices": 2,
+        "advised-bytes": 8192,
         "unmaps": 1,
         "closes": 1,
     }
@@ -168,6 +169,7 @@ def test_what_builtins_and_libraries_do_is_counted(told):
 def test_pages_that_are_populated_as_they_are_mapped_are_an_advice(tmp_path, monkeypatch, on):
     (tmp_path / "bytes").write_bytes(bytes(4096))
     monkeypatch.setattr(watch._TALLY, "seen", deque())
+    monkeypatch.setattr(watch._TALLY, "advised", deque())
     monkeypatch.setattr(watch._TALLY, "on", on)
     populated = mmap.MAP_SHARED | mmap.MAP_POPULATE
     with (tmp_path / "bytes").open("rb") as file:
@@ -182,6 +184,22 @@ def test_pages_that_are_populated_as_they_are_mapped_are_an_advice(tmp_path, mon
         mapping.close()
     calls = ["advices"] * 2 + ["looks"] * 3 + ["unmaps"] * 3
     assert list(watch._TALLY.seen) == (calls if on else [])
+    assert list(watch._TALLY.advised) == ([4096] * 2 if on else [])
+
+
+@pytest.mark.behaviour("GATE-35")
+@pytest.mark.parametrize(
+    ("words", "nbytes"), [((), [8192]), ((4096,), [4096]), ((0, 4096), [4096]), (None, [])]
+)
+def test_the_bytes_that_an_advice_is_about_are_counted(monkeypatch, words, nbytes):
+    monkeypatch.setattr(watch._TALLY, "seen", deque())
+    monkeypatch.setattr(watch._TALLY, "advised", deque())
+    monkeypatch.setattr(watch._TALLY, "on", words is not None)
+    with watch.CountingMap(-1, 8192) as mapping:
+        mapping[0] = 1
+        mapping.madvise(mmap.MADV_WILLNEED, *(words or ()))
+    assert list(watch._TALLY.seen).count("advices") == len(nbytes)
+    assert list(watch._TALLY.advised) == nbytes
 
 
 @pytest.mark.behaviour("GATE-36")

@@ -113,6 +113,15 @@ def test_what_isn_t_a_count_is_never_worse_and_a_lane_without_snapshots_says_not
     assert told(tmp_path, None) == set()
 
 
+@pytest.mark.behaviour("GATE-10")
+@pytest.mark.parametrize("now", ["2", "4"])
+def test_what_may_be_lost_or_be_too_many_is_neither_better_nor_worse(tmp_path, now):
+    record(tmp_path, "costs/disk", "read closes  3\n")
+    disk = lane("costs", "disk", kind=Kind(undirected=frozenset(("closes",))))
+    ((rule, _, what, _),) = told(tmp_path, {"read closes": now}, disk)
+    assert (rule, what) == ("changed", f"read closes: 3 recorded, {now} now: changed")
+
+
 @pytest.mark.behaviour("GATE-11")
 @pytest.mark.parametrize(
     "values",

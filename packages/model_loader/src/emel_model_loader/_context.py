@@ -96,11 +96,12 @@ class Opening:
         """Learn what each file is, and take the first in hand, or the one that failed."""
         seen = self.routed.identify(files)
         self.answer, self.identities = seen.result, seen.identities
-        self.take_in_hand(files, max(seen.result.index, 0))
+        i = max(seen.result.index, 0)
+        self.take_in_hand(files[i], i)
 
-    def take_in_hand(self, files: tuple[str, ...], i: int) -> None:
+    def take_in_hand(self, path: str, i: int) -> None:
         """Turn to file `i`, and its first window."""
-        self.at_hand = files[i]
+        self.at_hand = path
         self.identity = self.identities[i] if self.identities else None
         self.window = min(WINDOW_NBYTES, self.identity.nbytes) if self.identity else 0
 

@@ -162,7 +162,8 @@ def effect_widen_window(ctx: Opening, req: None) -> None:
 def effect_turn_to_next(ctx: Opening, req: None) -> None:
     """Put the header aside, and take the next file in hand."""
     ctx.put_aside()
-    ctx.take_in_hand(ctx.found.files, len(ctx.headers))
+    i = len(ctx.headers)
+    ctx.take_in_hand(ctx.found.file(i), i)
 
 
 def effect_merge(ctx: Opening, req: None) -> None:

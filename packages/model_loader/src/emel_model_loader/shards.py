@@ -93,8 +93,12 @@ class Located:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The paths of the files."""
+        """The paths of the files, put together anew."""
         return tuple(self.folder + name for name in self.names)
+
+    def file(self, i: int) -> str:
+        """Spell the path of file `i`."""
+        return self.folder + self.names[i]
 
 
 def locate(path: str, entries: Entries, *, shards: bool) -> Located | Failure:

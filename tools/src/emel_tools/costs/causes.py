@@ -18,6 +18,7 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
     "maps": ("one more mapping", "something isn't mapped any more"),
     "unmaps": ("something more is unmapped", "a mapping isn't unmapped any more"),
     "advices": ("the kernel is advised once more", "an advice is lost"),
+    "advised-bytes": ("more is populated, or given back", "less is populated, or given back"),
     "read-ahead-hints": ("the kernel is told once more what is read", "a hint is lost"),
     "threads": ("a thread more is started", "a thread less is started"),
     "other-calls": ("a call to the system that nothing here made before", "a call less"),
@@ -76,7 +77,7 @@ def _cause(
 def _for_each(figure: Figure, more: int) -> str:
     """Tell one more call from one more for each tensor or file."""
     workload = figure.workload
-    if not isinstance(workload, Workload) or figure.name.startswith("left"):
+    if not isinstance(workload, Workload) or figure.name.startswith(("left", "advised")):
         return ""
     for count, each in ((workload.items, "tensor or span"), (workload.files, "file")):
         if count > 1 and more >= count:

@@ -77,6 +77,7 @@ FIGURES: Final = (
     "maps",
     "unmaps",
     "advices",
+    "advised-bytes",
     "threads",
     "other-calls",
     "left-open",
@@ -98,6 +99,8 @@ class _Tally:
     def __init__(self) -> None:
         self.on = False
         self.seen: deque[str] = deque()
+        self.advised: deque[int] = deque()
+        """Bytes that each advice is about."""
 
     def hear(self, event: str, _: tuple[Any, ...]) -> None:
         if self.on and event in _EVENTS:
@@ -152,9 +155,16 @@ class CountingMap(mmap.mmap):
 
     close = _TALLY.counting("unmaps", mmap.mmap.close)
     size = _TALLY.counting("looks", mmap.mmap.size)
-    madvise = _TALLY.counting("advices", mmap.mmap.madvise)
     flush = _TALLY.counting(_OTHER, mmap.mmap.flush)
     resize = _TALLY.counting(_OTHER, mmap.mmap.resize)
+
+    def madvise(self, option: int, start: int = 0, length: int | None = None, /) -> None:
+        """Count an advice, and the bytes that it is about."""
+        length = len(self) - start if length is None else length
+        if _TALLY.on:
+            _TALLY.seen.append("advices")
+            _TALLY.advised.append(length)
+        super().madvise(option, start, length)
 
     def __new__(
         cls,
@@ -169,6 +179,7 @@ class CountingMap(mmap.mmap):
         made = super().__new__(cls, fileno, length, flags, prot, access, offset)
         if _TALLY.on and flags & _POPULATE:
             _TALLY.seen.append("advices")
+            _TALLY.advised.append(len(made))
         return made
 
 
@@ -244,6 +255,7 @@ def counted(action: Callable[[], T], folder: str) -> tuple[dict[str, int], T]:
     held = _held(folder)
     before = _Kernel.now()
     _TALLY.seen.clear()
+    _TALLY.advised.clear()
     _TALLY.on = True
     try:
         kept = action()
@@ -254,6 +266,7 @@ def counted(action: Callable[[], T], folder: str) -> tuple[dict[str, int], T]:
     descriptors, mappings, threads = (
         now - then for now, then in zip(_held(folder), held, strict=True)
     )
+    figures["advised-bytes"] = sum(_TALLY.advised)
     figures["reads"] = after.reads - before.reads - 1
     figures["read-bytes"] = after.read_nbytes - before.read_nbytes - before.told
     figures["left-open"] = descriptors

@@ -12,6 +12,8 @@ from emel_tools.workspace import packages
 
 _BUDGET: Final = 120.0
 """Seconds; a shard takes two at the most, and a quadratic step that it has to report some more."""
+_UNDIRECTED: Final = frozenset(("closes", "unmaps", "advices", "advised-bytes", "read-ahead-hints"))
+"""Figures of which neither more nor fewer are better: one may be lost, or be too many."""
 _HANDED_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "io_loader": ("io_mmap",),
     "model_tensor": ("io_mmap",),
@@ -47,5 +49,5 @@ LANE = Lane(
     "named workloads make the calls, take the memory and the steps that are recorded",
     _shards,
     _run,
-    Kind(counts=True),
+    Kind(counts=True, undirected=_UNDIRECTED),
 )

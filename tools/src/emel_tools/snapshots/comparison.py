@@ -58,7 +58,9 @@ def compare(recorded: Sequence[Line], measured: Mapping[str, str], kind: Kind) -
         takes_worse = kind.only_shrinks and not _shrinks(values, after)
         before = " and ".join(values) or None
         number = there[-1].number if there else 0
-        changes.append(Change(key, before, after, _news(values, after, kind), number, takes_worse))
+        changes.append(
+            Change(key, before, after, _news(key, values, after, kind), number, takes_worse)
+        )
     return sorted(changes, key=lambda change: (change.key, change.number))
 
 
@@ -114,14 +116,15 @@ def _fix(lane: str, shard: str, change: Change) -> str:
     return f"mend it, or accept it: {command}" if is_worse else command
 
 
-def _news(values: Sequence[str], after: str | None, kind: Kind) -> News:
+def _news(key: str, values: Sequence[str], after: str | None, kind: Kind) -> News:
     if not values:
         return "new"
     if after is None:
         return "gone"
     if values[1:]:
         return "twice"
-    if not kind.counts or _count(values[0]) is None or _count(after) is None:
+    is_count = kind.counts and key.rpartition(" ")[2] not in kind.undirected
+    if not is_count or _count(values[0]) is None or _count(after) is None:
         return "changed"
     return "worse" if int(after) > int(values[0]) else "better"
 

@@ -10,6 +10,8 @@ class Kind(NamedTuple):
 
     counts: bool = True
     """Whether integers are counts of which fewer are better; else any difference is a change."""
+    undirected: frozenset[str] = frozenset()
+    """Last words of keys whose counts are neither better nor worse: any difference is a change."""
     only_shrinks: bool = False
     """Whether what is worse is accepted only with `--worse`.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import emel
 from emel_model_format import (
     parse,
 )
@@ -358,3 +359,24 @@ def test_a_folder_that_opens_otherwise_than_expected_is_found(monkeypatch, tmp_p
     found = folders.check(tmp_path, tmp_path, 0, full=False).findings
     assert len(found) > 40
     assert all("got other" in finding.what for finding in found)
+
+
+@pytest.mark.behaviour("GATE-59")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"path": "/a/x.gguf"},
+        {"path": "/a"},
+        {"files": ("x.gguf",)},
+        {"tensors": ()},
+        {"tensors": ("t", "u")},
+    ],
+)
+def test_a_refusal_that_blames_another_file_or_tensor_is_told(wrong):
+    case = folders.FolderCase("no", "label", {}, blamed="b.gguf", tensors=("t",))
+    right = {"code": "no", "path": "/a/b.gguf", "files": ("b.gguf",), "tensors": ("t",)}
+    assert folders.told(emel.InvalidFileError("oh", **right), case) == "no"
+    assert folders.told(emel.InvalidFileError("oh", **(right | {"files": ()})), case) == "no"
+    error = emel.InvalidFileError("oh", **(right | wrong))
+    assert folders.told(error, case).startswith("no of ")
+    assert folders.told(error, case._replace(blamed="", tensors=())) == "no"

@@ -30,6 +30,10 @@ class FolderCase(NamedTuple):
     opened: str = "."
     names: tuple[str, ...] = ()
     """The tensors, in order, if it opens."""
+    blamed: str = ""
+    """The file that the refusal is about; empty where that isn't asked."""
+    tensors: tuple[str, ...] = ()
+    """The tensors that it is about; the same."""
 
 
 def _safetensors(*names: str, words: Mapping[str, str] | None = None) -> bytes:
@@ -88,19 +92,20 @@ def indexed() -> Iterator[FolderCase]:
     for name in outside:
         lying = {**_GOOD, INDEX: _index({**_MAP, "x": name})}
         yield FolderCase("name-escapes", f"an index that names {name!r}", lying)
-    lies: tuple[tuple[Any, str], ...] = (
-        ({**_MAP, "d": A}, "tensors-missing"),
-        ({"a": A, "c": B}, "tensors-unindexed"),
-        ({**_MAP, "b": B}, "tensors-misplaced"),
-        ({"a": A, "b": A}, "tensors-unindexed"),
-        ({**_MAP, "d": "gone.safetensors"}, "shards-missing"),
-        ({}, "index-empty"),
-        ([], "index-invalid"),
-        ({"a": 1}, "index-invalid"),
-        (None, "index-invalid"),
+    lies: tuple[tuple[Any, str, str, str], ...] = (
+        ({**_MAP, "d": A}, "tensors-missing", A, "d"),
+        ({"a": A, "c": B}, "tensors-unindexed", A, "b"),
+        ({**_MAP, "b": B}, "tensors-misplaced", A, "b"),
+        ({"a": A, "b": A}, "tensors-unindexed", B, "c"),
+        ({**_MAP, "d": "gone.safetensors"}, "shards-missing", "", ""),
+        ({}, "index-empty", INDEX, ""),
+        ([], "index-invalid", INDEX, ""),
+        ({"a": 1}, "index-invalid", INDEX, ""),
+        (None, "index-invalid", INDEX, ""),
     )
-    for weights, code in lies:
-        yield FolderCase(code, f"an index of {weights!r:.60}", {**_GOOD, INDEX: _index(weights)})
+    for weights, code, blamed, named in lies:
+        label, files = f"an index of {weights!r:.60}", {**_GOOD, INDEX: _index(weights)}
+        yield FolderCase(code, label, files, blamed=blamed, tensors=tuple(named))
     yield FolderCase(
         "",
         "an index that says more",
@@ -127,6 +132,8 @@ def indexed() -> Iterator[FolderCase]:
         "duplicate-tensors",
         "a tensor in both shards",
         {A: _safetensors("a"), B: _safetensors("a"), INDEX: _index({"a": A})},
+        blamed=B,
+        tensors=("a",),
     )
     stray = {
         **_GOOD,
@@ -201,24 +208,25 @@ def splits() -> Iterator[FolderCase]:
     fine = both((0, 2, 3), (1, 2, 3))
     for opened in (".", first, second):
         yield FolderCase("", f"a split, by {opened}", fine, opened, ("a", "b", "c"))
-    for a, b, code in (
-        ((1, 2, 3), (0, 2, 3), "split-number-differs"),
-        ((0, 2, 3), (0, 2, 3), "split-number-differs"),
-        ((0, 2, 3), None, "split-number-differs"),
-        ((0, 3, 3), (1, 2, 3), "split-count-differs"),
-        ((0, 2, 3), (1, 1, 3), "split-count-differs"),
-        ((0, 2, 4), (1, 2, 3), "split-total-differs"),
-        ((0, 2, 3), (1, 2, 2), "split-total-differs"),
-        ((0, 2, -1), (1, 2, 3), "split-total-differs"),
+    for a, b, code, blamed in (
+        ((1, 2, 3), (0, 2, 3), "split-number-differs", first),
+        ((0, 2, 3), (0, 2, 3), "split-number-differs", second),
+        ((0, 2, 3), None, "split-number-differs", second),
+        ((0, 3, 3), (1, 2, 3), "split-count-differs", first),
+        ((0, 2, 3), (1, 1, 3), "split-count-differs", second),
+        ((0, 2, 4), (1, 2, 3), "split-total-differs", first),
+        ((0, 2, 3), (1, 2, 2), "split-total-differs", second),
+        ((0, 2, -1), (1, 2, 3), "split-total-differs", first),
     ):
-        yield FolderCase(code, f"a split that says {a} and {b}", both(a, b))
+        yield FolderCase(code, f"a split that says {a} and {b}", both(a, b), blamed=blamed)
     shards = [_shard(i, 4, suffix="gguf") for i in (1, 2, 3, 4)]
     for lies in range(4):
         for at, said in enumerate(((9, 4, 4), (lies, 9, 4), (lies, 4, 9))):
             four = {name: _gguf(f"t{i}", split=(i, 4, 4)) for i, name in enumerate(shards)}
             four[shards[lies]] = _gguf(f"t{lies}", split=said)
             code = ("split-number-differs", "split-count-differs", "split-total-differs")[at]
-            yield FolderCase(code, f"shard {lies} of four, which says {said}", four)
+            label = f"shard {lies} of four, which says {said}"
+            yield FolderCase(code, label, four, blamed=shards[lies])
     alone = {"renamed.gguf": _gguf("a", split=(1, 2, 3))}
     yield FolderCase("shard-renamed", "a shard under another name", alone)
     yield FolderCase("shards-missing", "half a split", {second: fine[second]}, second)
@@ -226,13 +234,15 @@ def splits() -> Iterator[FolderCase]:
         "shards-differ",
         "two byte orders",
         {first: fine[first], second: _gguf("c", split=(1, 2, 3), order=">")},
+        blamed=second,
     )
     yield FolderCase(
         "duplicate-tensors",
         "a tensor twice",
         {first: _gguf("a", split=(0, 2, 2)), second: _gguf("a", split=(1, 2, 2))},
     )
-    yield FolderCase("data-beyond-file", "a shard cut short", {**fine, second: fine[second][:-1]})
+    short = {**fine, second: fine[second][:-1]}
+    yield FolderCase("data-beyond-file", "a shard cut short", short, blamed=second, tensors=("c",))
 
 
 def opened(folder: Path, case: FolderCase) -> tuple[str, tuple[str, ...]]:
@@ -242,7 +252,16 @@ def opened(folder: Path, case: FolderCase) -> tuple[str, tuple[str, ...]]:
         with emel.open(path, "read") as model:
             return "", tuple(model)
     except emel.EmelError as error:
-        return error.code, ()
+        return told(error, case), ()
+
+
+def told(error: emel.EmelError, case: FolderCase) -> str:
+    """Tell a refusal's code; and what it is about, unless that is what it has to be about."""
+    blamed = Path(error.path or "").name
+    is_named = blamed == case.blamed and (not error.files or blamed in error.files)
+    if (is_named or not case.blamed) and error.tensors == (case.tensors or error.tensors):
+        return error.code
+    return f"{error.code} of {blamed}, {error.files} and {error.tensors}"
 
 
 def check(root: Path, folder: Path, seed: int, *, full: bool) -> Found:  # noqa: ARG001 - a shard's
@@ -259,10 +278,11 @@ def check(root: Path, folder: Path, seed: int, *, full: bool) -> Found:  # noqa:
                 (home / name).write_bytes(data)
             got, _ = steps.watch(opened, home, case)
             if got != (case.code, case.names):
-                told = f"expected {case.code or case.names}, got {got[0] or got[1]}"
+                about = f" of {case.blamed} and {case.tensors}" if case.blamed else ""
+                words = f"expected {case.code or case.names}{about}, got {got[0] or got[1]}"
                 fix = f"mend it, or say otherwise in emel_tools.fuzzing.folders ({case.opened})"
                 findings.append(
-                    Finding(SOURCES.as_posix(), 0, 0, "folder", f"{case.label}: {told}", fix)
+                    Finding(SOURCES.as_posix(), 0, 0, "folder", f"{case.label}: {words}", fix)
                 )
     lines = steps.lines()
     places = sites(sorted((root / SOURCES).glob("*.py")), frozenset({"of_shards"}), frozenset())

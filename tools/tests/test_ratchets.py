@@ -569,9 +569,13 @@ def test_what_only_looks_like_a_hole_is_none(tmp_path, code):
         ("from . import code\ncode.typing.cast(int, '')\n", "cast"),
         ("import emel_disk.code\nemel_disk.code.cast(int, '')\n", "cast"),
         ("from typing import cast as believe\n", "cast"),
-        ("from emel_disk.code import TypeIs\ndef f(x: int) -> TypeIs[int]: ...\n", "TypeIs"),
-        ("from functools import cache\n@cache\ndef f(x: int) -> int: ...\n", "cache"),
-        ("import functools\n@functools.lru_cache(1)\ndef f(x: int) -> int: ...\n", "lru_cache"),
+        ("from emel_disk.code import TypeIs\ndef f(x: int) -> TypeIs[int]: 1\n", "TypeIs"),
+        ("from functools import cache\n@cache\ndef f(x: int) -> int: 1\n", "cache"),
+        ("import functools\n@functools.lru_cache(1)\ndef f(x: int) -> int: 1\n", "lru_cache"),
+        ("class A:\n    def f(self) -> list[str]: ...\n", "unwritten"),
+        ("async def f() -> int:\n    'Answer.'\n    ...\n", "unwritten"),
+        ("class A(list[Protocol]):\n    @property\n    def f(self) -> int: ...\n", "unwritten"),
+        ("class A(Protocol):\n    def f(self) -> int:\n        def g() -> int: ...\n", "unwritten"),
         ("from functools import cache\ndef f(x: int): ...\ng = cache(f)\n", "cache"),
         ("from typing import overload\n@overload\ndef f(x: int) -> int: ...\n", "overload"),
         ("import typing\n@typing.runtime_checkable\nclass A: ...\n", "runtime_checkable"),
@@ -783,3 +787,29 @@ def test_a_file_that_can_not_be_read_is_named(tree, content, said):
         odd.write_bytes(content)
     with pytest.raises(BrokenToolError, match=f"exit code 2: {said}"):
         list(ruff.unformatted(tree.root, [tree.root / CODE, odd]))
+
+
+@pytest.mark.behaviour("GATE-146")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class A(Protocol):\n    def f(self) -> int: ...\n",
+        "class A(typing.Protocol[T]):\n    @property\n    def f(self) -> int: ...\n",
+        "class A(ABC):\n    @property\n    @abc.abstractmethod\n    def f(self) -> int: ...\n",
+        "def f() -> None: ...\n",
+        "def f(x): ...\n",
+        "def f() -> int:\n    return ...\n",
+        "def f() -> int:\n    ...\n    return 1\n",
+    ],
+)
+def test_what_only_says_how_others_answer_is_no_hole(tmp_path, code):
+    path = tmp_path / "a.py"
+    path.write_text(code)
+    assert [*holes(Source(path))] == []
+
+
+@pytest.mark.behaviour("GATE-146")
+def test_a_function_that_answers_something_and_has_no_body_is_a_hole(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("class A:\n    def f(self) -> list[str]: ...\n")
+    assert [(place.line, place.rule) for place in holes(Source(path))] == [(2, "unwritten")]

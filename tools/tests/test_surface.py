@@ -720,6 +720,43 @@ def test_a_list_that_is_untrue_is_found(disk, old, new, what):
     assert what in [said for _, said in heard(disk)]
 
 
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "testing/__init__.py",
+            '__all__ = ["spin"]\n__all__ += ["twist"]',
+            "__all__ is changed after it is made, and counts as it stands in one list",
+        ),
+        (
+            "testing/__init__.py",
+            '__all__ = ["spin"]\ndef __getattr__(name): ...',
+            "the module has a __getattr__, which offers names that nobody can list",
+        ),
+        ("testing/__init__.py", "", "it has no __all__ that is a list of strings"),
+        (
+            "testing/__init__.py",
+            '__all__ = ["spin"]\ntwist = spin',
+            "twist can be had from emel_disk.testing, and __all__ doesn't list it",
+        ),
+        ("testing.py", '__all__ = ["twist"]', "__all__ lists twist, which nothing defines"),
+        ("testing.py", '__all__ = ["spin"]\ntwist = spin', ""),
+        ("testing.py", "twist = spin", ""),
+    ],
+)
+def test_names_of_what_is_for_tests_are_held_to_the_same(disk, name, text, said):
+    path = disk.source / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'"""For tests."""\n{text}\ndef spin():\n    """Spin."""\n')
+    told = [
+        what
+        for where, what in heard(disk)
+        if name in where and ("__all__" in what or "__getattr__" in what)
+    ]
+    assert told == ([said] if said else [])
+
+
 @pytest.mark.behaviour("GATE-67")
 def test_what_is_spelled_differently_is_the_same_fact(disk):
     """Line breaks, quotes and annotations as strings are no news."""

@@ -28,21 +28,59 @@ _UNASKED: Final = ("setattr", "vars", "__setattr__", "__dict__")
 """Ways to give an attribute a value that is held to no type: functions of Python, and members."""
 
 
+_DECLARING: Final = frozenset({"abstractmethod", "overload"})
+"""What stands above a function that nobody calls as it is."""
+
+
 def holes(source: Source) -> Iterator[Place]:
     """List the holes of one file."""
     yield from comments.suppressing(source, comments.TYPES)
     yield from unchecked(source)
     if source.path.suffix == ".pyi":
         yield Place(source.path, 0, 0, "stub", "a stub is believed, whatever the source says")
-    names = _Names(source.tree)
+    names, told = _Names(source.tree), {*_of_protocols(source.tree)}
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.Name, ast.Attribute)):
             yield from _trusted(source, names, node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node not in told and _is_unwritten(node):
+                what = (
+                    f"{node.name} answers None, whatever it says: `...` stands for what isn't there"
+                )
+                yield Place(source.path, node.lineno, node.col_offset + 1, "unwritten", what)
         elif isinstance(node, ast.alias) and node.asname not in (None, node.name):
             yield from _believed(source, node, node.name)
         elif isinstance(node, (ast.Subscript, ast.Constant)):
             for name in _open(node, names):
                 yield _at(source, node, f"{name}[...]", _CALLED)
+
+
+def _of_protocols(tree: ast.Module) -> Iterator[ast.stmt]:
+    """List what protocols say that others have."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            bases = (each.value if isinstance(each, ast.Subscript) else each for each in node.bases)
+            if any(_last(base) == "Protocol" for base in bases):
+                yield from node.body
+
+
+def _is_unwritten(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function has no body, says that it answers something, and is there to be called.
+
+    basedpyright takes it for one of a stub, and lines of it aren't counted.
+    """
+    match function.body[-1]:
+        case ast.Expr(value=ast.Constant(value=value)) if value is ...:
+            pass
+        case _:
+            return False
+    answers = ast.unparse(function.returns) if function.returns else "None"
+    marks = {_last(each) for each in function.decorator_list}
+    return answers != "None" and marks.isdisjoint(_DECLARING)
+
+
+def _last(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
 
 
 class _Names:

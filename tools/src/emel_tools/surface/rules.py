@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from emel_tools.findings import Finding
 from emel_tools.pages.numpydoc import parameters, raised
@@ -14,6 +15,7 @@ from emel_tools.surface.names import Name
 from emel_tools.surface.signatures import taken
 from emel_tools.workspace import Package
 
+_INIT: Final = "__init__.py"
 _SAME = "write the same into both"
 _DESCRIBED = ("module", "function", "class", "method", "property")
 
@@ -67,9 +69,20 @@ def _path(package: Package, name: Name) -> str:
 
 
 def offered(package: Package, modules: Modules) -> Iterator[Finding]:
-    """Find an `__all__` that is missing, unsorted or untrue."""
-    module = modules.module(package.module)
-    where = f"packages/{package.name}/src/{package.module}/__init__.py"
+    """Find an `__all__` that is missing, unsorted or untrue: of the front door, and of `testing`.
+
+    A `testing` that is one module may have none, and imports what it needs.
+    """
+    yield from _offered(package, modules, modules.module(package.module))
+    testing = modules.module(f"{package.module}.testing")
+    if testing is not None and (testing.exported is not None or testing.path.name == _INIT):
+        yield from _offered(package, modules, testing)
+
+
+def _offered(package: Package, modules: Modules, module: Module | None) -> Iterator[Finding]:
+    where = f"packages/{package.name}/src/{package.module}/{_INIT}"
+    if module is not None:
+        where = f"packages/{package.name}/{module.path.relative_to(package.folder).as_posix()}"
     if module is not None and "__getattr__" in {*module.definitions, *module.imports}:
         what = "the module has a __getattr__, which offers names that nobody can list"
         yield Finding(where, 0, 0, "all", what, "define or import every name that it offers")
@@ -78,13 +91,20 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
             where, 0, 0, "all", "it has no __all__ that is a list of strings", "write one, sorted"
         )
         return
-    line = module.exported.lineno
     changed = next((n.lineno for n in module.statements if _changes_list(n)), 0)
     if changed:
         what = "__all__ is changed after it is made, and counts as it stands in one list"
         yield Finding(where, changed, 0, "all", what, "write all names into the list itself")
         return
-    names = [_text(element) for element in module.exported.elts]
+    yield from _listed(modules, module, module.exported, where, package.module)
+
+
+def _listed(
+    modules: Modules, module: Module, listed: ast.List | ast.Tuple, where: str, face: str
+) -> Iterator[Finding]:
+    """Find what is wrong with the names in a list."""
+    line = listed.lineno
+    names = [_text(element) for element in listed.elts]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Finding(where, line, 0, "all", f"__all__ lists {name} twice", "list it once")
     for first, second in zip(names, sorted(names, key=_rank), strict=True):
@@ -93,11 +113,12 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
             yield Finding(where, line, 0, "all", what, "sort it: nox -s lint -- --fix")
             break
     for name in names:
-        if modules.find(package.module, name) is None:
+        if modules.find(module.name, name) is None:
             what = f"__all__ lists {name}, which nothing defines"
             yield Finding(where, line, 0, "all", what, f"define or import {name}, or leave it out")
-    for name in sorted(_visible(module) - {*names}):
-        what = f"{name} can be had from the front door, and __all__ doesn't list it"
+    for name in sorted(_visible(module) - {*names}) if module.path.name == _INIT else ():
+        door = "the front door" if module.name == face else module.name
+        what = f"{name} can be had from {door}, and __all__ doesn't list it"
         yield Finding(where, line, 0, "all", what, f"list {name}, or begin its name with _")
 
 

@@ -364,6 +364,20 @@ def test_a_block_or_a_command_that_stands_too_far_in_to_be_run_is_found(tmp_path
     assert f"page.md:{line}" in [where for where, _ in found]
 
 
+@pytest.mark.behaviour("GATE-147")
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("```console\nemel inspect demo.gguf\ntensors  7\n```\n", ["page.md:1"]),
+        ("# A\n\n```console\n```\n", ["page.md:3"]),
+        ("```console\n$ emel inspect demo.gguf\ntensors  7\n```\n", []),
+        ("```text\nemel inspect demo.gguf\n```\n", []),
+    ],
+)
+def test_a_block_of_what_is_printed_that_has_no_command_is_found(tmp_path, text, lines):
+    assert [where for where, _ in heard(odd(tmp_path, page(tmp_path, text)))] == lines
+
+
 @pytest.mark.behaviour("GATE-73")
 def test_what_is_no_block_and_no_command_is_left_alone(tmp_path):
     text = "It costs $ 5; ``` is a fence.\n\n- `$ emel`\n\n  ```text\n    ```\n  a $ b\n  ```\n"

@@ -515,7 +515,7 @@ def test_a_name_that_a_module_only_imports_is_told_of_other_peoples_alone(tree, 
     assert bool(found) == is_told
 
 
-@pytest.mark.behaviour("GATE-18")
+@pytest.mark.behaviour("GATE-18", "GATE-146")
 @pytest.mark.parametrize(
     "code",
     [
@@ -547,7 +547,7 @@ def test_what_only_looks_like_a_hole_is_none(tmp_path, code):
     assert [*holes(Source(path))] == []
 
 
-@pytest.mark.behaviour("GATE-18")
+@pytest.mark.behaviour("GATE-18", "GATE-146")
 @pytest.mark.parametrize(
     ("code", "rule"),
     [

@@ -24,7 +24,14 @@ def odd(root: Path, page: Page) -> Iterator[Finding]:
             what = f"the block is in {fence.language or 'no language'}, which nothing here knows"
             fix = f"say one of {', '.join(LANGUAGES)}, as it is spelled here"
             yield Finding(where, fence.line - 1, 0, "fence", what, fix)
-        for number, line in enumerate(fence.text.splitlines(), fence.line):
+        lines = fence.text.splitlines()
+        if fence.language == "console" and not any(
+            each.lstrip().startswith("$ ") for each in lines
+        ):
+            what = "no line of the block begins with $, so what it shows is never compared"
+            fix = "begin its commands with $, or make it a ```text if none is to be run"
+            yield Finding(where, fence.line - 1, 0, "fence", what, fix)
+        for number, line in enumerate(lines, fence.line):
             runs = fence.language == "console" and line.startswith("$ ")
             if line.lstrip().startswith("$ ") and not runs:
                 what = (

@@ -380,3 +380,16 @@ def test_a_refusal_that_blames_another_file_or_tensor_is_told(wrong):
     error = emel.InvalidFileError("oh", **(right | wrong))
     assert folders.told(error, case).startswith("no of ")
     assert folders.told(error, case._replace(blamed="", tensors=())) == "no"
+
+
+@pytest.mark.behaviour("GATE-59")
+def test_a_folder_that_opens_has_names_and_another_a_code(tmp_path):
+    cases = [
+        next(case for case in folders.counted() if bool(case.code) is no) for no in (False, True)
+    ]
+    for case in cases:
+        home = tmp_path / (case.code or "fine")
+        home.mkdir()
+        for name, data in case.files.items():
+            (home / name).write_bytes(data)
+        assert folders.opened(home, case) == (case.code, case.names)

@@ -7,6 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from emel_io_loader import TargetOutcome, TargetRefusal
 from emel_io_read import Port, ReadStrategy
 from emel_model_format import parse
 from emel_model_tensor import SetOutcome, TensorSet
@@ -20,6 +21,7 @@ from emel_tools.fuzzing import (
     ports,
     residency,
     run,
+    spans,
 )
 from emel_tools.fuzzing.case import accepted, refused
 from emel_tools.fuzzing.shrinking import cause_of
@@ -43,6 +45,28 @@ def test_a_commit_before_the_first_binding_is_played(monkeypatch):
             report = replace(TensorSet().evict([]), outcome=SetOutcome.OK)
             patch.setattr(TensorSet, "commit_load", lambda *_, report=report: report)
             assert expected in residency.RESIDENCY.play(moves, set())
+
+
+@pytest.mark.behaviour("GATE-58")
+@pytest.mark.parametrize(
+    ("heard", "moves"),
+    [
+        ("targets-missing", [["target", 0, 0, 1], ["none"]]),
+        ("targets-differ", [["target", 0, 0, 1], ["missing"]]),
+        ("targets-differ", [["target", 0, 0, 1], ["target", 3, 0, 1]]),
+        ("target-read-only", [["buffers", ["bytes"], 8], ["target", 0, 0, 0], ["target", 0, 0, 1]]),
+        ("target-too-small", [["target", 0, 8, 0], ["target", 0, 8, 1]]),
+        ("targets-overlap", [["target", 0, at, 2] for at in (5, 0, 6, 1)]),
+        ("ok", [["target", 0, 0, 4], ["target", 0, 4, 4], ["target", 0, 2, 0]]),
+    ],
+)
+def test_of_targets_the_first_that_breaks_a_rule_has_to_be_named(monkeypatch, heard, moves):
+    reached = set()
+    assert spans.TARGETS.play(moves, reached) == ""
+    assert reached == {heard}
+    wrong = TargetRefusal(9, TargetOutcome.TARGETS_OVERLAP, "no")
+    monkeypatch.setattr(spans, "validate_targets", lambda *_: wrong)
+    assert "expected, got targets-overlap at 9" in spans.TARGETS.play(moves, reached)
 
 
 @pytest.mark.behaviour("GATE-59")

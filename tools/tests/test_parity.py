@@ -180,6 +180,24 @@ def test_real_models_that_are_not_there_are_a_warning_that_says_how_to_get_them(
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.behaviour("GATE-61")
+def test_real_models_that_are_there_are_compared(monkeypatch, tmp_path):
+    asked = []
+
+    def compare(_root, checkpoints, *names):
+        asked.append((*checkpoints, *names))
+        return run.Compared([f"finding {len(asked)}"], f"{len(asked)} checked")
+
+    monkeypatch.setattr(run, "assemble", asked.append)
+    monkeypatch.setattr(run, "of_safetensors", lambda *_: "one")
+    monkeypatch.setattr(run, "of_gguf", lambda *_: "other")
+    monkeypatch.setattr(run, "compare", compare)
+    (tmp_path / "installed.sha256").write_bytes(b"")
+    found = run.real(ROOT, tmp_path)
+    assert found == (["finding 2", "finding 3"], "2 checked; 3 checked")
+    assert asked == [tmp_path, ("one",), ("other", run.REAL_WAYS)]
+
+
 @pytest.mark.behaviour("GATE-60")
 def test_of_gguf_either_byte_order_has_bfloat16_and_blocks_are_longer_than_a_step(tmp_path):
     made = {checkpoint.label: checkpoint for checkpoint in written.ggufs(tmp_path)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations, product
-from math import prod
 from typing import Final
 
 from emel_tools.fuzzing.case import EDGES, Case, accepted, arrangements, refused, wrapped
@@ -72,9 +71,8 @@ def shapes(base: JSONFile) -> Iterator[Case]:
         [2**8] * 8, [4] * 32,
     ]  # fmt: skip
     for shape in big:
-        if prod(dim or 1 for dim in shape) > 2**63 - 1:
-            for file in with_item(base, none_at(base).but("shape", _list(shape))):
-                yield refused("dimensions-overflow", f"the shape {shape}", file.data())
+        for file in with_item(base, none_at(base).but("shape", _list(shape))):
+            yield refused("dimensions-overflow", f"the shape {shape}", file.data())
     for dtype, shape in (
         ("F32", (2**62,)),
         ("F32", (2**61,)),

@@ -757,6 +757,30 @@ def test_names_of_what_is_for_tests_are_held_to_the_same(disk, name, text, said)
     assert told == ([said] if said else [])
 
 
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("def twist(): ...\ntwist = cache(twist)", True),
+        ("@overload\ndef twist(): ...\ntwist = 1", True),
+        ("class twist: ...\nclass twist: ...", True),
+        ("if A:\n    def twist(): ...\nelse:\n    def twist(n): ...", True),
+        (
+            "@typing.overload\ndef twist(): ...\n@overload\ndef twist(n): ...\ndef twist(n): ...",
+            False,
+        ),
+        ("class twist: ...", False),
+        ("twist = 1\ntwist = 2", False),
+    ],
+)
+def test_a_name_that_is_given_another_meaning_is_found(disk, text, found):
+    path = disk.source / "testing" / "__init__.py"
+    path.parent.mkdir()
+    path.write_text(f'"""For tests."""\n__all__ = ["twist"]\n{text}\n')
+    what = "twist is defined twice, and what stands first counts"
+    assert (what in [said for _, said in heard(disk)]) is found
+
+
 @pytest.mark.behaviour("GATE-67")
 def test_what_is_spelled_differently_is_the_same_fact(disk):
     """Line breaks, quotes and annotations as strings are no news."""

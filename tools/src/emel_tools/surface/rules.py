@@ -10,7 +10,7 @@ from typing import Final
 from emel_tools.findings import Finding
 from emel_tools.pages.numpydoc import parameters, raised
 from emel_tools.projects import Build, declaration
-from emel_tools.surface.modules import Found, Module, Modules
+from emel_tools.surface.modules import Definition, Found, Module, Modules
 from emel_tools.surface.names import Name
 from emel_tools.surface.signatures import taken
 from emel_tools.workspace import Package
@@ -113,9 +113,13 @@ def _listed(
             yield Finding(where, line, 0, "all", what, "sort it: nox -s lint -- --fix")
             break
     for name in names:
-        if modules.find(module.name, name) is None:
+        found = modules.find(module.name, name)
+        if found is None:
             what = f"__all__ lists {name}, which nothing defines"
             yield Finding(where, line, 0, "all", what, f"define or import {name}, or leave it out")
+        elif isinstance(found, Found) and _is_made_anew(found.nodes):
+            what = f"{name} is defined twice, and what stands first counts"
+            yield Finding(where, line, 0, "all", what, "define it once, or overload it")
     for name in sorted(_visible(module) - {*names}) if module.path.name == _INIT else ():
         door = "the front door" if module.name == face else module.name
         what = f"{name} can be had from {door}, and __all__ doesn't list it"
@@ -172,6 +176,19 @@ def unpacked(package: Package) -> Iterator[Finding]:
     for name in beside:
         what = f"{name} has a say in what a wheel holds"
         yield Finding(f"packages/{package.name}/{name}", 0, 0, "wheel", what, "delete it")
+
+
+def _is_made_anew(nodes: Sequence[Definition]) -> bool:
+    """Whether a function or class has another meaning further below, or on another Python."""
+    if not isinstance(nodes[0], (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    return any(
+        "overload" not in map(_last, getattr(n, "decorator_list", ())) for n in nodes[:-1]
+    ) or (isinstance(nodes[-1], (ast.Assign, ast.AnnAssign)))
+
+
+def _last(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
 
 
 def _changes_list(node: ast.stmt) -> bool:

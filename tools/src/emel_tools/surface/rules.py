@@ -80,9 +80,8 @@ def offered(package: Package, modules: Modules) -> Iterator[Finding]:
 
 
 def _offered(package: Package, modules: Modules, module: Module | None) -> Iterator[Finding]:
-    where = f"packages/{package.name}/src/{package.module}/{_INIT}"
-    if module is not None:
-        where = f"packages/{package.name}/{module.path.relative_to(package.folder).as_posix()}"
+    path = package.source / _INIT if module is None else module.path
+    where = f"packages/{package.name}/{path.relative_to(package.folder).as_posix()}"
     if module is not None and "__getattr__" in {*module.definitions, *module.imports}:
         what = "the module has a __getattr__, which offers names that nobody can list"
         yield Finding(where, 0, 0, "all", what, "define or import every name that it offers")

@@ -777,6 +777,32 @@ def test_what_any_method_gives_its_instances_is_an_attribute(disk):
     assert measured(disk)["Arm.turned"] == "attribute int (undocumented)"
 
 
+@pytest.mark.behaviour("GATE-69")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("def twist(): ...\ntwist = cache(twist)", True),
+        ("@overload\ndef twist(): ...\ntwist = 1", True),
+        ("class twist: ...\nclass twist: ...", True),
+        ("if A:\n    def twist(): ...\nelse:\n    def twist(n): ...", True),
+        (
+            "@typing.overload\ndef twist(): ...\n@overload\ndef twist(n): ...\ndef twist(n): ...",
+            False,
+        ),
+        ("class twist: ...", False),
+        ("twist = 1\ntwist = 2", False),
+    ],
+)
+def test_a_name_that_is_given_another_meaning_is_found(disk, text, found):
+    path = disk.source / "testing" / "__init__.py"
+    path.parent.mkdir()
+    path.write_text(f'"""For tests."""\n__all__ = ["twist"]\n{text}\n')
+    what = "what is read of it isn't what there is"
+    assert [said.endswith(what) for _, said in heard(disk) if said.startswith("twist is")] == (
+        [True] if found else []
+    )
+
+
 @pytest.mark.behaviour("GATE-67")
 def test_what_is_spelled_differently_is_the_same_fact(disk):
     """Line breaks, quotes and annotations as strings are no news."""

@@ -20,7 +20,9 @@ _ENTRIES: Final = {
         fileinput linecache codecs.open codecs.EncodedFile gzip bz2 lzma zipfile tarfile zipimport
         zipapp sqlite3 dbm tokenize.open filecmp logging.FileHandler logging.handlers logging.config
         logging.basicConfig numpy.fromfile numpy.load numpy.loadtxt numpy.genfromtxt numpy.fromregex
-        numpy.save numpy.savez numpy.savez_compressed numpy.savetxt numpy.DataSource numpy.lib.*
+        numpy.rec.array numpy.rec.fromfile rich.console.Console.save_html
+        rich.console.Console.save_svg numpy.save numpy.savez numpy.savez_compressed
+        numpy.savetxt numpy.DataSource numpy.lib.*
         numpy.ndarray.tofile numpy.ndarray.dump numpy.* rich.progress.open rich.progress.wrap_file
         rich.console.Console.save_text typer.open_file click.open_file typer.FileText
         typer.FileTextWrite typer.FileBinaryRead typer.FileBinaryWrite fcntl select selectors

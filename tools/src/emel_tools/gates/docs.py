@@ -15,7 +15,7 @@ def _shards(root: Path) -> Sequence[Shard]:
     texts = ("**/*.md", "snapshots/boundaries/witness.txt")
     runs = Reads(own=everything, runs=everything, paths=texts)
     return [
-        Shard("docs", "generated", runs, 30),
+        Shard("docs", "generated", runs, 60),
         Shard("docs", "examples", runs, 30),
         # Marks of a conflict are looked for in all files, and snapshots are merged the most.
         Shard("docs", "references", Reads(own=everything, paths=(*texts, *LOOSE)), 30),

@@ -12,7 +12,7 @@ from emel_tools.snapshots import Kind
 
 def _shards(root: Path) -> Sequence[Shard]:
     return [
-        Shard("lint", name, Reads(own=(name,)) if name != sources.ROOT else _ROOT, 10)
+        Shard("lint", name, Reads(own=(name,)) if name != sources.ROOT else _ROOT, 30)
         for name in sources.shards(root)
     ]
 

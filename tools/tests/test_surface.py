@@ -721,6 +721,15 @@ def test_a_list_that_is_untrue_is_found(disk, old, new, what):
 
 
 @pytest.mark.behaviour("GATE-69")
+def test_a_package_without_a_front_door_has_no_list(disk):
+    (disk.source / "__init__.py").unlink()
+    where = "packages/disk/src/emel_disk/__init__.py"
+    assert (where, "it has no __all__ that is a list of strings") in [
+        (path.partition(":")[0], said) for path, said in heard(disk)
+    ]
+
+
+@pytest.mark.behaviour("GATE-69")
 @pytest.mark.parametrize(
     ("text", "what"),
     [

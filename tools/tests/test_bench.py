@@ -11,6 +11,7 @@ import pytest
 
 from emel_io_mmap import TABLES
 from emel_machine import mermaid
+from emel_model_format import parse
 from emel_tools.gates import bench
 from emel_tools.ratios import (
     decision,
@@ -732,3 +733,19 @@ def test_a_block_that_watches_says_what_each_case_runs_and_what_it_imports(state
 def test_the_headers_that_are_timed_are_read_key_by_key(tmp_path, name, about):
     (case,) = (each for each in cases_of("model_format") if name in each.name)
     assert case.prepare(tmp_path)().metadata["format"].startswith(about)
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_digests_are_timed_of_numbers_that_are_stored_the_other_way_round(tmp_path):
+    (case,) = (each for each in cases_of("model_loader") if "big-endian" in each.name)
+    digest = case.prepare(tmp_path)()
+    header = parse((tmp_path / "model.gguf").read_bytes(), (tmp_path / "model.gguf").stat().st_size)
+    assert (header.byteorder, list(header.tensors.names)) == ("big", list(digest.tensors))
+
+
+@pytest.mark.behaviour("GATE-46")
+def test_buffers_are_timed_each_for_another_place_in_a_file(tmp_path):
+    (case,) = (each for each in cases_of("io_read") if "direct reads" in each.name)
+    made = case.prepare(tmp_path)()
+    places = [array.__array_interface__["data"][0] % 4096 for array in made]
+    assert places == [64 * i % 4096 for i in range(400)]

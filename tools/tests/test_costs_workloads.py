@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import emel
@@ -78,6 +79,14 @@ def test_a_load_into_a_buffer_that_there_is_not_is_refused():
 
     with pytest.raises(RefusedError, match="b was loaded into no buffer"):
         named.miss_a_buffer(Lenient(a=1, b=2))
+
+
+@pytest.mark.behaviour("GATE-43")
+def test_a_load_into_arrays_that_share_memory_is_refused(site, monkeypatch):
+    action = named.share_memory(site, 4)
+    monkeypatch.setattr(emel.Model, "load", lambda *_, **__: None)
+    with pytest.raises(RefusedError, match="into the same memory"):
+        action()
 
 
 @pytest.mark.behaviour("GATE-160")
@@ -179,6 +188,8 @@ def test_what_the_bytes_are_is_what_is_measured(site):
     assert action().metadata["format"] == "\t"
     every, some = model_format.tokens(site, 8)(), model_format.some_tokens(site, 8)()
     assert (len(every), some) == (8, every[2:6])
+    truths = model_format.truths(site, 3)()
+    assert (truths.dtype, truths.tolist()) == (np.bool_, [True] * 3)
     with emel.open("big-endian-4x64.gguf") as model:
         assert {array.dtype.byteorder for array in model.values()} == {">"}
 
@@ -192,11 +203,15 @@ RUN = [
     *(key for key, each in WORKLOADS.items() if key[:5] == "emel " and isinstance(each, Workload)),
     "emel describe-tensors",
     "emel miss-a-buffer-of-named-tensors",
+    "emel refuse-arrays-that-share-memory",
     "emel tell-residency-of-tensors",
+    "emel use-64-tensors-mmap",
+    "emel use-64-tensors-read",
     "io_mmap a-strategy-after-128-files",
     "io_mmap map-a-file-that-is-named-twice-among-files",
     "io_read fail-to-read-1-of-64-spans",
     "io_staged convert-4-mib-of-big-endian-bf16",
+    "model_loader compare-empty-tensors",
     "model_loader digest-8-mib-of-big-endian",
     "model_loader open-512-tensors-in-16-safetensors",
     "model_loader open-safetensors-index-of-4-mib",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 
 import emel
-from emel_tools.costs.workload import Action
+from emel_tools.costs.workload import MIB, Action
 
 Use = Callable[[emel.Model], object]
 
@@ -90,6 +91,13 @@ def sliced(model: emel.Model) -> None:
         part[: part.shape[0] // 2]
 
 
+def backwards(model: emel.Model) -> None:
+    """Read the first half of each tensor from its end to its beginning."""
+    for name in model:
+        part = model.part(name)
+        part[part.shape[0] // 2 - 1 :: -1]
+
+
 def whole_parts(model: emel.Model) -> None:
     """Make an array of each tensor by way of its part."""
     for name in model:
@@ -120,6 +128,12 @@ def dequantized(model: emel.Model) -> None:
         model.dequantize(name, out)
 
 
+def dequantized_anew(model: emel.Model) -> None:
+    """Make numbers of each tensor, in an array that is made for it."""
+    for name in model:
+        model.dequantize(name)
+
+
 def converted(model: emel.Model) -> None:
     """Convert each tensor, in the same array."""
     out = np.empty(model.info(next(iter(model))).shape, np.float16)
@@ -131,6 +145,29 @@ def verified(model: emel.Model) -> None:
     """Compare with another of the same."""
     with emel.open(model.path, "mmap") as other:
         model.compare(other)
+
+
+def all_in_turn(model: emel.Model) -> None:
+    """Load, digest, compare, slice, convert and show all, one after another, and release all."""
+    load_and_release(model)
+    digested(model)
+    verified(model)
+    sliced(model)
+    dequantized_anew(model)
+    streamed(model)
+
+
+def left_open(path: str, use: Use, strategy: str) -> Callable[[], AbstractContextManager[object]]:
+    """Open a model, use it, and leave it open for a while."""
+
+    @contextmanager
+    def opening() -> Generator[None]:
+        # Beside a ring of 32 MiB hardly anything else would stand out.
+        with emel.open(path, strategy, memory_limit=MIB) as model:
+            use(model)
+            yield
+
+    return opening
 
 
 def described(model: emel.Model) -> None:

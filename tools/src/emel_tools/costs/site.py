@@ -19,7 +19,7 @@ GAP: Final = 56 << 20
 """Bytes from one tensor to the next in files that are as large as models are: 300 make 16 GiB."""
 _ITEM_NBYTES: Final = {"F32": 4, "BF16": 2, "F8_E4M3": 1}
 _F32: Final = 0
-_U16, _U32, _I32, _STRING, _ARRAY = 2, 4, 5, 8, 9
+_U16, _U32, _I32, _BOOL, _STRING, _ARRAY = 2, 4, 5, 7, 8, 9
 """GGUF's numbers of types."""
 
 
@@ -89,6 +89,11 @@ class Site:
         )
         pairs = [_pair(f"key.{i}", *values[i % 3]) for i in range(count)]
         return self._pairs(f"keyed-{count}.gguf", pairs)
+
+    def truths(self, count: int) -> str:
+        """Make a GGUF file without tensors; `truths` is an array of so many true values."""
+        value = struct.pack("<IQ", _BOOL, count) + b"\1" * count
+        return self._pairs(f"truths-{count}.gguf", [_pair("truths", _ARRAY, value)])
 
     def safetensors(
         self, count: int, nbytes: int, *, origin: str = "", padding: int = 0, dtype: str = "F32"

@@ -72,6 +72,18 @@ def gguf_file(path: Path, sizes: Sequence[int], vocabulary: int = 0) -> Path:
     return path
 
 
+def big_endian_file(path: Path, count: int, nbytes: int) -> Path:
+    """Write a big-endian GGUF file of F32 tensors of so many bytes each, multiples of 32."""
+    entries: list[bytes] = []
+    for i, name in enumerate(names_of(count)):
+        text = name.encode()
+        entry = struct.pack(">IQIQ", 1, nbytes // 4, 0, i * nbytes)
+        entries.append(struct.pack(">Q", len(text)) + text + entry)
+    header = b"GGUF" + struct.pack(">IQQ", 3, count, 0) + b"".join(entries)
+    path.write_bytes(header + bytes(-len(header) % 32) + payload(count * nbytes))
+    return path
+
+
 def quantised_file(path: Path, count: int, blocks: int) -> Path:
     """Write a GGUF file of Q8_0 tensors: blocks of 32 numbers, each a scale and 32 bytes."""
     sizes = [34 * blocks] * count

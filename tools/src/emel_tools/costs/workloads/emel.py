@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 
 import emel
@@ -17,13 +19,17 @@ from emel_tools.costs.command import (
 )
 from emel_tools.costs.models import (
     Use,
+    all_in_turn,
+    backwards,
     converted,
     dequantized,
+    dequantized_anew,
     described,
     digested,
     every_array,
     into_arrays,
     into_one_buffer,
+    left_open,
     load_and_release,
     load_touched,
     load_with_2_threads,
@@ -43,6 +49,7 @@ from emel_tools.costs.workload import (
     MIB,
     Action,
     First,
+    Held,
     Scaled,
     Workload,
     Workloads,
@@ -82,6 +89,17 @@ def within_a_limit(site: Site, strategy: str) -> Action:
 def quantised(site: Site) -> Action:
     """Make numbers of quantised tensors."""
     return using(site.gguf(4, _BLOCK << 11, kind=_Q8_0), dequantized)
+
+
+def quantised_within_a_limit(site: Site) -> Action:
+    """Make numbers of quantised tensors in new arrays, each larger than the ring."""
+    path = site.gguf(2, _BLOCK << 15, kind=_Q8_0)
+    return using(path, dequantized_anew, memory_limit=MIB)
+
+
+def used(site: Site, strategy: str) -> Callable[[], AbstractContextManager[object]]:
+    """Do with a model all that can be done with it, and leave it open."""
+    return left_open(site.gguf(64, 4096), all_in_turn, strategy)
 
 
 def _large(
@@ -150,6 +168,8 @@ WORKLOADS: Workloads = (
     *(_large("stream-8-mib", streamed, name, items=4, nbytes=2 * MIB) for name in _STRATEGIES),
     _large("slice-4-mib", sliced, "mmap", owned=MIB // 8),
     _large("slice-8-mib", sliced, "read", owned=MIB, items=4, nbytes=2 * MIB),
+    _large("slice-4-mib-backwards", backwards, "mmap", owned=MIB // 8),
+    _large("slice-8-mib-backwards", backwards, "read", owned=MIB, items=4, nbytes=2 * MIB),
     _large("verify-4-mib", verified, "mmap"),
     _large("convert-4-mib", converted, "mmap", owned=MIB // 8),
     Workload(
@@ -159,6 +179,14 @@ WORKLOADS: Workloads = (
         nbytes=4 * _BLOCK << 11,
         owned=MIB // 4,
     ),
+    Workload(
+        "dequantise-8-mib-of-numbers-in-new-arrays",
+        quantised_within_a_limit,
+        items=2,
+        nbytes=2 * _BLOCK << 15,
+        owned=4 * MIB,
+    ),
+    *(Held(f"use-64-tensors-{name}", partial(used, strategy=name)) for name in _STRATEGIES),
     Workload(
         "inspect-16-tensors",
         inspected,
@@ -194,6 +222,7 @@ WORKLOADS: Workloads = (
     _many("make-buffers-for-named-tensors", named.make_buffers),
     # What is loaded takes so long that a search through all buffers for each drowns in it.
     _many("miss-a-buffer-of-named-tensors", named.miss_a_buffer),
+    Scaled("refuse-arrays-that-share-memory", named.share_memory),
     _each("read-each-of-tensors", read_each),
     _each("digest-tensors", digested),
     _each("verify-tensors", verified),

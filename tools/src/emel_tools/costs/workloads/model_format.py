@@ -115,6 +115,12 @@ def _vocabulary(site: Site, items: int) -> PackedStrings:
     return packed
 
 
+def truths(site: Site, items: int) -> Action:
+    """Parse a GGUF header with an array of truth values, and look at them."""
+    data = site.bytes_of(site.truths(items))
+    return lambda: _header(data).metadata["truths"]
+
+
 def shapes(site: Site, items: int) -> Action:
     """Say the shape of each tensor, logical and as an array, all at once and one by one."""
     data = site.bytes_of(site.gguf(items, _BLOCK, kind=_Q8_0))
@@ -173,6 +179,7 @@ WORKLOADS: Workloads = (
     Scaled("parse-gguf-tensors", gguf),
     Scaled("parse-gguf-tokens", vocabulary),
     Scaled("parse-gguf-keys", keys),
+    Scaled("look-at-gguf-truth-values", truths),
     Scaled("parse-safetensors-tensors", safetensors),
     Scaled("parse-safetensors-tensors-of-torch", safetensors_of_torch),
     # What is read key by key, an order of magnitude slower: as many as show a search among names.

@@ -205,6 +205,14 @@ def _each(name: str, use: Use, strategy: str = "mmap") -> Scaled:
     return each(name, lambda site, items: using(site.gguf(items, 64), use, strategy))
 
 
+def _empty(name: str, use: Use, strategy: str = "mmap") -> Scaled:
+    # Nothing is read, so that each takes a few microseconds, and a search through all others shows.
+    def make(site: Site, items: int) -> Action:
+        return using(site.safetensors(items, 0), use, strategy)
+
+    return Scaled(name, make, sizes=(32, 256))
+
+
 _STRATEGIES = ("mmap", "read", "staged")
 
 WORKLOADS: Workloads = (
@@ -272,6 +280,10 @@ WORKLOADS: Workloads = (
     _each("digest-and-compare-tensors-and-tell-of-each", digest_and_tell),
     _each("slice-tensors", sliced),
     _each("read-each-of-tensors", read_each),
+    _empty("load-empty-tensors-copied", load_and_release, "read"),
+    _empty("load-empty-tensors-into-buffers", into_buffers, "read"),
+    _empty("digest-empty-tensors", digested),
+    _empty("compare-empty-tensors", compared)._replace(growth=(768, 12_288)),
     whole("merge-indexed-tensors", partial(indexed, use=nothing)),
     whole("merge-split-tensors", partial(split, use=nothing)),
     # One in four of so many: what looks through all of them is slower then than one takes.

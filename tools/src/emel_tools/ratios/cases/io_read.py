@@ -80,6 +80,12 @@ def _single(folder: Path) -> Unit:
     return _loading(spans, Targets.each([np.ones(1024, np.uint8)]), 1)
 
 
+def _buffers(_folder: Path) -> Unit:
+    from emel_io_read import congruent_empty
+
+    return lambda: [congruent_empty(4096, 64 * i) for i in range(400)]
+
+
 CASES = (
     Case("1 MiB in 8 spans into one buffer", "copy", _large, 3),
     Case("1 MiB in 2048 spans into one buffer", "copy", _small),
@@ -88,4 +94,5 @@ CASES = (
     Case("1 MiB into 256 arrays", "copy", _arrays),
     Case("1 MiB by two threads", "copy", _threads),
     Case("one span of 1 KiB", "calls", _single, 4),
+    Case("400 buffers in which direct reads land", "python", _buffers),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emel_tools.ratios.case import Case, Unit
-from emel_tools.ratios.files import gguf_file, names_of, safetensors_file
+from emel_tools.ratios.files import big_endian_file, gguf_file, names_of, safetensors_file
 
 
 def _open(path: Path, strategy: str = "mmap") -> Any:  # of either world
@@ -115,11 +115,19 @@ def _stream(folder: Path) -> Unit:
     return lambda: stream(checkpoint, lambda _piece, _stored: None)
 
 
-def _digest(folder: Path) -> Unit:
+def _digesting(path: Path) -> Unit:
     from emel_model_loader import digest
 
-    checkpoint = _open(safetensors_file(folder / "model.safetensors", [1024] * 80))
+    checkpoint = _open(path)
     return lambda: digest(checkpoint)
+
+
+def _digest(folder: Path) -> Unit:
+    return _digesting(safetensors_file(folder / "model.safetensors", [1024] * 80))
+
+
+def _digest_swapped(folder: Path) -> Unit:
+    return _digesting(big_endian_file(folder / "model.gguf", 8, 32 << 10))
 
 
 def _compare(folder: Path) -> Unit:
@@ -139,5 +147,6 @@ CASES = (
     Case("8 slices", "python", _parts),
     Case("stream 100 tensors", "python", _stream),
     Case("digest 80 tensors", "python", _digest),
+    Case("digest 8 big-endian tensors", "copy", _digest_swapped),
     Case("compare 60 tensors, mapped and read", "python", _compare),
 )

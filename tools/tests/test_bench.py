@@ -744,8 +744,6 @@ def test_digests_are_timed_of_numbers_that_are_stored_the_other_way_round(tmp_pa
 
 
 @pytest.mark.behaviour("GATE-46")
-def test_buffers_are_timed_each_for_another_place_in_a_file(tmp_path):
+def test_buffers_are_timed_of_one_size_for_many_places_in_a_file(tmp_path):
     (case,) = (each for each in cases_of("io_read") if "direct reads" in each.name)
-    made = case.prepare(tmp_path)()
-    places = [array.__array_interface__["data"][0] % 4096 for array in made]
-    assert places == [64 * i % 4096 for i in range(400)]
+    assert case.prepare(tmp_path)() == [4096] * 400

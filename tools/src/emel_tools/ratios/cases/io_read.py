@@ -83,7 +83,8 @@ def _single(folder: Path) -> Unit:
 def _buffers(_folder: Path) -> Unit:
     from emel_io_read import congruent_empty
 
-    return lambda: [congruent_empty(4096, 64 * i) for i in range(400)]
+    # Let go one by one: what an allocator does with hundreds at once depends on what lies behind.
+    return lambda: [len(congruent_empty(4096, 64 * i)) for i in range(400)]
 
 
 CASES = (
@@ -94,5 +95,5 @@ CASES = (
     Case("1 MiB into 256 arrays", "copy", _arrays),
     Case("1 MiB by two threads", "copy", _threads),
     Case("one span of 1 KiB", "calls", _single, 4),
-    Case("400 buffers in which direct reads land", "python", _buffers),
+    Case("make 400 buffers for direct reads", "python", _buffers),
 )

@@ -360,6 +360,17 @@ def test_without_recorded_code_the_control_decides_on_the_same_kind_of_machine()
 
 
 @pytest.mark.behaviour("GATE-47")
+@pytest.mark.parametrize(
+    ("by_control", "news"), [(1.45, {}), (0.7, {}), (1.6, "worse"), (0.6, "better")]
+)
+def test_a_case_that_is_new_since_the_base_is_held_loosely_to_its_control(by_control, news):
+    was = {machine.KEY: RECORDED[machine.KEY], "another": "1000"}
+    outcome = judge(Blocks(by_control=by_control), RECORDED, was).outcome()
+    assert changes(outcome, RECORDED) == (news and {"work": news})
+    assert outcome.findings == []
+
+
+@pytest.mark.behaviour("GATE-47")
 def test_on_another_kind_of_machine_it_warns_that_nothing_can_be_told():
     recorded = {**RECORDED, machine.KEY: "riscv64 1.2, Python 3.14"}
     outcome = judge(Blocks(by_control=2.0), recorded).outcome()

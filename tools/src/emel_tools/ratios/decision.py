@@ -25,6 +25,9 @@ NEWS: Final = DEMANDED / 2
 """Halfway: about 7.2 %."""
 SURE: Final = math.log(1.04)
 CLEAR: Final = math.log(1.05)
+FAR: Final = math.log(1.5)
+"""How far a case that is new since the base may be from its record, which its control alone holds
+it to. One machine, busy or not, moved such a ratio by 1.28 and by 1.48."""
 AT_ONCE: Final = 2
 """Estimates, one process's, that can say `same` if neither is beyond `CLEAR`."""
 SOON: Final = 4

@@ -15,7 +15,7 @@ import msgspec
 from emel_tools.findings import Finding
 from emel_tools.ratios import machine
 from emel_tools.ratios.case import Case
-from emel_tools.ratios.decision import ENOUGH, MOST, Verdict, decide
+from emel_tools.ratios.decision import ENOUGH, FAR, MOST, Verdict, decide
 from emel_tools.ratios.judged import Judged
 from emel_tools.ratios.line import Line, on_grid
 from emel_tools.ratios.passing import Passing
@@ -152,6 +152,9 @@ class Judge:
             return "same" if len(line.against_control) >= ENOUGH else "open"
         if not line.compared and not self._at_home:
             return "same"
+        is_new = self._reference is not None and not line.before
+        if is_new and line.logs and abs(line.seen().middle) < FAR:
+            return "same"  # nothing was before it, and on another machine its control says another
         return decide(line.logs, line.expected)
 
     def _measured(self) -> dict[str, str]:

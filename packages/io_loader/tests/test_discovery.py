@@ -186,3 +186,14 @@ def test_a_signature_that_nobody_knows_is_given_the_benefit_of_the_doubt():
         advise = type  # has no signature that inspect could read
 
     assert isinstance(asked(point(Compiled)), Route)
+
+
+@pytest.mark.behaviour("ROUTE-04")
+def test_so_is_one_that_inspect_doesnt_understand():
+    def advise(*words):
+        raise AssertionError("nobody calls it")
+
+    advise.__signature__ = "of somebody's own making"
+    made = type("Strange", (Mine,), {"advise": staticmethod(advise)})
+
+    assert isinstance(asked(point(made)), Route)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xxhash
 from rich.progress import Progress
+from rich.table import Table
 from safetensors.numpy import save_file
 
 import emel
@@ -42,6 +43,26 @@ def test_inspect_filters_by_regular_expression(run, gguf_file):
     _, out, _ = run("inspect", "--grep", r"^plain\.int", "--json", gguf_file)
     names = [tensor["name"] for tensor in json.loads(out)["tensors"]]
     assert names == ["plain.int8", "plain.int16", "plain.int32", "plain.int64"]
+
+
+@pytest.mark.behaviour("CLI-01")
+def test_a_regular_expression_is_found_anywhere_in_names_and_keys(run, gguf_file):
+    _, out, _ = run("inspect", "--grep", r"architecture$|int8$", "--json", gguf_file)
+    found = json.loads(out)
+    assert list(found["metadata"]) == ["general.architecture"]
+    assert [tensor["name"] for tensor in found["tensors"]] == ["plain.int8"]
+
+
+@pytest.mark.behaviour("CLI-01")
+@pytest.mark.parametrize("rows", [500, 501])
+def test_no_more_than_500_rows_are_laid_out_by_rich(monkeypatch, capsys, rows):
+    laid_out = []
+    monkeypatch.setattr(render, "table", lambda *names: laid_out.append(names) or Table(*names))
+    render.print_columns(
+        render.console(), ("n", ">twice"), [(f"{i}", f"{2 * i}") for i in range(rows)]
+    )
+    assert len(laid_out) == (rows <= 500)
+    assert len(capsys.readouterr().out.splitlines()) >= rows
 
 
 @pytest.mark.behaviour("CLI-01", "CLI-04")

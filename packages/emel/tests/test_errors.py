@@ -65,6 +65,15 @@ def test_no_slots_is_a_mistake_of_the_caller(model_file):
         emel.open(model_file, slots=0)
 
 
+@pytest.mark.behaviour("FACE-01")
+@pytest.mark.parametrize(
+    "words", [{"slots": 2.0}, {"slots": "2"}, {"memory_limit": 1e9}, {"memory_limit": "1000000"}]
+)
+def test_what_is_no_integer_is_a_mistake_of_the_callers_kind(model_file, words):
+    with pytest.raises(TypeError):
+        emel.open(model_file, **words)
+
+
 @pytest.mark.behaviour("FACE-01", "FACE-02")
 @pytest.mark.parametrize(
     ("content", "kind"),

@@ -109,6 +109,19 @@ def test_one_buffer_takes_tensors_in_the_models_order_however_they_are_named(sma
 
 
 @pytest.mark.behaviour("FACE-06")
+def test_one_buffer_takes_a_few_of_many_tensors_in_the_models_order(tmp_path):
+    contents = {f"t{i:02}": np.full(16, i, np.float32) for i in range(40)}
+    save_file(contents, tmp_path / "m.safetensors")
+    with emel.open(tmp_path / "m.safetensors") as model:
+        order = list(model)
+        chosen = [order[i] for i in (33, 8, 1, 16, 39)]  # in a set of integers 33 comes before 8
+        buffer = np.zeros(model.buffer_nbytes(chosen), np.uint8)
+        model.load(chosen, into=buffer)
+        stored = [int(number) for number in buffer.view(np.float32)[::16]]
+        assert [f"t{number:02}" for number in stored] == [order[i] for i in (1, 8, 16, 33, 39)]
+
+
+@pytest.mark.behaviour("FACE-06")
 def test_an_array_of_nothing_shares_no_memory_wherever_it_is(tmp_path):
     save_file({"a": np.arange(6.0), "none": np.empty((0, 4))}, tmp_path / "m.safetensors")
     with emel.open(tmp_path / "m.safetensors") as model:

@@ -135,3 +135,23 @@ def test_the_table_of_mounts_is_taken_as_it_is(make, monkeypatch):
     monkeypatch.setattr(_platform, "_MOUNTS", path)
 
     assert _platform.mounts() == "a\rb\r\n\udcff\n"
+
+
+@pytest.mark.behaviour("FILE-08")
+@pytest.mark.parametrize("error", [OSError(22, "EINVAL"), ValueError("no such name")], ids=repr)
+def test_a_system_that_doesnt_say_how_many_buffers_takes_the_fewest(monkeypatch, error):
+    def sysconf(name):
+        raise error
+
+    monkeypatch.setattr(os, "sysconf", sysconf)
+    assert _platform._iov_max() == 16
+
+
+@pytest.mark.behaviour("FILE-08")
+def test_a_file_that_takes_no_advice_is_read_all_the_same():
+    reads, writes = os.pipe()  # what can't seek is told of with ESPIPE
+    try:
+        assert ReadPort().advise_sequential(reads) is None
+    finally:
+        os.close(reads)
+        os.close(writes)

@@ -441,3 +441,30 @@ def test_a_batch_of_nothing_opens_nothing(counting):
 
     assert sources.open() is sources.close() is None
     assert counting.calls == []
+
+
+@pytest.mark.behaviour("FILE-02")
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_a_file_has_to_reach_to_the_furthest_end_whichever_span_comes_last(counting, make, order):
+    rows = [(0, 1000), (900, 101), (991, 9)]
+    offset, nbytes = zip(*(rows[i] for i in order), strict=True)
+    sources = Sources(counting.port, Spans([make(nbytes=1000)], [0, 0, 0], offset, nbytes))
+
+    problem = sources.open()
+
+    assert (problem.outcome, problem.index) == (FileOutcome.SPAN_BEYOND_END, order.index(1))
+    assert sources.close() is None
+
+
+@pytest.mark.behaviour("FILE-03")
+@pytest.mark.parametrize("kind", ["open", "fstat", "close"])
+@pytest.mark.parametrize("error", [ValueError("no path"), OverflowError("too large")], ids=repr)
+def test_what_python_refuses_is_a_call_that_fails(make, kind, error):
+    counting = CountingReads(Fault(error, kind=kind))
+    sources = Sources(counting.port, Spans([make()], [0], [0], [9]))
+
+    problem = sources.open()
+    left = sources.close()
+
+    assert (problem or left).error is error
+    assert counting.holds_nothing

@@ -154,3 +154,12 @@ def test_a_stretch_of_nothing_is_done_without_a_call(counting, descriptor):
 
     assert read_fully(stretch) is StretchOutcome.OK
     assert counting.calls == []
+
+
+@pytest.mark.behaviour("FILE-05")
+def test_whatever_python_refuses_is_a_call_that_fails(counting, descriptor):
+    refused = CountingReads(Fault(ValueError("embedded"), kind="preadv"))
+    stretch, _ = stretch_of(refused.port, descriptor, 0, 9)
+
+    assert read_fully(stretch) is StretchOutcome.READ_FAILED
+    assert (type(stretch.error), stretch.error.__traceback__) == (ValueError, None)

@@ -735,3 +735,22 @@ def test_where_the_system_lists_nothing_and_has_no_fifos_the_rules_hold_all_the_
     monkeypatch.setattr(contents, "_MANY", MANY)
     monkeypatch.setattr(leftovers, "_SHARE_NBYTES", SHARE_NBYTES)
     assert broken_rules(OnDisk, tmp_path) == {}
+
+
+@pytest.mark.behaviour("ROUTE-06")
+def test_a_thread_that_outlives_a_failed_load_alone_is_seen(tmp_path):
+    class Leaves(OnDisk):
+        def load(self, spans, targets=None, **options):
+            answer = super().load(spans, targets, **options)
+            if not answer.ok:
+                leave_a_thread(spans.files[0], undo)
+            return answer
+
+    class Case(StrategyConformance):
+        patience_seconds = 0.01
+
+        def make(self):
+            return Leaves(Mode.COPIES)
+
+    with ExitStack() as undo, pytest.raises(AssertionError, match=r"threads .* are left after"):
+        Case().test_no_thread_outlives_a_load(tmp_path)

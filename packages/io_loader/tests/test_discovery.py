@@ -116,6 +116,21 @@ class ReleasesOne(Mine):
         return None
 
 
+class AdvisesTheWhole(Mine):
+    def advise(self, slot, generation, advice):
+        return None
+
+
+class ViewsAll(Mine):
+    def view(self):
+        return None
+
+
+class IdentifiesOne(Mine):
+    def identify(self):
+        return None
+
+
 @pytest.mark.behaviour("ROUTE-04")
 @pytest.mark.parametrize(
     ("broken", "words"),
@@ -131,6 +146,9 @@ class ReleasesOne(Mine):
         (point(LoadIsNoCall), "its load can't be called"),
         (point(LoadsAlone), "its load doesn't take what the contract gives it"),
         (point(ReleasesOne), "its release doesn't take what the contract gives it"),
+        (point(AdvisesTheWhole), "its advise doesn't take what the contract gives it"),
+        (point(ViewsAll), "its view doesn't take what the contract gives it"),
+        (point(IdentifiesOne), "its identify doesn't take what the contract gives it"),
     ],
 )
 def test_what_breaks_the_contract_is_refused_with_what_it_broke(broken, words):
@@ -186,3 +204,14 @@ def test_a_signature_that_nobody_knows_is_given_the_benefit_of_the_doubt():
         advise = type  # has no signature that inspect could read
 
     assert isinstance(asked(point(Compiled)), Route)
+
+
+@pytest.mark.behaviour("ROUTE-04")
+def test_so_is_one_that_inspect_doesnt_understand():
+    def advise(*words):
+        raise AssertionError("nobody calls it")
+
+    advise.__signature__ = "of somebody's own making"
+    made = type("Strange", (Mine,), {"advise": staticmethod(advise)})
+
+    assert isinstance(asked(point(made)), Route)

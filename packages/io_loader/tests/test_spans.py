@@ -30,6 +30,7 @@ BAD_PATHS = [
     pytest.param("", SpanOutcome.PATH_EMPTY, id="empty"),
     pytest.param("a" * (PATH_NBYTES_MAX + 1), SpanOutcome.PATH_TOO_LONG, id="long"),
     pytest.param("é" * 2048, SpanOutcome.PATH_TOO_LONG, id="long-in-bytes-and-not-characters"),
+    pytest.param("𐀀" * 1024, SpanOutcome.PATH_TOO_LONG, id="long-of-four-bytes-a-character"),
     pytest.param("a\0b", SpanOutcome.PATH_HAS_NUL, id="nul"),
     pytest.param("\0" + "a" * 4096, SpanOutcome.PATH_TOO_LONG, id="long-before-nul"),
     pytest.param("\ud800" * 2000, SpanOutcome.PATH_TOO_LONG, id="long-and-not-text"),
@@ -308,6 +309,7 @@ NEAR = [-1, 0, 1, 2**40, 2**40 + 1, 2**63 - 2**40, 2**63 - 1, 2**63, -(2**63)]
     ("path", "others"),
     [
         *((path, []) for path in ("a", "", "a\0", "x" * 4095, "x" * 4096, "\u00fc" * 2048)),
+        ("\U00010000" * 1024, []),
         *itertools.product(("a", ""), ([(1, 7, 9)], [(1, 0, 0), (0, 2**63 - 2**40 - 1, 2**40)])),
     ],
 )

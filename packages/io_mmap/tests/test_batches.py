@@ -304,3 +304,14 @@ def test_finding_paths_that_are_named_twice_compares_no_more_than_there_are(
 
     assert answer.leases.slot.tolist() == [0, 0]
     assert Compared.times < 2 * len(files)  # looking through the list would be 500,000
+
+
+@pytest.mark.behaviour("MAP-04")
+@pytest.mark.parametrize(
+    "rows", [[(95, 5), (95, 6)], [(0, 100), (99, 2), (0, 9)], [(100, 0), (100, 1)]]
+)
+def test_a_span_that_ends_where_its_file_does_isnt_blamed_for_one_beyond(
+    strategy, make, spans, rows
+):
+    answer = strategy.load(spans(make(nbytes=100), *rows))
+    assert (answer.code, answer.index, answer.offset) == ("span-beyond-end", 1, rows[1][0])

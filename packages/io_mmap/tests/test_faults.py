@@ -105,3 +105,14 @@ def test_a_bug_in_the_port_leaks_nothing(make):
         strategy.load(Spans(files, [0, 1], [0, 0], [10, 10]))
     assert strategy.close().ok
     assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("MAP-05")
+@pytest.mark.parametrize("kind", ["open", "map"])
+@pytest.mark.parametrize("error", [OverflowError("too long"), NotImplementedError("no map")])
+def test_what_python_refuses_is_a_call_that_fails(make, spans, kind, error):
+    counting = CountingPort(Fault(error, kind=kind))
+    strategy = MmapStrategy(port=counting.port)
+    answer = strategy.load(spans(make(), (0, 9)))
+    assert (answer.code, answer.cause) == (f"{kind}-failed", error)
+    assert counting.holds_nothing

@@ -229,3 +229,23 @@ def test_what_caused_a_failure_keeps_nothing_of_an_error_that_was_being_handled(
             answer = strategy.load(spans_of((str(tmp_path / "missing"), 0, 9)))
     assert answer.code == "open-failed"
     assert (answer.cause.__context__, answer.cause.__traceback__) == (None, None)
+
+
+@pytest.mark.behaviour("MAP-10")
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("unmap", OSError(5, "EIO")),
+        ("unmap", ValueError("it is closed")),
+        ("close", OSError(5, "EIO")),
+    ],
+    ids=repr,
+)
+def test_an_abandoned_strategy_lets_go_of_the_rest_whatever_fails(make, spans_of, kind, error):
+    counting = CountingPort(Fault(error, kind=kind))
+    strategy = MmapStrategy(port=counting.port)
+    assert strategy.load(spans_of((make("a.bin"), 5, 50), (make("b.bin"), 0, 9))).ok
+    del strategy
+    gc.collect()
+    assert counting.fault.met == kind
+    assert len(counting.opened) == (kind == "close")

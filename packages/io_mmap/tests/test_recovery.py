@@ -196,3 +196,51 @@ def test_pages_on_both_sides_of_a_lease_that_stays_go(make, spans):
         leases = strategy.load(spans(make(nbytes=5 * PAGE), *rows)).leases
         assert strategy.release(leases.take(np.array([0, 2, 4]))).ok
     assert gone == [(0, PAGE), (2 * PAGE, PAGE), (4 * PAGE, PAGE)]
+
+
+@pytest.mark.behaviour("MAP-08")
+def test_what_a_failed_batch_left_stays_once_a_later_one_shares_it(make, spans, spans_of):
+    broken, real = [], Port()
+
+    def failing(call):
+        def attempted(held):
+            if broken:
+                raise OSError(5, "EIO")
+            return call(held)
+
+        return attempted
+
+    counting = CountingPort(unmap=failing(real.unmap), close=failing(real.close))
+    strategy = MmapStrategy(slots=3, port=counting.port)
+    path = make("a.bin")
+    broken.append(True)
+    assert strategy.load(spans_of((path, 0, 9), ("/nothing/is/here", 0, 9))).code == "open-failed"
+    leases = strategy.load(spans(path, (5, 9))).leases
+    broken.clear()
+    assert strategy.usage()[::2] == (1, 1)
+    other = strategy.load(spans(make("b.bin"), (0, 9))).leases
+    assert strategy.view(*leases[0]).tobytes() == bytes(range(5, 14))
+    assert strategy.release(other).ok
+    assert strategy.release(leases).ok
+    assert strategy.usage().slots == 0
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("MAP-05", "MAP-08")
+def test_of_two_calls_that_fail_the_first_is_told_of(make, spans):
+    broken, real = [True], Port()
+
+    def close(descriptor):
+        if broken:
+            raise OSError(errno.EBADF, "EBADF")
+        real.close(descriptor)
+
+    counting = CountingPort(Fault(OSError(errno.EIO, "EIO"), kind="unmap"), close=close)
+    strategy = MmapStrategy(port=counting.port)
+    leases = strategy.load(spans(make(), (0, 9))).leases
+    answer = strategy.release(leases)
+    assert (answer.code, answer.errno) == ("unmap-failed", errno.EIO)
+    assert strategy.release(leases).errno == errno.EBADF
+    broken.clear()
+    assert strategy.release(leases).ok
+    assert counting.holds_nothing

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from emel_io_loader import Leases, Reaction
-from emel_io_mmap import MmapStrategy
-from emel_io_mmap.testing import Fault
+from emel_io_mmap import MmapStrategy, Port
+from emel_io_mmap.testing import CountingPort, Fault
 
 MIB = 1 << 20
 
@@ -190,3 +190,30 @@ def test_the_mapping_ends_with_its_last_lease(strategy, counting, make, spans):
     assert len(counting.mapped) == 1
     strategy.release(leases.take(np.array([1])))
     assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("MAP-07", "MAP-08")
+@pytest.mark.parametrize("let_go", ["release", "close"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_points_into_a_mapping_unseen_keeps_it(make, spans, let_go, broken):
+    real, mapped = Port(), []
+
+    def mapping(descriptor, nbytes, offset):
+        mapped.append(real.map(descriptor, nbytes, offset))
+        return mapped[-1]
+
+    fault = Fault(OSError(5, "EIO"), kind="unmap") if broken else None
+    counting = CountingPort(fault, map=mapping)
+    strategy = MmapStrategy(port=counting.port)
+    leases = strategy.load(spans(make(), (0, 9), (50, 9))).leases
+    asked = strategy.close if let_go == "close" else lambda: strategy.release(leases)
+    if broken:  # what is left then is the mapping, without its descriptor
+        assert asked().code == "unmap-failed"
+    with memoryview(mapped[0]) as seen:
+        answer = asked()
+        assert (answer.code, answer.reaction) == ("still-borrowed", Reaction.BUSY)
+        assert strategy.usage()[::2] == (1, 2)
+        assert bytes(seen[:9]) == bytes(range(9))
+    assert asked().ok
+    assert counting.holds_nothing
+    assert strategy.close().ok

@@ -10,6 +10,8 @@ from emel_io_loader import Mode, Reaction, Spans, Strategy, StrategyError, Targe
 from emel_io_mmap import MmapOutcome, MmapStrategy, Port
 from emel_io_mmap.testing import CountingPort, Fault
 
+PAGE = Port().page_nbytes
+
 
 def test_it_is_a_strategy_that_maps():
     strategy = MmapStrategy()
@@ -48,6 +50,15 @@ def test_fifty_thousand_spans_take_one_slot_and_one_mapping(strategy, counting, 
     assert counting.calls == ["open", "fstat", "map"]
     assert strategy.release(answer.leases).ok
     assert strategy.usage().slots == 0
+
+
+@pytest.mark.behaviour("MAP-02")
+@pytest.mark.parametrize("nbytes", [1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
+def test_a_mapping_holds_each_page_that_it_reaches_into(strategy, make, spans, nbytes):
+    leases = strategy.load(spans(make(nbytes=nbytes), (0, 1))).leases
+    assert strategy.usage().nbytes == -(-nbytes // PAGE) * PAGE
+    assert strategy.release(leases).ok
+    assert strategy.usage().nbytes == 0
 
 
 @pytest.mark.behaviour("MAP-02")

@@ -311,3 +311,17 @@ def test_where_another_thread_was_faster_to_take_memory_it_is_made():
             return super().pop()
 
     assert len(Room(0, Raced([congruent_empty(PAGE, 0)])).bounce(2 * PAGE)) == 2 * PAGE
+
+
+@pytest.mark.behaviour("READ-07")
+@pytest.mark.parametrize(
+    "error", [ValueError("no buffer"), OverflowError("too large"), OSError(5, "EIO")], ids=repr
+)
+def test_a_direct_read_that_python_refuses_is_one_that_fails(small, path, error):
+    counting = CountingPort(Fault(error, kind="preadv"))
+    strategy = ReadStrategy(direct=True, port=counting.port, _limits=small)
+    outcome = strategy.load(Spans([path], [0], [0], [8192]), Targets.each([bytearray(8192)]))
+    assert counting.fault.met == "preadv"
+    assert outcome.code == "read-failed"
+    assert type(outcome.cause) is type(error)
+    assert counting.holds_nothing

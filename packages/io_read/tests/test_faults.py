@@ -282,7 +282,25 @@ def test_after_a_failure_calls_that_hold_an_earlier_span_are_still_made(make, ba
 
 
 @pytest.mark.behaviour("READ-03")
-@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError(11, "EAGAIN")])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_what_failed_first_is_told_though_closing_fails_as_well(make, batch, small, threads):
+    def preadv(descriptor, buffers, offset):
+        raise OSError(errno.EIO, "EIO")
+
+    counting = CountingPort(Fault(OSError(errno.EBADF, "EBADF"), kind="close"), preadv=preadv)
+    strategy = ReadStrategy(port=counting.port, _limits=small)
+    outcome = strategy.load(*batch((make(), 3, 90_000)), threads=threads)
+    assert counting.fault.met == "close"
+    assert (outcome.code, outcome.errno, outcome.offset) == ("read-failed", errno.EIO, 3)
+    assert counting.holds_nothing
+
+
+@pytest.mark.behaviour("READ-03")
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("can't start new thread"), OSError(11, "EAGAIN"), ValueError(), MemoryError()],
+    ids=repr,
+)
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_a_thread_that_cannot_start_is_done_without(
     make, batch, small, arrived, wanted, error, nth

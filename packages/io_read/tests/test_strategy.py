@@ -210,3 +210,13 @@ def test_where_nobody_says_which_cores_may_be_used_all_are_counted(monkeypatch):
     assert Port().cpus() == 7
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert Port().cpus() == 1
+
+
+@pytest.mark.behaviour("READ-05")
+def test_so_they_are_where_the_system_doesnt_answer(monkeypatch):
+    def affinity(process):
+        raise OSError(38, "ENOSYS")
+
+    monkeypatch.setattr(os, "sched_getaffinity", affinity)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert Port().cpus() == 7

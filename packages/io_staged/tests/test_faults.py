@@ -136,6 +136,20 @@ def test_missing_and_short_files_are_told_of_the_first_span_that_they_concern(ma
         assert (answer.code, answer.index, answer.errno) == ("open-failed", 1, errno.ENOENT)
 
 
+@pytest.mark.behaviour("STG-07")
+def test_where_there_is_no_memory_for_the_ring_that_is_what_is_told(batch):
+    spans, wanted = batch
+    error = MemoryError("200 bytes")
+    counting = CountingPort(Fault(error, kind="allocate"))
+    with StagedStrategy(chunk_nbytes=100, stages=2, port=counting.port) as strategy:
+        out = bytearray(len(wanted))
+        answer = load(strategy, spans, out)
+        assert (answer.code, answer.cause) == ("staging-failed", error)
+        assert strategy.usage().nbytes == 0
+        assert load(strategy, spans, out).ok
+        assert out == wanted
+
+
 @pytest.mark.behaviour("STG-06")
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()], ids=repr)
 def test_without_a_thread_everything_is_read_all_the_same(batch, error):

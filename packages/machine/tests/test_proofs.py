@@ -125,6 +125,14 @@ def test_a_row_after_always_is_named():
     assert "OPENING, DONE: a row after `always` can never win" in problems
 
 
+def test_so_is_one_after_an_always_that_isnt_the_first_row():
+    refused = OPENED._replace(guard=guard_open_failed)
+
+    problems = prove(scalar(MAP, refused, OPENED._replace(guard=always), FAILED, UNMAP))
+
+    assert "OPENING, DONE: a row after `always` can never win" in problems
+
+
 def test_an_open_group_of_columns_is_named():
     assert "OPENING, DONE: the last row is guarded" in prove(column(COLUMN_MAP, COLUMN_PINNED))
 

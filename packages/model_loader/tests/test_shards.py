@@ -108,6 +108,8 @@ def test_shards_may_be_as_many_as_five_digits_count():
         "m-00001-of-\u0660\u0660\u0660\u0660\u0661.gguf",
         "m-0001-of-0001.gguf",
         "m-0000001-of-0000001.gguf",
+        "m-0000001-of-00001.gguf",
+        "m-00001-of-0000001.gguf",
         "m-00001-of-00001.gguf.part",
         "m-00001-of-00001.GGUF",
     ],
@@ -125,6 +127,24 @@ def test_the_index_of_a_shards_name_comes_before_its_number():
     located = locate_in([*names, INDEX], f"d/{names[1]}")
 
     assert (located.kind, located.index, located.asked) == (Kind.INDEXED, f"d/{INDEX}", names[1])
+
+
+@pytest.mark.behaviour("LOAD-02")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.safetensors.index.fp16.bak.json",
+        "model.safetensors.index.fp 16.json",
+        "model.safetensors.index..json",
+        "model.safetensors.index.json.bak",
+        "model.safetensors.index-json",
+        ".safetensors.index.json",
+    ],
+)
+def test_names_that_only_look_like_an_indexs_are_those_of_single_files(name):
+    located = locate_in([name], f"d/{name}")
+
+    assert (located.kind, located.files) == (Kind.SINGLE, (f"d/{name}",))
 
 
 @pytest.mark.behaviour("LOAD-02")

@@ -130,6 +130,14 @@ REFUSALS = {
         lambda w: w.tensors.release([2, 7], w.maps, Leases.vacant(1)),
         (S.LEASE_FOREIGN, T.OK), [2, 7], R.CLOSED, "lease-foreign",
     ),
+    "release: more leases": (
+        lambda w: w.tensors.release([2, 7], w.maps, shown(w.tensors, 2, 7, 7)),
+        (S.LEASE_FOREIGN, T.OK), [2, 7], R.CLOSED, "lease-foreign",
+    ),
+    "release: the lease of one tensor twice": (
+        lambda w: w.tensors.release([2], w.maps, shown(w.tensors, 2, 2)),
+        (S.LEASE_FOREIGN, T.OK), [2], R.CLOSED, "lease-foreign",
+    ),
     "evict: no such tensor": (
         lambda w: w.tensors.evict([1, 1]),
         (S.INDEX_INVALID, T.OK), [], R.INVALID, "index-invalid",

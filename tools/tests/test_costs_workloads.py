@@ -11,7 +11,7 @@ import pytest
 
 import emel
 from emel_model_format import parse
-from emel_tools.costs import command, first, many, named
+from emel_tools.costs import command, first, indexes, many, named
 from emel_tools.costs.causes import causes
 from emel_tools.costs.measure import Figure, lines, take
 from emel_tools.costs.site import Site
@@ -173,7 +173,7 @@ def test_there_are_as_many_tensors_and_files_as_are_asked_for(site, monkeypatch)
 def test_an_index_is_as_long_as_it_is_asked_for_and_names_others_each_time(site, tmp_path):
     (index,) = (tmp_path / site.indexed(4, 64, 4, padding=MIB)).glob("*.json")
     assert MIB < index.stat().st_size < MIB + 1024
-    action = model_loader.other_names_each_time(site)
+    action = indexes.other_names_each_time(site)
     for _ in range(3):
         action()
     named = [json.loads(path.read_text())["weight_map"] for path in tmp_path.glob("run-*.json")]
@@ -212,7 +212,9 @@ RUN = [
     "io_read fail-to-read-1-of-64-spans",
     "io_staged convert-4-mib-of-big-endian-bf16",
     "model_loader compare-empty-tensors",
+    "model_loader compare-tensors-of-other-types",
     "model_loader digest-8-mib-of-big-endian",
+    "model_loader follow-an-index-beside-another-set",
     "model_loader open-512-tensors-in-16-safetensors",
     "model_loader open-safetensors-index-of-4-mib",
     "model_loader refuse-files-outside",
@@ -260,8 +262,8 @@ def test_a_workload_of_many_that_is_answered_otherwise_is_refused(site, monkeypa
     monkeypatch.setattr(site, "safetensors", lambda *_: "nowhere.safetensors")
     with pytest.raises(RefusedError, match="nowhere"):
         many.of_files(site, 256)
-    actions = model_loader.other_names_each_time(site), model_loader.outside(site, 2)
-    monkeypatch.setattr(model_loader, "open_checkpoint", lambda *_, **__: "opened")
+    actions = indexes.other_names_each_time(site), indexes.outside(site, 2)
+    monkeypatch.setattr(indexes, "open_checkpoint", lambda *_, **__: "opened")
     for action in actions:
         with pytest.raises(RefusedError, match="opened"):
             action()

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from itertools import count
 
-import msgspec
 import numpy as np
 
-from emel_io_file import entries
-from emel_io_loader import Router
-from emel_model_loader import open_checkpoint
-from emel_tools.costs import many
+from emel_tools.costs import indexes, many
 from emel_tools.costs.checkpoints import (
-    OFFERS,
     Use,
     compared,
     compared_with,
@@ -114,55 +108,15 @@ def as_large_as_models(site: Site) -> Action:
     return using(site.safetensors(300, GAP), every_array)
 
 
-def missing(_: Site, items: int) -> Action:
-    """Ask for a model of which all files but the first and the last are missing."""
-    names = [f"m-{i:05}-of-{items:05}.gguf" for i in range(1, items + 1)]
-    listed = (names[0], *(f"other-{i}.gguf" for i in range(items)), names[-1])
-
-    def listed_in(folder: str) -> tuple[str, ...] | None:
-        return listed if folder == "." else None
-
-    def act() -> None:
-        answer = open_checkpoint(names[0], Router(OFFERS), "mmap", entries=listed_in)
-        if getattr(answer, "code", "") != "shards-missing":
-            raise RefusedError(str(answer))
-
-    return act
-
-
 def long_index(site: Site) -> Action:
     """Open a model in four files whose index has 4 MiB, nearly all of it spaces."""
     return using(site.indexed(4, 64, 4, padding=4 * MIB), nothing)
 
 
-def outside(site: Site, items: int) -> Action:
-    """Ask for a model whose index names files that don't lie beside it."""
-    named = {f"tensor.{i}": f"../{i}" for i in range(items)}
-    text = msgspec.json.encode({"weight_map": named}).decode()
-    path = site.text(f"outside-{items}.safetensors.index.json", text)
-
-    def act() -> None:
-        answer = open_checkpoint(path, Router(OFFERS), "mmap", entries=entries)
-        if getattr(answer, "code", "") != "name-escapes":
-            raise RefusedError(str(answer))
-
-    return act
-
-
-def other_names_each_time(site: Site) -> Action:
-    """Ask for models whose indexes name files that no index before has named; all are missing."""
-    seen = count()
-
-    def act() -> None:
-        run = next(seen)
-        named = {f"tensor.{i}": f"run-{run:03}-{i:04}.safetensors" for i in range(1024)}
-        text = msgspec.json.encode({"weight_map": named}).decode()
-        path = site.text(f"run-{run:03}.safetensors.index.json", text)
-        answer = open_checkpoint(path, Router(OFFERS), "mmap", entries=entries)
-        if getattr(answer, "code", "") != "shards-missing":
-            raise RefusedError(str(answer))
-
-    return act
+def of_other_types(site: Site, items: int) -> Action:
+    """Compare tensors with as many of the same names, all of another type: none is read."""
+    path = site.safetensors(items, 64)
+    return using(path, compared_with(site.safetensors(items, 64, dtype="BF16")))
 
 
 def big_endian(site: Site, use: Use, strategy: str) -> Action:
@@ -224,7 +178,7 @@ WORKLOADS: Workloads = (
     Workload(f"open-gguf-of-{VOCABULARY}-tokens", long_gguf, items=VOCABULARY),
     Workload("open-safetensors-header-of-4-mib", long_safetensors, items=4),
     Workload("open-safetensors-index-of-4-mib", long_index, items=4, files=4),
-    Workload("follow-indexes-of-other-names-each-time", other_names_each_time, items=1024),
+    Workload("follow-indexes-of-other-names-each-time", indexes.other_names_each_time, items=1024),
     Held("open-512-tensors-in-16-safetensors", held_open(lambda site: site.indexed(512, 64, 16))),
     Held("open-512-tensors-in-16-gguf", held_open(lambda site: site.split(512, 64, 16))),
     Workload("open-gguf-in-4-files", split, items=64, files=4),
@@ -284,13 +238,15 @@ WORKLOADS: Workloads = (
     _empty("load-empty-tensors-into-buffers", into_buffers, "read"),
     _empty("digest-empty-tensors", digested),
     _empty("compare-empty-tensors", compared)._replace(growth=(768, 12_288)),
+    Scaled("compare-tensors-of-other-types", of_other_types),
+    Scaled("follow-an-index-beside-another-set", indexes.beside_another),
     whole("merge-indexed-tensors", partial(indexed, use=nothing)),
     whole("merge-split-tensors", partial(split, use=nothing)),
     # One in four of so many: what looks through all of them is slower then than one takes.
     Scaled("tell-of-tensors", many.told, growth=(2048, 65_536)),
     Scaled("say-in-which-file-tensors-are", many.located, growth=(1024, 8192)),
-    Scaled("miss-files", missing),
-    Scaled("refuse-files-outside", outside, sizes=(32, 256), growth=(256, 4096)),
+    Scaled("miss-files", indexes.missing),
+    Scaled("refuse-files-outside", indexes.outside, sizes=(32, 256), growth=(256, 4096)),
     Scaled(
         "merge-files",
         many_files,

@@ -112,7 +112,7 @@ def test_the_tree_keeps_every_contract(tree):
     assert [str(finding) for finding in contracts(tree)] == []
 
 
-@pytest.mark.behaviour("BND-09", "RES-12")
+@pytest.mark.behaviour("BND-09", "GATE-135", "RES-12")
 @named(VIOLATIONS)
 def test_a_violation_breaks_its_contracts_and_no_other(tree, planted):
     found = list(contracts(tree.over({planted.path: planted.text})))

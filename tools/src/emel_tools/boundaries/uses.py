@@ -264,6 +264,8 @@ class _Walk:
                         self.found.note(node, f"?.{part}")
         elif path == "operator.getitem":
             self.found.note_all(node, self.names.value(node))
+        elif path == "builtins.object.__new__":
+            self.found.note_all(node, self.names.attribute(first, "__new__"))
         elif path == "inspect.getmodule":
             for atom in first:
                 if isinstance(atom, Reference) and atom.path.partition(".")[0] in self.roots:

@@ -13,6 +13,8 @@ from emel_tools.running import Job
 from emel_tools.running import record as runs
 from emel_tools.running.results import Result
 from emel_tools.running.run import Run
+from emel_tools.running.worker import judged as worked
+from emel_tools.snapshots import lines
 from emel_tools.workspace import shards
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -346,3 +348,99 @@ def test_the_promises_of_a_package_are_judged_behind_its_suites():
         assert {tests[key]._replace(calls=()) for key in shard.behind} == {shard.reads}
     judged_behind = {key for shard in found.values() for key in shard.behind}
     assert tests.keys() - judged_behind == {"tests/written", "tests/collection"}
+
+
+CATALOGUE = "packages/disk/behaviours.toml"
+BOTH = '[AB-01]\npromise = "It spins."\n[AB-02]\npromise = "It stops."\n'
+MORE = """import pytest
+
+pytestmark = pytest.mark.behaviour("AB-02")
+
+
+@pytest.mark.behaviour("AB-01", "AB-02")
+def test_it(): ...
+
+
+def test_that(): ...
+
+
+class TestIt:
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_it(self, n): ...
+
+    class TestInside(Contract): ...
+
+
+TestPool = Machine.TestCase
+"""
+
+
+def named(repo):
+    """Say what the shard that runs nothing comes to, with what the snapshot says."""
+    (outcome,) = LANE.run(Job(repo, (NAMED,), full=False, base="", seed=1))
+    return worked(repo, LANE, outcome)
+
+
+def recorded(repo):
+    """Record what there is."""
+    path = lines.path_of(repo, "behaviours", NAMED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(lines.text_of(named(repo).measured), encoding="utf-8")
+
+
+@pytest.mark.behaviour("GATE-129")
+def test_a_promise_is_recorded_with_how_many_tests_name_it(repo):
+    write(repo, CATALOGUE, BOTH)
+    write(repo, "packages/disk/tests/test_disk.py", MORE)
+    assert named(repo).measured == {"AB-01 disk": "1", "AB-02 disk": "5"}
+
+
+@pytest.mark.behaviour("GATE-129")
+@pytest.mark.parametrize("name", ["packages/emel/tests/test_more.py", "packages/disk/tests/it.py"])
+def test_what_another_package_runs_or_nobody_is_none_of_a_promise(repo, name):
+    write(repo, name, TESTED)
+    assert named(repo).measured == {"AB-01 disk": "1"}
+
+
+@pytest.mark.behaviour("GATE-129")
+def test_a_promise_that_goes_with_its_marks_while_its_tests_stay_is_found(repo):
+    write(repo, CATALOGUE, BOTH)
+    write(repo, "packages/disk/tests/test_disk.py", TESTED.replace('"AB-01"', '"AB-01", "AB-02"'))
+    recorded(repo)
+    assert named(repo).findings == []
+    write(repo, CATALOGUE, BOTH.partition("[AB-02]")[0])
+    write(repo, "packages/disk/tests/test_disk.py", TESTED)
+    (found,) = named(repo).findings
+    assert (found.file, found.line) == ("snapshots/behaviours/named.txt", 2)
+    what = "AB-02 disk: 1 recorded, nothing now: recorded, and no longer there"
+    assert (found.what, found.fix) == (what, "nox -s accept -- behaviours named")
+
+
+@pytest.mark.behaviour("GATE-129")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (MORE.replace('"AB-01", ', ""), ["AB-01 disk: 1 recorded, 0 now: changed"]),
+        (MORE.replace("def test_that", "def that"), ["AB-02 disk: 5 recorded, 4 now: changed"]),
+        (f"{MORE}TestTwo = Machine.TestCase\n", ["AB-02 disk: 5 recorded, 6 now: changed"]),
+        (MORE, []),
+    ],
+)
+def test_fewer_and_more_tests_of_a_promise_are_found(repo, text, told):
+    write(repo, CATALOGUE, BOTH)
+    write(repo, "packages/disk/tests/test_disk.py", MORE)
+    recorded(repo)
+    write(repo, "packages/disk/tests/test_disk.py", text)
+    assert [found.what for found in named(repo).findings if "recorded" in found.what] == told
+
+
+@pytest.mark.behaviour("GATE-129")
+def test_of_a_catalogue_that_cannot_be_read_no_promise_is_said_to_be_gone(repo):
+    recorded(repo)
+    write(repo, CATALOGUE, "AB-01 = \n")
+    found = named(repo)
+    assert found.measured is None
+    assert {each.file for each in found.findings} == {
+        CATALOGUE,
+        "packages/disk/tests/test_disk.py",
+    }

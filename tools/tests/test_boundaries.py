@@ -465,8 +465,11 @@ def test_a_module_of_python_that_nobody_has_judged_may_do_anything(repo, monkeyp
         ("ensurepip.bootstrap", {"processes"}),
         ("heapq.merge", set()),
         # What can be got at through a module that is handed on as a whole.
-        ("signal.*", {"threads", "processes"}),
-        ("warnings.*", {"imports"}),
+        ("signal.*", {"threads", "processes", "settings"}),
+        ("warnings.*", {"imports", "settings"}),
+        ("time.*", {"settings"}),
+        ("os.environ", set()),
+        ("sys.excepthook =", {"settings"}),
         ("heapq.*", set()),
     ],
 )

@@ -72,3 +72,30 @@ def test_what_is_imported_for_type_checkers_alone_is_not_reached_for_and_the_res
             import os
         """
     assert reached(text) == {"typing.TYPE_CHECKING", "os"}
+
+
+@pytest.mark.behaviour("GATE-135")
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("import sys\nsys.excepthook = f", "sys.excepthook ="),
+        ("import sys\nsys.excepthook()", None),
+        ("import sys as s\ndel s.ps1", "sys.ps1 ="),
+        ("import sys\nvars(sys)['ps1'] = f", "sys.ps1 ="),
+        ("import sys\nvars(sys)['ps1']", None),
+        ("import sys\nsetattr(sys, 'ps1', f)", "sys.ps1 ="),
+        ("import sys\ngetattr(sys, 'ps1')", None),
+        ("import numpy as np\nnp.float64 = f", "numpy.float64 ="),
+        ("import numpy as np\na = np.zeros(3)\na.flags.writeable = False", None),
+        ("import emel_disk._port\nemel_disk._port.read = f", None),
+        ("f().spins = 1", None),
+        ("import os\nos.environ['A'] = ''", "os.environ.__setitem__"),
+        ("import os\nos.environ['A']", None),
+        ("from os import environ\ndel environ['A']", "os.environ.__setitem__"),
+        ("from os import environ\nenviron |= {}", "os.environ.__setitem__"),
+        ("n = 1\nn += 1", None),
+    ],
+)
+def test_what_is_given_another_value_for_all_is_seen(text, changed):
+    found = {each for each in reached(text) if each.endswith((" =", ".__setitem__"))}
+    assert found == ({changed} if changed else set())

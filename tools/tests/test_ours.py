@@ -1,12 +1,14 @@
 """What the gate makes of this repository itself: these read its packages, and change with them."""
 
 import ast
+import re
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from emel_tools.gates import api, docs
+from emel_tools.pages import table
 from emel_tools.ratchets import sources
 from emel_tools.ratchets.settings import TYPES
 from emel_tools.running import Job
@@ -16,7 +18,7 @@ from emel_tools.scope.changes import Changes
 from emel_tools.scope.depth import Depth
 from emel_tools.scope.observed import Seen
 from emel_tools.surface import public
-from emel_tools.surface.broken import broken
+from emel_tools.surface.broken import about, broken
 from emel_tools.surface.facts import facts
 from emel_tools.surface.modules import Modules
 from emel_tools.workspace import packages
@@ -73,6 +75,34 @@ def test_an_import_that_fails_is_found_at_its_line_and_other_errors_are_raised(
     assert what in finding.what
     with pytest.raises(KeyError):
         broken(tmp_path, KeyError("of the tools"))
+
+
+@pytest.mark.behaviour("GATE-137")
+def test_what_the_tools_raise_about_a_package_is_told_of_that(tmp_path, monkeypatch):
+    source = tmp_path / "packages/drum/src/emel_drum"
+    source.mkdir(parents=True)
+    (source / "__init__.py").write_text('"""A drum."""\n\nTABLES = 5\n')
+    monkeypatch.syspath_prepend(source.parent)
+    monkeypatch.setattr(docs, "_outcome", lambda root, _: table.generated(root, root))
+    (outcome,) = docs.LANE.run(Job(tmp_path, ("generated",), full=False, base="", seed=0))
+    (finding,) = outcome.findings
+    assert finding.where == "packages/drum/src/emel_drum/__init__.py"
+    what = r"nothing can be made of it: TypeError: 'int' object is not iterable \(in pages/table"
+    assert re.match(rf"{what}\.py:\d+\)$", finding.what)
+
+
+@pytest.mark.behaviour("GATE-137")
+def test_what_is_raised_about_a_package_keeps_other_notes(tmp_path):
+    (tmp_path / "packages/disk").mkdir(parents=True)
+    (tmp_path / "packages/disk/README.md").touch()
+    (disk,) = packages(tmp_path)
+    other = KeyError("of the tools")
+    other.add_note("while it rained")
+    with pytest.raises(KeyError):
+        broken(tmp_path, other)
+    with pytest.raises(KeyError) as raised, about(tmp_path, disk):
+        raise other
+    assert broken(tmp_path, raised.value).file == "packages/disk/src/emel_disk/__init__.py"
 
 
 @pytest.mark.behaviour("GATE-118")

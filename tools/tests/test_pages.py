@@ -24,7 +24,7 @@ from emel_tools.pages import (
     table,
 )
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
-from emel_tools.pages.fences import odd
+from emel_tools.pages.fences import odd, unrun
 from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
 from emel_tools.pages.leftovers import leftovers
@@ -376,6 +376,33 @@ def test_a_block_or_a_command_that_stands_too_far_in_to_be_run_is_found(tmp_path
 )
 def test_a_block_of_what_is_printed_that_has_no_command_is_found(tmp_path, text, lines):
     assert [where for where, _ in heard(odd(tmp_path, page(tmp_path, text)))] == lines
+
+
+@pytest.mark.behaviour("GATE-136")
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("```text\nimport emel\n\nemel.open('a').close()\n```\n", ["page.md:1"]),
+        ("# A\n\n```\nfrom emel_io_mmap import MmapStrategy\n```\n", ["page.md:3"]),
+        ("```text\n>>> import emel\n>>> emel.__name__\n```\n", ["page.md:1"]),
+        ("```toml\nwith emel.open('a') as model:\n    model['b']\n```\n", ["page.md:1"]),
+        (" ```text\n model = emel.open('a')\n ```\n", ["page.md:1"]),
+        ("```text\nimport emel as e, then print(\n```\n", ["page.md:1"]),
+        ("So:\n\n    import emel\n    emel.open('a')\n    import emel\n", ["page.md:3"]),
+        ("from emel import open\n", ["page.md:1"]),
+        ("```python\nimport emel\n```\n\n```pycon\n>>> import emel\n```\n", []),
+        ("<!-- not run: it waits -->\n```text\nimport emel\n```\n", []),
+        ("<!-- not run: -->\n```text\nimport emel\n```\n", ["page.md:2"]),
+        ("```console\n$ python -c 'import emel'\n```\n", []),
+        ("```text\ntensors: 7\n```\n\n```text\nnox -s docs\n```\n", []),
+        ("```text\nnames = 3, 4\n```\n\n```toml\n[a]\nb = 1\n```\n", []),
+        ("```text\na\0b()\n```\n", []),
+        ("To import emel, say `import emel`; import emel first.\n", []),
+        ("import emel takes 20 ms, and\nfrom emel to numpy nothing is copied\n", []),
+    ],
+)
+def test_an_example_that_nobody_runs_and_no_reason_is_found(tmp_path, text, lines):
+    assert [where for where, _ in heard(unrun(tmp_path, page(tmp_path, text)))] == lines
 
 
 @pytest.mark.behaviour("GATE-73")

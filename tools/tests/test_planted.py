@@ -112,7 +112,7 @@ def test_the_tree_keeps_every_contract(tree):
     assert [str(finding) for finding in contracts(tree)] == []
 
 
-@pytest.mark.behaviour("BND-09", "RES-12")
+@pytest.mark.behaviour("BND-09", "GATE-135", "GATE-138", "RES-12")
 @named(VIOLATIONS)
 def test_a_violation_breaks_its_contracts_and_no_other(tree, planted):
     found = list(contracts(tree.over({planted.path: planted.text})))
@@ -125,7 +125,7 @@ def test_a_violation_breaks_its_contracts_and_no_other(tree, planted):
         assert finding.fix
 
 
-@pytest.mark.behaviour("BND-10")
+@pytest.mark.behaviour("BND-10", "GATE-135", "GATE-138")
 @named(INNOCENT)
 def test_what_only_looks_like_a_violation_stays_green(tree, planted):
     found = contracts(tree.over({planted.path: planted.text}))

@@ -400,6 +400,49 @@ def test_shards_that_measure_time_run_beside_each_other():
     assert next_task([task("waits", after=("lonely/one",), lane="lonely")], [one], 2) is None
 
 
+TRACE = """\
+Traceback (most recent call last):
+  File "{0}/tools/src/emel_tools/gates/odd.py", line 3, in _run
+    made()
+  File "{0}/{1}", line 40, in made
+  File "{0}/.nox/env/lib/json.py", line 5, in loads
+  File "/usr/lib/abc.py", line 5, in loads
+TypeError: it is none
+"""
+
+
+@pytest.mark.behaviour("GATE-137")
+@pytest.mark.parametrize(
+    ("text", "code", "where"),
+    [
+        (TRACE, 1, "packages/disk/src/emel_disk/_spin.py:40"),
+        (TRACE.replace("{1}", "tools/src/emel_tools/pages/table.py"), 1, "{}/pages/table.py:40"),
+        (
+            TRACE + TRACE.replace("{1}", "tools/src/emel_tools/a.py"),
+            1,
+            "packages/disk/src/emel_disk/_spin.py:40",
+        ),
+        (TRACE.replace(", in", " in"), -11, "{}/gates/odd.py"),
+        ("it is none\n", 1, "{}/gates/odd.py"),
+    ],
+)
+def test_a_shard_that_breaks_is_told_of_what_raised(tmp_path, text, code, where):
+    tail = text.format(tmp_path, "packages/disk/src/emel_disk/_spin.py").splitlines()
+    broken = answers.Ending(0.0, 0.0, 1.0, 1.0, code, tail=tail)
+    one = task("all")
+    (result,) = answers.results(one._replace(job=one.job._replace(root=tmp_path)), b"", broken)
+    assert [each.where for each in result.findings] == [where.format("tools/src/emel_tools")]
+
+
+@pytest.mark.behaviour("GATE-137")
+def test_a_shard_that_takes_too_long_is_told_of_its_own_place(tmp_path):
+    tail = TRACE.format(tmp_path, "packages/disk/src/emel_disk/_spin.py").splitlines()
+    late = answers.Ending(0.0, 0.0, 1.0, 1.0, 1, cause="took longer", tail=tail)
+    one = task("all")
+    (result,) = answers.results(one._replace(job=one.job._replace(root=tmp_path)), b"", late)
+    assert [each.where for each in result.findings] == ["tools/src/emel_tools/gates/odd.py"]
+
+
 @pytest.mark.behaviour("GATE-80")
 @pytest.mark.parametrize("how", Reads._fields[:-2])
 def test_a_shard_that_breaks_is_told_of_the_package_that_it_has_to_do_with(how):

@@ -53,7 +53,7 @@ def watched(tmp_path):
     return Watched(tmp_path)
 
 
-@pytest.mark.behaviour("BND-20")
+@pytest.mark.behaviour("BND-20", "GATE-135")
 @pytest.mark.parametrize(
     ("code", "capability", "operation"),
     [
@@ -94,6 +94,12 @@ def watched(tmp_path):
         ("exec('pass')", "evaluate", "exec"),
         ("compile('1', 'x', 'eval')", "evaluate", "compile"),
         ("import timeit\ntimeit.timeit('1', number=1)", "evaluate", "exec"),
+        ("import os\nos.chdir('.')", "settings", "os.chdir"),
+        (
+            "import resource as r\nr.setrlimit(r.RLIMIT_CORE, r.getrlimit(r.RLIMIT_CORE))",
+            "settings",
+            "resource.setrlimit",
+        ),
     ],
 )
 def test_a_use_is_seen_however_it_is_spelled(

@@ -7,5 +7,6 @@ for a whole module as `pytestmark`. Both sides are read without importing anythi
 from emel_tools.behaviours.catalogue import Promise, read_catalogues
 from emel_tools.behaviours.check import check
 from emel_tools.behaviours.marks import Mark, read_marks
+from emel_tools.behaviours.numbers import numbers
 
-__all__ = ["Mark", "Promise", "check", "read_catalogues", "read_marks"]
+__all__ = ["Mark", "Promise", "check", "numbers", "read_catalogues", "read_marks"]

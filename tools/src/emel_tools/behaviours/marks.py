@@ -26,16 +26,27 @@ class Mark(NamedTuple):
     scope: str
     """The node id of the test, class or file that is marked, as pytest has it."""
     package: str
+    tests: frozenset[str] = frozenset()
+    """Node ids of the tests of its file that stand below the mark, without their parameters."""
 
 
 def read_marks(root: Path) -> list[Mark]:
     """Read the marks of every package's tests, in the order of the files."""
-    return [
-        Mark(name, f"{file.where}:{line}", file.runs and proves, scope, file.package)
-        for file in _files(root)
-        for marking, proves, scope in _marking(file.tree, file.where, collected=True)
-        for name, line in _ids(marking)
-    ]
+    return [mark for file in _files(root) for mark in _marks(file)]
+
+
+def _marks(file: _File) -> Iterator[Mark]:
+    tests = frozenset(_tests(file.tree, file.where)) if file.runs else frozenset[str]()
+    for marking, proves, scope in _marking(file.tree, file.where, collected=True):
+        below = frozenset(test for test in tests if is_below(test, scope))
+        for name, line in _ids(marking):
+            where = f"{file.where}:{line}"
+            yield Mark(name, where, file.runs and proves, scope, file.package, below)
+
+
+def is_below(test: str, scope: str) -> bool:
+    """Whether what marks a test, class or file marks a test, both by their node ids."""
+    return test == scope or test.startswith(f"{scope}::")
 
 
 def unread(root: Path) -> Iterator[Finding]:
@@ -99,18 +110,33 @@ def _statements(node: ast.AST) -> Iterator[ast.stmt]:
 
 def _has_tests(node: ast.Module | ast.ClassDef) -> bool:
     """Whether pytest collects anything below `node`."""
+    return next(_tests(node, ""), None) is not None
+
+
+def _tests(node: ast.Module | ast.ClassDef, scope: str) -> Iterator[str]:
+    """Spell the node id of each test that pytest collects below `node`.
+
+    A class that only inherits its tests stands for them.
+    """
+    nothing = True
     for child in _statements(node):
-        if isinstance(child, _Test) and child.name.startswith("test"):
-            return True
-        if isinstance(child, ast.ClassDef) and child.name.startswith("Test") and _has_tests(child):
-            return True
-        # TestPool = PoolMachine.TestCase, as Hypothesis has it
-        if isinstance(child, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id.startswith("Test")
-            for target in child.targets
-        ):
-            return True
-    return isinstance(node, ast.ClassDef) and bool(node.bases)  # tests may be inherited
+        for test in _collected(child, scope):
+            nothing = False
+            yield test
+    if nothing and isinstance(node, ast.ClassDef) and node.bases:
+        yield scope
+
+
+def _collected(child: ast.stmt, scope: str) -> Iterator[str]:
+    """Spell the tests that one statement makes."""
+    if isinstance(child, _Test) and child.name.startswith("test"):
+        yield f"{scope}::{child.name}"
+    elif isinstance(child, ast.ClassDef) and child.name.startswith("Test"):
+        yield from _tests(child, f"{scope}::{child.name}")
+    elif isinstance(child, ast.Assign):  # TestPool = PoolMachine.TestCase, as Hypothesis has it
+        for target in child.targets:
+            if isinstance(target, ast.Name) and target.id.startswith("Test"):
+                yield f"{scope}::{target.id}"
 
 
 def _assigns_pytestmark(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from emel_tools.behaviours.catalogue import Promise
-from emel_tools.behaviours.marks import Mark
+from emel_tools.behaviours.marks import Mark, is_below
 from emel_tools.findings import Finding
 from emel_tools.workspace import Package, python_files
 
@@ -98,7 +98,7 @@ def tests_of(promise: Promise, marks: Sequence[Mark], known: Ran) -> dict[str, s
     return {
         test: outcome
         for test, outcome in sorted(known.outcomes.items())
-        if any(test == scope or test.startswith(f"{scope}::") for scope in scopes)
+        if any(is_below(test, scope) for scope in scopes)
     }
 
 

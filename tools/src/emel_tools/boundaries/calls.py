@@ -32,6 +32,8 @@ GETATTRS: Final = frozenset(
      "builtins.type.__getattribute__", "builtins.setattr", "builtins.delattr"}
 )  # fmt: skip
 """(owner, name): fetch a member by its name, or replace it."""
+REPLACERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
+"""Those that replace it."""
 IMPORTERS: Final = frozenset(
     {"builtins.__import__", "importlib.import_module", "importlib.__import__",
      "importlib.reload", "pkgutil.resolve_name", "importlib.util.find_spec", "pkgutil.get_loader",

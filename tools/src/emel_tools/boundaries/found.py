@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from emel_tools.boundaries.names import Names
-from emel_tools.boundaries.powers import is_sensitive
+from emel_tools.boundaries.powers import REPLACED, is_sensitive
+from emel_tools.boundaries.syntax import is_module_name
 from emel_tools.boundaries.values import Instance, Namespace, Reference, Value
 
 _MODULES: Final = sys.stdlib_module_names | {"numpy"}
@@ -74,6 +75,23 @@ class Found:
             self.note(node, "builtins.globals.*")
         else:
             self.note(node, f"{path}.*")
+
+    def replaced(self, node: ast.AST, owner: Value, names: Iterable[str]) -> None:
+        """Note members of modules that are given another value: everybody has it then."""
+        paths = [atom.path for atom in owner if isinstance(atom, Reference | Namespace)]
+        for path in filter(self._is_others, paths):
+            for name in names:
+                self.note(node, f"{path}.{name}{REPLACED}")
+
+    def replaced_items(self, node: ast.AST, held: Value, names: Iterable[str]) -> None:
+        """Note items that are given another value: of `os.environ`, or of a module's members."""
+        self.replaced(node, frozenset(a for a in held if isinstance(a, Namespace)), names)
+        for atom in held:
+            if isinstance(atom, Reference):
+                self.note(node, f"{atom.path}.__setitem__")
+
+    def _is_others(self, path: str) -> bool:
+        return path.partition(".")[0] not in self._roots and is_module_name(path)
 
     def _is_module(self, path: str) -> bool:
         return path in self._roots or (path in _MODULES and is_sensitive(path))

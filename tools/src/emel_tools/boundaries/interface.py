@@ -17,10 +17,10 @@ _TUPLE: Final = frozenset({"_asdict", "_field_defaults", "_fields", "_make", "_r
 """Public for all their underscore: a NamedTuple's own."""
 _ENUM: Final = frozenset({"_ignore_", "_missing_", "_name_", "_value_", "_member_map_"})
 _INSIDE: Final = frozenset(
-    {"__builtins__", "__closure__", "__code__", "__dict__", "__globals__", "__loader__",
+    {"__builtins__", "__closure__", "__code__", "__dict__", "__globals__", "__loader__", "__new__",
      "__spec__", "__subclasses__", "__wrapped__"}
 )  # fmt: skip
-"""Ways from a public thing to what lies behind it."""
+"""Ways from a public thing to what lies behind it, or around a constructor that validates."""
 
 
 class Interface(Checked):

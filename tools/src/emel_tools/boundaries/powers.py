@@ -13,6 +13,9 @@ from typing import Final
 
 from emel_tools.boundaries.innocents import IN_PART, INNOCENT
 
+REPLACED: Final = " ="
+"""What the name of a member ends in that is given another value, or none."""
+
 _ENTRIES: Final = {
     "files": """
         builtins.open io.open io.open_code io.FileIO io.OpenWrapper io.* _io posix nt _pyio os.*
@@ -49,6 +52,7 @@ _ENTRIES: Final = {
         sysconfig._* tabnanny termios tokenize.main tty unittest.TestLoader unittest.TestProgram
         unittest.__main__ unittest.defaultTestLoader unittest.findTestCases unittest.loader
         unittest.main uu winreg winsound xml.dom xml.etree.ElementInclude xml.sax zoneinfo optparse
+        os.chdir os.chroot os.fchdir os.umask
         symtable.main pathlib._abc pathlib._local pathlib._RecursiveWildcardSelector
         pathlib._WildcardSelector sysconfig.is_python_build
     """,
@@ -61,7 +65,8 @@ _ENTRIES: Final = {
         _threading_local sched trio anyio greenlet gevent signal.set_wakeup_fd signal.pthread_kill
         signal.setitimer signal.alarm dummy_threading _dummy_thread
         faulthandler.dump_traceback_later _asyncio _interpchannels _interpqueues _interpreters
-        _signal
+        _signal threading.settrace threading.setprofile threading.settrace_all_threads
+        threading.setprofile_all_threads threading.stack_size asyncio.set_event_loop_policy
     """,
     "processes": """
         subprocess _posixsubprocess multiprocessing _multiprocessing pty popen2 os.system os.popen
@@ -84,7 +89,7 @@ _ENTRIES: Final = {
         asyncio.start_unix_server asyncio.streams requests httpx aiohttp urllib3 httpcore websockets
         paramiko fsspec s3fs boto3 botocore huggingface_hub _overlapped _scproxy
         email.utils.make_msgid logging.config logging.handlers nis pydoc smtpd syslog xml.dom
-        xml.sax
+        xml.sax socket.setdefaulttimeout
     """,
     "imports": """
         importlib imp _imp _frozen_importlib _frozen_importlib_external pkgutil runpy zipimport
@@ -121,6 +126,33 @@ _ENTRIES: Final = {
         _tkinter annotationlib dataclasses._* distutils gettext idlelib ?.signature(eval_str)
         rlcompleter tkinter turtle turtledemo typing.ForwardRef typing._eval_type
         typing.evaluate_forward_ref optparse
+    """,
+    "settings": """
+        os.chdir os.chroot os.fchdir os.umask os.putenv os.unsetenv os.environ.update
+        os.environ.setdefault os.environ.pop os.environ.popitem os.environ.clear
+        os.environ.__setitem__ os.environ.__delitem__ os.environ.__ior__ os.environb.update
+        os.environb.setdefault os.environb.pop os.environb.popitem os.environb.clear
+        os.environb.__setitem__ os.environb.__delitem__ os.environb.__ior__ os.nice os.setpriority
+        os.sched_set* os.register_at_fork os.setuid os.seteuid os.setgid os.setegid os.setreuid
+        os.setregid os.setresuid os.setresgid os.setgroups os.initgroups os.setpgid os.setpgrp
+        os.setsid os.setns os.unshare contextlib.chdir contextlib.redirect_stdout
+        contextlib.redirect_stderr signal.signal signal.set_wakeup_fd signal.setitimer signal.alarm
+        signal.siginterrupt signal.pthread_sigmask _signal locale.setlocale locale.resetlocale
+        time.tzset warnings.simplefilter warnings.filterwarnings warnings.resetwarnings
+        warnings.catch_warnings warnings.filters gc.disable gc.enable gc.set_threshold gc.set_debug
+        gc.freeze gc.unfreeze gc.callbacks sys.setrecursionlimit sys.setswitchinterval sys.settrace
+        sys.setprofile sys.set_int_max_str_digits sys.set_asyncgen_hooks sys.monitoring
+        sys.set_coroutine_origin_tracking_depth sys.activate_stack_trampoline sys.setdlopenflags
+        sys.addaudithook threading.settrace threading.setprofile threading.settrace_all_threads
+        threading.setprofile_all_threads threading.stack_size resource.setrlimit resource.prlimit
+        numpy.seterr numpy.seterrcall numpy.setbufsize numpy.set_printoptions numpy.random.seed
+        numpy.random.set_state numpy.random.set_bit_generator random.seed random.setstate
+        logging.basicConfig logging.config logging.disable logging.captureWarnings
+        logging.setLoggerClass logging.setLogRecordFactory atexit socket.setdefaulttimeout
+        faulthandler.enable faulthandler.disable faulthandler.register faulthandler.unregister
+        faulthandler.dump_traceback_later faulthandler.cancel_dump_traceback_later tracemalloc.start
+        tracemalloc.stop codecs.register codecs.unregister codecs.register_error
+        csv.field_size_limit asyncio.set_event_loop_policy
     """,
 }
 """Capability to names. `numpy.*` here is only what happens to numpy as a whole: see _INNOCENT."""
@@ -185,6 +217,7 @@ DOES: Final = {
     "native": "calls native code",
     "pickle": "unpickles",
     "evaluate": "runs text as code",
+    "settings": "changes what holds for the whole process",
 }
 """What a module does that uses a capability."""
 CATALOGUE: Final = _catalogue()
@@ -215,6 +248,8 @@ def powers_of(target: str) -> tuple[str, ...]:
     if target.endswith(".*"):
         module = target[:-2]
         return _WHOLE.get(module, powers_of(module))
+    if target.endswith(REPLACED):
+        return ("settings",)
     for prefix, found in _PREFIXES.items():
         if target.startswith(prefix):
             return found

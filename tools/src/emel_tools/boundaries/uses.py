@@ -6,7 +6,14 @@ import ast
 import sys
 from typing import Final
 
-from emel_tools.boundaries.calls import GETATTRS, HARMLESS, IMPORTERS, PATCHERS, SWITCHES
+from emel_tools.boundaries.calls import (
+    GETATTRS,
+    HARMLESS,
+    IMPORTERS,
+    PATCHERS,
+    REPLACERS,
+    SWITCHES,
+)
 from emel_tools.boundaries.found import Found, Use
 from emel_tools.boundaries.names import Names
 from emel_tools.boundaries.syntax import Nodes, is_dict_of_members, is_typing_only, named_plugins
@@ -32,7 +39,7 @@ _PLAIN: Final = (
 _REACHING: Final = frozenset(
     {ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Import, ast.ImportFrom, ast.List,
      ast.Tuple, ast.Set, ast.Dict, ast.Match, ast.Return, ast.Yield, ast.ListComp, ast.SetComp,
-     ast.GeneratorExp, ast.Assign, ast.MatchClass}
+     ast.GeneratorExp, ast.Assign, ast.AugAssign, ast.MatchClass}
 )  # fmt: skip
 """Kinds of node that may reach for something."""
 _ANNOTATED: Final = (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)
@@ -101,13 +108,16 @@ class _Walk:
                 self.found.escape([part])
             case ast.MatchClass(cls=kind, kwd_attrs=members):
                 for member in members:
-                    self._attribute(ast.copy_location(ast.Attribute(kind, member), node))
+                    taken = ast.Attribute(kind, member, ast.Load())
+                    self._attribute(ast.copy_location(taken, node))
             case ast.Assign(targets=[ast.Name(id="pytest_plugins")], value=value):
                 for part, module in named_plugins(value):
                     self.found.note(part, module)
             case ast.Assign(targets=targets, value=value):
                 if any(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets):
                     self.found.escape([value])
+            case ast.AugAssign(target=target):
+                self.found.replaced_items(target, self.names.value(target), [])
             case _:
                 pass
 
@@ -161,6 +171,8 @@ class _Walk:
         owner = self.names.value(node.value)
         if not owner:
             self.found.note(node, f"?.{node.attr}")
+        if not isinstance(node.ctx, ast.Load):
+            self.found.replaced(node, owner, [node.attr])
         for atom in owner:
             match atom:
                 case Reference(path=path):
@@ -184,6 +196,8 @@ class _Walk:
 
     def _subscript(self, node: ast.Subscript, owner: ast.expr) -> None:
         held = self.names.value(owner)
+        if not isinstance(node.ctx, ast.Load):
+            self.found.replaced_items(node, held, texts(self.names.value(node.slice)))
         if not held and is_dict_of_members(owner):
             for text in texts(self.names.value(node.slice)):
                 self.found.note(node, f"?.{text}")
@@ -234,6 +248,8 @@ class _Walk:
         elif path in GETATTRS or path.endswith(".__getattribute__"):
             self.found.note_all(node, self.names.value(node))
             named = texts(second) or (texts(first) if path not in GETATTRS else [])
+            if path in REPLACERS:
+                self.found.replaced(node, first, named)
             for text in named:
                 if not first or text.startswith("__"):
                     self.found.note(node, f"?.{text}")
@@ -248,6 +264,8 @@ class _Walk:
                         self.found.note(node, f"?.{part}")
         elif path == "operator.getitem":
             self.found.note_all(node, self.names.value(node))
+        elif path == "builtins.object.__new__":
+            self.found.note_all(node, self.names.attribute(first, "__new__"))
         elif path == "inspect.getmodule":
             for atom in first:
                 if isinstance(atom, Reference) and atom.path.partition(".")[0] in self.roots:

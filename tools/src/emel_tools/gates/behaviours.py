@@ -1,4 +1,4 @@
-"""Each promise has a test that names it and passes, and each id that a test names is a promise."""
+"""Each promise has a test that names it and passes, as many as recorded; each named id is one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from emel_tools.running import Job, Lane, Outcome, Reads, Shard
+from emel_tools.snapshots import Kind
 from emel_tools.workspace import Package, shards
 
 if TYPE_CHECKING:
     from emel_tools.behaviours import Mark, Promise
 
 NAMED: Final = "named"
-"""The shard that holds promises and tests to each other without running anything."""
+"""The shard that holds promises and tests to each other, and to what is recorded, unrun."""
 
 
 def _shards(root: Path) -> Sequence[Shard]:
@@ -37,13 +38,14 @@ def _suites(root: Path, package: Package) -> list[Shard]:
 
 
 def _run(job: Job) -> Iterator[Outcome]:
-    from emel_tools.behaviours import check, read_catalogues, read_marks
+    from emel_tools.behaviours import check, numbers, read_catalogues, read_marks
 
-    promises, _ = read_catalogues(job.root)
+    promises, wrong = read_catalogues(job.root)
     marks = read_marks(job.root)
     if NAMED in job.shards:
         findings, checked = check(job.root)
-        yield Outcome(NAMED, checked, findings)
+        # Of a catalogue that can't be read each promise would be told to be gone.
+        yield Outcome(NAMED, checked, findings, None if wrong else numbers(promises, marks))
     for package in shards(job.root):
         if package.name in job.shards:
             own = [promise for promise in promises if promise.package == package.name]
@@ -79,9 +81,10 @@ def _ended(job: Job) -> frozenset[str]:
 
 LANE = Lane(
     "behaviours",
-    "each promise of a behaviours.toml has a passing test, and each id in a test is promised",
+    "each promise has passing tests, as many as recorded, and each id in a test is promised",
     _shards,
     _run,
+    Kind(counts=False),
     together=True,
     judges=True,
 )

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from emel_tools.findings import Finding
 from emel_tools.pages import blocks, console, samples, table
 from emel_tools.pages.examples import is_left_out, run_docstrings, run_page
-from emel_tools.pages.fences import odd
+from emel_tools.pages.fences import odd, unrun
 from emel_tools.pages.fragments import untold
 from emel_tools.pages.known import Known
 from emel_tools.pages.leftovers import leftovers
@@ -65,7 +65,7 @@ def examples(root: Path) -> Checked:
         for path in table.hand_written(root):
             page = read(path)
             found, n = run_page(root, page, files)
-            findings += (*found, *odd(root, page))
+            findings += (*found, *odd(root, page), *unrun(root, page))
             ran += n
             left_out += sum(map(is_left_out, page.fences))
             if n == 0 and path.match("packages/*/README.md"):

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.pages.markdown import Page
+from emel_tools.pages.examples import is_left_out
+from emel_tools.pages.markdown import Fence, Page
 
 LANGUAGES: Final = ("console", "mermaid", "pycon", "python", "text", "toml")
 """What a block may hold, as it is spelled: of another spelling nobody knows whether it is run."""
 _UNREAD: Final = re.compile(r"(?:\s|>|[-*+]\s|\d+[.)]\s)*(`{3,}[^`]*$|~{3,}|\$ )")
 """What opens a block or is a command, where it stands in none: it is neither read nor run."""
+_RUN: Final = ("console", "pycon", "python")
+_IMPORT: Final = re.compile(
+    r"\s*(?:>>> )?(?:from emel[\w.]* import |import emel[\w.]*\s*(?:$|#|,|as ))"
+)
+"""A line that begins an example."""
+
+
+def unrun(root: Path, page: Page) -> Iterator[Finding]:
+    """Find Python that stands where nobody runs it, and nothing above it says why."""
+    where = page.path.relative_to(root).as_posix()
+    fix = "make the block a ```python, or say above it why it isn't run: <!-- not run: ... -->"
+    for fence in page.fences:
+        if fence.language not in _RUN and not is_left_out(fence) and _is_example(fence):
+            what = f"the block is Python, and `{fence.language}` isn't run"
+            yield Finding(where, fence.line - 1, 0, "unrun", what, fix)
+    for number, line in enumerate(page.prose, 1):
+        if _IMPORT.match(line):
+            what = "an example stands in no block, so it isn't run"
+            yield Finding(where, number, 0, "unrun", what, fix)
+            return
+
+
+def _is_example(fence: Fence) -> bool:
+    """Whether a block imports what is ours, or is Python that calls something."""
+    if any(map(_IMPORT.match, fence.text.splitlines())):
+        return True
+    try:
+        tree = ast.parse(textwrap.dedent(fence.text))
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def odd(root: Path, page: Page) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from emel_tools.findings import Finding
 from emel_tools.pages import api, blocks, commands, refusals
 from emel_tools.scope.ours import not_ours
 from emel_tools.surface import public
+from emel_tools.surface.broken import about
 from emel_tools.surface.commands import commands as known_commands
 from emel_tools.workspace import packages
 
@@ -38,9 +39,10 @@ def generated(root: Path, folder: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for package in packages(root):
         base = package.folder.relative_to(root).as_posix()
-        for table in getattr(importlib.import_module(package.module), "TABLES", ()):
-            texts[f"{base}/docs/{table.name}.mmd"] = mermaid(table)
-        texts[f"{base}/docs/api.md"] = api.page(package, public(package))
+        with about(root, package):
+            for table in getattr(importlib.import_module(package.module), "TABLES", ()):
+                texts[f"{base}/docs/{table.name}.mmd"] = mermaid(table)
+            texts[f"{base}/docs/api.md"] = api.page(package, public(package))
     texts[BOUNDARIES] = boundaries_page.text(root)
     texts[COMMANDS] = commands.page(known_commands())
     texts[REFUSALS] = refusals.page()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,6 +17,8 @@ from emel_tools.running.tasks import Task
 
 TAIL: Final = 40
 """Lines of a log that a failure without a verdict shows."""
+_FRAME: Final = re.compile(r'\s*File "(.+)", line (\d+), in ')
+"""A frame of an exception; those of a signal's have no comma behind the line, and run upwards."""
 
 
 class Ending(NamedTuple):
@@ -66,7 +70,7 @@ def results(task: Task, answers: bytes, ending: Ending) -> list[Result]:
         if not report and not ending.stopped:
             wrong.append((shard.name, *_silence(shard, silent[0], ending)))
         findings += (
-            _finding(shard, rule, what, ending) for n, rule, what in wrong if n == shard.name
+            _finding(task, shard, rule, what, ending) for n, rule, what in wrong if n == shard.name
         )
         started, seconds, cpu_seconds = shares[shard.name]
         found.append(
@@ -151,13 +155,27 @@ def _silence(shard: Shard, first: Shard, ending: Ending) -> tuple[str, str]:
     return rule, f"has no verdict: the process that it shared with {first.name} {ending.words}"
 
 
-def _finding(shard: Shard, rule: str, what: str, ending: Ending) -> Finding:
+def _finding(task: Task, shard: Shard, rule: str, what: str, ending: Ending) -> Finding:
     folder = "tools" if shard.name == "tools" else f"packages/{shard.name}"
     reads = shard.reads
     of = {*reads.own, *reads.runs, *reads.calls, *reads.imports, *reads.covers}
     file = folder if shard.name in of else f"tools/src/emel_tools/gates/{shard.lane}.py"
+    raised = [*_frames(task.job.root, ending.tail)] if rule == "crash" else []
+    # A package that is called with what it can't do is to blame more often than who called it.
+    ours = [frame for frame in raised if frame[0].startswith("packages/")]
+    at, line = (ours or raised or [(file, 0)])[-1]
     fix = f"nox -s quality_gates -- --only {shard.key} (its log: {ending.log})"
-    return Finding(file, 0, 0, rule, f"{shard.key} {what}", fix, gate=shard.lane)
+    return Finding(at, line, 0, rule, f"{shard.key} {what}", fix, gate=shard.lane)
+
+
+def _frames(root: Path, tail: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """List the frames of an exception at the end of a log that are of the packages or the tools."""
+    for found in filter(None, map(_FRAME.match, tail)):
+        path = Path(found[1])
+        if path.is_relative_to(root):
+            where = path.relative_to(root).as_posix()
+            if where.startswith(("packages/", "tools/")):
+                yield where, int(found[2])
 
 
 def _quoted(tail: Sequence[str]) -> str:

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from emel_tools.findings import Finding
-from emel_tools.workspace import packages, python_files
+from emel_tools.workspace import Package, packages, python_files
+
+_ABOUT: Final = "while this was looked at: "
+
+
+@contextmanager
+def about(root: Path, package: Package) -> Generator[None]:
+    """Note on whatever is raised which package was looked at."""
+    try:
+        yield
+    except Exception as error:
+        where = (package.source / "__init__.py").relative_to(root).as_posix()
+        error.add_note(f"{_ABOUT}{where}")
+        raise
 
 
 def broken(root: Path, error: Exception) -> Finding:
-    """Say where in the packages an error comes from; raise it again if it comes from elsewhere."""
+    """Say where in the packages an error comes from; raise it again if it comes from elsewhere.
+
+    One of the tools that was raised `about` a package is told of that.
+    """
     inner = [
         (frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)
     ]
@@ -27,6 +46,14 @@ def broken(root: Path, error: Exception) -> Finding:
             text = text.replace(f"{root}/", "")
             what = f"it can't be read or imported: {type(error).__name__}: {text}"
             return Finding(where, line, 0, "broken", what, "mend it, the rest waits for it")
+    notes: list[str] = getattr(error, "__notes__", [])
+    for note in notes:
+        if note.startswith(_ABOUT):
+            raised = f"{'/'.join(Path(inner[-1][0]).parts[-2:])}:{inner[-1][1]}"
+            text = " ".join(str(error).split())
+            what = f"nothing can be made of it: {type(error).__name__}: {text} (in {raised})"
+            where, fix = note.removeprefix(_ABOUT), "mend it, the rest waits for it"
+            return Finding(where, 0, 0, "broken", what, fix)
     raise error
 
 

@@ -35,6 +35,8 @@ _EVENTS: Final = {
     "native": ("os.add_dll_directory",),
     "pickle": ("pickle.find_class", "marshal.load", "marshal.loads"),
     "evaluate": ("compile", "exec"),
+    # Not `os.putenv`: typer sets a variable while it makes a command, once in a process.
+    "settings": ("os.chdir", "resource.prlimit", "resource.setrlimit"),
 }  # fmt: skip
 _FAMILIES: Final = {
     "fcntl": "files", "glob": "files", "pathlib": "files", "shutil": "files", "sqlite3": "files",

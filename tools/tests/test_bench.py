@@ -747,11 +747,16 @@ def test_the_headers_that_are_timed_are_read_key_by_key(tmp_path, name, about):
 
 
 @pytest.mark.behaviour("GATE-46")
-def test_digests_are_timed_of_numbers_that_are_stored_the_other_way_round(tmp_path):
-    (case,) = (each for each in cases_of("model_loader") if "big-endian" in each.name)
+@pytest.mark.parametrize(
+    ("name", "byteorder", "count"), [("digest 80", "little", 80), ("big-endian", "big", 40)]
+)
+def test_digests_are_timed_of_numbers_in_either_order(tmp_path, name, byteorder, count):
+    (case,) = (each for each in cases_of("model_loader") if name in each.name)
     digest = case.prepare(tmp_path)()
-    header = parse((tmp_path / "model.gguf").read_bytes(), (tmp_path / "model.gguf").stat().st_size)
-    assert (header.byteorder, list(header.tensors.names)) == ("big", list(digest.tensors))
+    (path,) = tmp_path.iterdir()
+    header = parse(path.read_bytes(), path.stat().st_size)
+    assert (header.byteorder, list(header.tensors.names)) == (byteorder, list(digest.tensors))
+    assert len(digest.tensors) == count
 
 
 @pytest.mark.behaviour("GATE-46")

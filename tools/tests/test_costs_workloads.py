@@ -215,6 +215,7 @@ RUN = [
     "model_loader compare-tensors-of-other-types",
     "model_loader digest-8-mib-of-big-endian",
     "model_loader follow-an-index-beside-another-set",
+    "model_loader miss-files",
     "model_loader open-512-tensors-in-16-safetensors",
     "model_loader open-safetensors-index-of-4-mib",
     "model_loader refuse-files-outside",

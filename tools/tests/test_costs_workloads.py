@@ -11,7 +11,7 @@ import pytest
 
 import emel
 from emel_model_format import parse
-from emel_tools.costs import command, first, indexes, many, named
+from emel_tools.costs import command, first, indexes, many, models, named
 from emel_tools.costs.causes import causes
 from emel_tools.costs.measure import Figure, lines, take
 from emel_tools.costs.site import Site
@@ -240,6 +240,32 @@ def test_a_workload_can_be_done_again_and_leaves_nothing_open(site, key):
                 assert descriptors() >= before
     del done
     assert descriptors() == before
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_what_a_used_model_holds_is_counted_after_all_that_can_be_done_with_it(site, monkeypatch):
+    done = []
+    every = ("compare", "dequantize", "digest", "load", "release", "stream")
+    for name in every:
+        monkeypatch.setattr(emel.Model, name, lambda *_, _name=name, **__: done.append(_name))
+    with face.used(site, "mmap")():
+        assert sorted(set(done)) == [*every]
+
+
+@pytest.mark.behaviour("GATE-42")
+def test_the_first_half_is_read_from_its_end():
+    class Halves(dict):
+        shape = (8,)
+
+        def part(self, _):
+            return self
+
+        def __getitem__(self, index):
+            return taken.append(index)
+
+    taken = []
+    models.backwards(Halves(a=1, b=2))
+    assert taken == [slice(3, None, -1)] * 2
 
 
 @pytest.mark.behaviour("GATE-42")

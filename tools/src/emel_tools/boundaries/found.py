@@ -79,7 +79,7 @@ class Found:
     def replaced(self, node: ast.AST, owner: Value, names: Iterable[str]) -> None:
         """Note members of modules that are given another value: everybody has it then."""
         paths = [atom.path for atom in owner if isinstance(atom, Reference | Namespace)]
-        for path in filter(self._is_others, paths):
+        for path in filter(is_module_name, paths):
             for name in names:
                 self.note(node, f"{path}.{name}{REPLACED}")
 
@@ -89,9 +89,6 @@ class Found:
         for atom in held:
             if isinstance(atom, Reference):
                 self.note(node, f"{atom.path}.__setitem__")
-
-    def _is_others(self, path: str) -> bool:
-        return path.partition(".")[0] not in self._roots and is_module_name(path)
 
     def _is_module(self, path: str) -> bool:
         return path in self._roots or (path in _MODULES and is_sensitive(path))

@@ -6,6 +6,7 @@ and knows no deadline), takes the tests of one part, and writes down what happen
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -147,6 +148,8 @@ def pytest_collection_finish() -> None:
     with observed.unnoted():  # it parses them: what they mean counts, and that is noted anyway
         found: Any = getattr(providers, _CONSTANTS)()
     setattr(providers, _CONSTANTS, lambda: found)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: collections needn't look at it again and again
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

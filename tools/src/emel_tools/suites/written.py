@@ -211,8 +211,10 @@ def uncollected(root: Path, part: Part, record: Record) -> Iterator[Finding]:
     """
     known = {*record.functions}
     for path in _python(part.package.folder / "tests", not_ours(root)):
+        if number_of(path.relative_to(root).as_posix(), part.of) != part.number:
+            continue
         source = Source.read(root, path)
-        if not source.is_test or number_of(source.path, part.of) != part.number:
+        if not source.is_test:
             continue
         for name, function in tests_of(source).items():
             node_id = f"{source.path}::{name}"

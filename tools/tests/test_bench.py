@@ -33,6 +33,8 @@ from emel_tools.ratios.line import on_grid
 from emel_tools.ratios.reference import Reference
 from emel_tools.ratios.sampling import Order, Samples, Seen
 from emel_tools.ratios.worlds import World, again
+from emel_tools.running import Job, Outcome
+from emel_tools.scope import code
 from emel_tools.scope.altered import sources
 from emel_tools.snapshots import comparison, lines
 from emel_tools.workspace import packages
@@ -646,6 +648,30 @@ def test_the_lane_has_a_shard_a_package_and_runs_alone():
     assert all(shard.name in shard.reads.calls for shard in shards)
     assert bench.LANE.alone
     assert not bench.LANE.together
+
+
+@pytest.mark.behaviour("GATE-50")
+def test_the_lane_judges_each_shard_and_keeps_the_code_that_it_reads(tmp_path, monkeypatch):
+    judges = []
+
+    def outcome(judge):
+        judges.append(judge)
+        code.read(b"class Measured: pass\n")
+        return Outcome(judge.lines[0].case.name, "")
+
+    monkeypatch.setattr(code, "_kept", [])
+    monkeypatch.setattr(reference, "find", lambda *_: None)
+    monkeypatch.setattr(Judge, "outcome", outcome)
+    path = lines.path_of(tmp_path, "bench", "machine")
+    path.parent.mkdir(parents=True)
+    path.write_text("rows: 800 events  7\n")
+    job = Job(tmp_path, ("machine", "io_file"), full=False, base="", seed=5)
+    code.read.cache_clear()
+    found = [each.shard for each in bench.LANE.run(job)]
+    assert found == [cases_of(name)[0].name for name in job.shards]
+    recorded = {line.case.name: line.recorded for line in judges[0].lines}
+    assert recorded["rows: 800 events"] == 7
+    assert len([*(tmp_path / ".nox" / "gate" / "code").iterdir()]) == 1
 
 
 @pytest.mark.behaviour("GATE-50")

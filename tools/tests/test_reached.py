@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -548,3 +549,73 @@ def test_what_a_function_does_is_spelt_the_same_in_each_process():
     }
     assert len(seen) == 1
     assert str(code.read(text.encode()).functions["f"]) in seen.pop().decode()
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A folder in which code is kept that is read."""
+    monkeypatch.setattr(code, "_kept", [])
+    code.keep(tmp_path / "code")
+    return tmp_path / "code"
+
+
+def read_next(text):
+    """Read as the next process does, which has nothing in memory."""
+    code.read.cache_clear()
+    return code.read(text)
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_code_that_was_read_is_not_read_by_the_next_process(kept, monkeypatch):
+    text = b"class C:\n    def f(self):\n        return 1\n"
+    first = read_next(text)
+    monkeypatch.setattr(code, "_read", lambda _: pytest.fail("it was read again"))
+    assert read_next(text) == first
+    assert (set(first.functions), set(first.bodies)) == ({"C.f"}, {"<module>", "C"})
+    assert len([*kept.iterdir()]) == 1
+
+
+@pytest.mark.behaviour("GATE-112")
+@pytest.mark.parametrize("content", [b"", b"[", b"{}", b"\xff"])
+def test_kept_code_that_is_damaged_is_read_anew(kept, content):
+    text = b"def f():\n    return 2\n"
+    first = read_next(text)
+    (path,) = kept.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    assert read_next(text) == first
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_code_that_another_python_has_read_is_not_believed(kept, monkeypatch):
+    text = b"def f():\n    return 3\n"
+    read_next(text)
+    monkeypatch.setattr(code, "_reader", lambda: b"another")
+    monkeypatch.setattr(code, "_read", lambda _: code.Code({"f": "other"}, {}))
+    assert read_next(text).functions == {"f": "other"}
+    assert len([*kept.iterdir()]) == 2
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_whoever_reads_is_this_python_and_this_state_of_the_reader():
+    own = Path(code.__file__).read_bytes()
+    assert sys.version.encode() in code._reader()
+    assert own in code._reader()
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_code_by_which_tests_are_chosen_is_kept(repo):
+    folder = repo / ".nox" / "gate" / "code"
+    shutil.rmtree(folder, ignore_errors=True)
+    alter(repo, "max(numbers)", "sorted(numbers)[-1]")
+    code.read.cache_clear()
+    assert chosen(repo) == {"largest", "process"}
+    assert len([*folder.iterdir()]) == 2  # as it was, and as it is
+
+
+@pytest.mark.behaviour("GATE-112")
+def test_nothing_is_kept_of_what_is_no_python(kept):
+    with pytest.raises(SyntaxError):
+        read_next(b"def f(:\n")
+    assert not kept.exists()

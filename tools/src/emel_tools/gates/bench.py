@@ -30,10 +30,12 @@ def _run(job: Job) -> Iterator[Outcome]:
     from emel_tools.ratios.judged import Judged
     from emel_tools.ratios.judging import Judge
     from emel_tools.ratios.sampling import Order
+    from emel_tools.scope import code
     from emel_tools.scope.observed import unnoted
     from emel_tools.snapshots import lines
 
     folder = job.folder / "bench"
+    code.keep(job.folder / "code")
     for shard in job.shards:
         cases = cases_of(shard)
         path = lines.path_of(job.root, "bench", shard)

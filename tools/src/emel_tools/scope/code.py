@@ -5,9 +5,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import sys
 from functools import cache
+from pathlib import Path
 from types import CodeType
 from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from emel_tools import strokes
 
 _NOWHERE: Final = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 
@@ -26,6 +32,15 @@ class Code(NamedTuple):
     """What runs as it is imported: the module's own code (`<module>`) and that of its classes."""
 
 
+_kept: Final[list[Path]] = []
+"""The folder in which what was read is kept, if there is one."""
+
+
+def keep(folder: Path) -> None:
+    """Keep what is read from now on in a folder, for the next process: a small file each text."""
+    _kept[:] = [folder]
+
+
 @cache
 def read(text: bytes) -> Code:
     """Read the code of a module; comments and docstrings make no difference.
@@ -35,6 +50,24 @@ def read(text: bytes) -> Code:
     SyntaxError
         It is no Python.
     """
+    paths = [folder / f"{hashlib.sha256(_reader() + text).hexdigest()}.json" for folder in _kept]
+    for path in paths:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Code)
+        except (FileNotFoundError, msgspec.DecodeError):
+            continue
+    found = _read(text)
+    for path in paths:
+        strokes.write(path, msgspec.json.encode(found))
+    return found
+
+
+def _reader() -> bytes:
+    """Say who reads: another Python compiles otherwise, and another state of this file spells."""
+    return sys.version.encode() + Path(__file__).read_bytes()
+
+
+def _read(text: bytes) -> Code:
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if hasattr(node, "lineno"):  # a class knows its first line, from 3.13 on

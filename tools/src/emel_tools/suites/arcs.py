@@ -11,14 +11,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
-from coverage import CoverageData
 
 from emel_tools.scope import code
 from emel_tools.suites import reached
 from emel_tools.suites.parts import Part
+
+if TYPE_CHECKING:
+    from coverage import CoverageData
 
 Arc: TypeAlias = "tuple[int, int]"
 """From a line to a line; minus its first line stands for where a function begins, and ends."""
@@ -39,6 +41,14 @@ class Noted(msgspec.Struct, frozen=True, array_like=True):
     """The arcs of each test, as indices."""
 
 
+def _read(path: Path) -> CoverageData:
+    from coverage import CoverageData  # noqa: PLC0415 - slow to import, and most count no lines
+
+    data = CoverageData(str(path))
+    data.read()
+    return data
+
+
 class _Counted(NamedTuple):
     """What coverage has written down."""
 
@@ -48,8 +58,7 @@ class _Counted(NamedTuple):
 
     @classmethod
     def read(cls, root: Path, path: Path) -> _Counted:
-        data = CoverageData(str(path))
-        data.read()
+        data = _read(path)
         files = {each: Path(each).relative_to(root).as_posix() for each in data.measured_files()}
         return cls(data, files)
 
@@ -128,8 +137,7 @@ def _moved(arcs: set[Arc], before: bytes, now: bytes) -> set[Arc] | None:
 
 
 def _write(root: Path, path: Path, arcs: Arcs, files: Collection[str]) -> None:
-    data = CoverageData(str(path))
-    data.read()
+    data = _read(path)
     data.add_arcs({str(root / file): found for file, found in arcs.items()})
     data.touch_files(files)  # those that nobody went through, too
     data.close()

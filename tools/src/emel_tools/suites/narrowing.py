@@ -11,7 +11,7 @@ import msgspec
 
 from emel_tools.findings import Finding
 from emel_tools.running import Job
-from emel_tools.scope import observed
+from emel_tools.scope import code, observed
 from emel_tools.scope.changes import under_ci
 from emel_tools.suites import arcs, reached, record
 from emel_tools.suites.arcs import Arcs
@@ -61,6 +61,7 @@ def plan(job: Job, part: Part) -> Plan:
         return Plan(how, None)  # what they call says little of what they look at
     path = part.record(job.folder)
     last, is_green = record.read(path), record.is_green(path)
+    code.keep(job.folder / "code")
     known = reached.read(job.root, part, job.folder)
     if known and last and not (job.full or job.asked):
         kept = reached.kept(job.root, part, known, _troubled(last))

@@ -7,6 +7,7 @@ only code of other packages has changed, tests that none of it reaches needn't r
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -200,15 +201,14 @@ def _concerned(root: Path, part: Part, opened: Iterable[str]) -> list[str]:
 
     Files of tests, which concern their own, are left out, and so is code of the packages.
     """
-    folders = [root / name for name in ("packages", "tools", ".ci")]
     beside = python_files(part.package.folder / "tests")
-    paths = [*root.iterdir(), *(path for folder in folders for path in folder.rglob("*"))]
-    names = (path.relative_to(root).as_posix() for path in paths)
-    configuration = {
-        name
-        for name in names
-        if "__pycache__" not in name and any(matches(name, glob) for glob in CONFIGURATION)
-    }
+    names = [path.name for path in root.iterdir()]
+    for top in ("packages", "tools", ".ci"):
+        for folder, inside, files in os.walk(root / top):
+            inside[:] = [name for name in inside if name != "__pycache__"]
+            at = Path(folder).relative_to(root).as_posix()
+            names += [f"{at}/{name}" for name in files]
+    configuration = {name for name in names if any(matches(name, glob) for glob in CONFIGURATION)}
     configuration |= {path.relative_to(root).as_posix() for path in beside}
     found = {*configuration, *opened} - {*_tests(root, part), *sources(root)}
     return sorted(path for path in found if (root / path).is_file())

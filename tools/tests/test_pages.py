@@ -19,7 +19,6 @@ from emel_tools.pages import (
     commands,
     console,
     machines,
-    refusals,
     samples,
     table,
 )
@@ -48,6 +47,12 @@ def files(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def texts(files):
+    """All that is generated, as it should be."""
+    return table.generated(ROOT, files)
+
+
 def page(folder, text, name="page.md"):
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +65,7 @@ def heard(findings):
 
 
 @pytest.mark.behaviour("GATE-06")
-def test_every_machine_of_every_package_is_drawn(files):
-    texts = table.generated(ROOT, files)
+def test_every_machine_of_every_package_is_drawn(texts):
     for each in TABLES:
         assert texts[f"packages/io_loader/docs/{each.name}.mmd"] == mermaid(each)
     for package in packages(ROOT):
@@ -146,8 +150,9 @@ def test_the_page_of_the_command_line_shows_every_option_of_the_parser():
 
 
 @pytest.mark.behaviour("GATE-70")
-def test_the_page_of_refusals_has_a_row_for_every_rule_and_every_way_to_say_it():
-    rows = re.findall(r"^\| `([\w-]+)` \| `(\w+)` \| `` (.+) `` \|$", refusals.page(), re.MULTILINE)
+def test_the_page_of_refusals_has_a_row_for_every_rule_and_every_way_to_say_it(texts):
+    page = texts[table.REFUSALS]
+    rows = re.findall(r"^\| `([\w-]+)` \| `(\w+)` \| `` (.+) `` \|$", page, re.MULTILINE)
     functions, tables = frozenset({"refuse", "wrong_type", "of_shards"}), frozenset({"Rule"})
     sources = [ROOT / headers.SOURCES, ROOT / folders.SOURCES]
     files = sorted(path for source in sources for path in source.glob("*.py"))

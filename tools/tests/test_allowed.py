@@ -4,9 +4,10 @@ import ast
 
 import pytest
 
-from emel_tools.suites import hooks, silenced, skipping, written
-from emel_tools.suites.checks import Source
+from emel_tools.suites import written
 from emel_tools.suites.skips import Hook, Mark, Silence
+from emel_tools.suites.written import hooks, silenced, skipping
+from emel_tools.suites.written.checks import Source
 
 CONFTEST = "packages/disk/tests/conftest.py"
 FACE = "packages/disk/tests/test_face.py"

@@ -5,9 +5,10 @@ import textwrap
 
 import pytest
 
-from emel_tools.suites import aliases, compared, patched, vacuous, written
-from emel_tools.suites.checks import Source
-from emel_tools.suites.truth import truth
+from emel_tools.suites import written
+from emel_tools.suites.written import aliases, compared, patched, vacuous
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.truth import truth
 
 FACE = "packages/disk/tests/test_face.py"
 

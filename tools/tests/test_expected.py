@@ -5,12 +5,12 @@ import textwrap
 
 import pytest
 
-from emel_tools.suites import expected, fixtures
-from emel_tools.suites.called import Called
-from emel_tools.suites.checks import Checks, Source
-from emel_tools.suites.methods import answering
-from emel_tools.suites.truth import truth
-from emel_tools.suites.vacuous import always_true
+from emel_tools.suites.written import expected, fixtures
+from emel_tools.suites.written.called import Called
+from emel_tools.suites.written.checks import Checks, Source
+from emel_tools.suites.written.methods import answering
+from emel_tools.suites.written.truth import truth
+from emel_tools.suites.written.vacuous import always_true
 
 FACE = "packages/disk/tests/test_face.py"
 CONFTEST = "packages/disk/tests/conftest.py"

@@ -6,11 +6,11 @@ import textwrap
 import numpy as np
 import pytest
 
-from emel_tools.suites import aliases, compared, expected, silenced, vacuous
-from emel_tools.suites.checks import Source
-from emel_tools.suites.methods import methods
 from emel_tools.suites.skips import Silence
-from emel_tools.suites.truth import is_found_anywhere, truth
+from emel_tools.suites.written import aliases, compared, expected, silenced, vacuous
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.methods import methods
+from emel_tools.suites.written.truth import is_found_anywhere, truth
 
 
 def source(body):

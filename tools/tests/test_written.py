@@ -8,11 +8,12 @@ import pytest
 from emel_tools.gates import tests
 from emel_tools.running import Job
 from emel_tools.scope.affected import matches
-from emel_tools.suites import vacuous, written
-from emel_tools.suites.called import Called
-from emel_tools.suites.checks import Checks, Source
-from emel_tools.suites.counted import counted
-from emel_tools.suites.truth import dead, truth
+from emel_tools.suites import written
+from emel_tools.suites.written import vacuous
+from emel_tools.suites.written.called import Called
+from emel_tools.suites.written.checks import Checks, Source
+from emel_tools.suites.written.counted import counted
+from emel_tools.suites.written.truth import dead, truth
 
 FACE = "packages/disk/tests/test_face.py"
 
@@ -577,7 +578,7 @@ def test_the_shard_runs_for_every_file_that_it_reads_and_for_no_other(read, tmp_
         opened.add(path.relative_to(root).as_posix())
         return parsed(root, path)
 
-    monkeypatch.setattr(written.Source, "read", note)
+    monkeypatch.setattr(Source, "read", note)
     theirs = (
         "tests/conftest.py",
         "tests/deep/helping.py",

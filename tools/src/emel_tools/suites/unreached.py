@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from emel_tools.scope.ours import not_ours
-from emel_tools.suites.called import Called
 from emel_tools.suites.missing import Left, Module
 from emel_tools.suites.skips import ALLOWED
 from emel_tools.suites.syntax import FUNCTIONS, Function, heads, last, walk
 from emel_tools.suites.written import read, read_helping
+from emel_tools.suites.written.called import Called
 from emel_tools.workspace import python_files
 
 _DRAWN: Final = frozenset({"given", "rule", "initialize", "invariant"})

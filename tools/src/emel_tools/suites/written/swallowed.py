@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from emel_tools.suites.called import Called
-from emel_tools.suites.checks import Checks, Source, is_check, mentioned
 from emel_tools.suites.syntax import (
     FUNCTIONS,
     Block,
@@ -23,7 +21,9 @@ from emel_tools.suites.syntax import (
     within,
     within_functions,
 )
-from emel_tools.suites.truth import truth
+from emel_tools.suites.written.called import Called
+from emel_tools.suites.written.checks import Checks, Source, is_check, mentioned
+from emel_tools.suites.written.truth import truth
 
 _TOLD: Final = frozenset({"print", "debug", "info", "warning", "error", "exception", "log"})
 _EXITS: Final = frozenset({"__exit__", "__aexit__"})

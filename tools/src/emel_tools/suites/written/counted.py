@@ -9,9 +9,9 @@ from functools import partial
 from typing import NamedTuple
 
 from emel_tools.findings import Finding
-from emel_tools.suites.called import Called
-from emel_tools.suites.checks import Source
 from emel_tools.suites.syntax import FUNCTIONS
+from emel_tools.suites.written.called import Called
+from emel_tools.suites.written.checks import Source
 
 
 class Counted(NamedTuple):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator
 
-from emel_tools.suites.checks import Source
-from emel_tools.suites.methods import BUILTIN
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import (
     FUNCTIONS,
     Block,
@@ -19,7 +16,10 @@ from emel_tools.suites.syntax import (
     walk,
     within,
 )
-from emel_tools.suites.truth import dead, truth
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.methods import BUILTIN
+from emel_tools.suites.written.swallowed import Told
+from emel_tools.suites.written.truth import dead, truth
 
 
 def always_true(

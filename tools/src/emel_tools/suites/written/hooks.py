@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from emel_tools.suites.checks import Source
 from emel_tools.suites.skips import HOOKS, Hook
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import last, within_functions
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.swallowed import Told
 
 _HOOK: Final = "pytest_"
 """What all of their names begin with, and that of the variable which loads other plugins."""

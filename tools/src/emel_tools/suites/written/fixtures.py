@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from emel_tools.suites.called import Called
-from emel_tools.suites.checks import Source, asked
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Function, is_fixture, last, walk
+from emel_tools.suites.written.called import Called
+from emel_tools.suites.written.checks import Source, asked
+from emel_tools.suites.written.swallowed import Told
 
 _CONFTEST: Final = "conftest.py"
 

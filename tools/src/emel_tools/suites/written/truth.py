@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from emel_tools.suites.syntax import blocks, dotted, last, walk
-from emel_tools.suites.values import (
+from emel_tools.suites.written.values import (
     endless,
     is_cut_to_nothing,
     is_empty,

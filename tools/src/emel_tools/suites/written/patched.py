@@ -6,8 +6,6 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from emel_tools.suites.checks import Source
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import (
     FUNCTIONS,
     Block,
@@ -19,6 +17,8 @@ from emel_tools.suites.syntax import (
     walk,
     within,
 )
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.swallowed import Told
 
 _UNDOES: Final = frozenset({"undo", "delattr", "reload"})
 _PARTS: Final = (ast.Attribute, ast.Subscript, ast.Starred, ast.Await)

@@ -12,7 +12,10 @@ from emel_tools.boundaries.syntax import staying
 from emel_tools.findings import Finding
 from emel_tools.scope.observed import unnoted
 from emel_tools.scope.ours import not_ours
-from emel_tools.suites import (
+from emel_tools.suites.parts import TOOLS, Part, number_of
+from emel_tools.suites.record import LEAST, Record
+from emel_tools.suites.syntax import FUNCTIONS, Function, last, walk
+from emel_tools.suites.written import (
     aliases,
     compared,
     expected,
@@ -24,14 +27,11 @@ from emel_tools.suites import (
     swallowed,
     vacuous,
 )
-from emel_tools.suites.called import Called
-from emel_tools.suites.checks import Checks, Source
-from emel_tools.suites.counted import Counted, counted
-from emel_tools.suites.methods import answering, methods
-from emel_tools.suites.parts import TOOLS, Part, number_of
-from emel_tools.suites.record import LEAST, Record
-from emel_tools.suites.swallowed import Told
-from emel_tools.suites.syntax import FUNCTIONS, Function, last, walk
+from emel_tools.suites.written.called import Called
+from emel_tools.suites.written.checks import Checks, Source
+from emel_tools.suites.written.counted import Counted, counted
+from emel_tools.suites.written.methods import answering, methods
+from emel_tools.suites.written.swallowed import Told
 from emel_tools.workspace import shards
 
 _FIXES: Final = {

@@ -6,9 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from emel_tools.suites.checks import Source, asked
 from emel_tools.suites.skips import SILENCED, Silence
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import (
     FUNCTIONS,
     Function,
@@ -18,6 +16,8 @@ from emel_tools.suites.syntax import (
     spelt,
     within_functions,
 )
+from emel_tools.suites.written.checks import Source, asked
+from emel_tools.suites.written.swallowed import Told
 
 _FILTERS: Final = frozenset({"filterwarnings", "simplefilter"})
 _CATCHES: Final = "catch_warnings"

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from emel_tools.suites.checks import Source
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Function, imported, spelt, walk, within
-from emel_tools.suites.truth import is_same, truth
-from emel_tools.suites.values import endless
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.swallowed import Told
+from emel_tools.suites.written.truth import is_same, truth
+from emel_tools.suites.written.values import endless
 
 _ANY: Final = "mock.ANY"
 _SEQUENCES: Final = (ast.Tuple, ast.List)

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from emel_tools.suites.checks import Source
 from emel_tools.suites.skips import MARKED, Mark
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, imported, last, spelt, walk, within
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.swallowed import Told
 
 _SKIPS: Final = frozenset(
     {

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from emel_tools.suites.checks import Source, waits_for_nothing
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import (
     Function,
     assigned,
@@ -20,7 +18,9 @@ from emel_tools.suites.syntax import (
     within,
     within_functions,
 )
-from emel_tools.suites.truth import is_found_anywhere
+from emel_tools.suites.written.checks import Source, waits_for_nothing
+from emel_tools.suites.written.swallowed import Told
+from emel_tools.suites.written.truth import is_found_anywhere
 
 _PYTEST: Final = "pytest."
 _ANYTHING: Final = {

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from emel_tools.suites.checks import Source
-from emel_tools.suites.swallowed import Told
 from emel_tools.suites.syntax import FUNCTIONS, Block, Function, blocks, dotted, last, walk, within
+from emel_tools.suites.written.checks import Source
+from emel_tools.suites.written.swallowed import Told
 
 _EQUAL: Final = (ast.Eq, ast.Is, ast.LtE, ast.GtE)
 _CLOSE: Final = re.compile("equal|close")

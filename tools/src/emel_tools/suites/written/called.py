@@ -7,14 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from emel_tools.suites.checks import (
-    Source,
-    asked,
-    checks_itself,
-    heeded,
-    is_asserting,
-    is_check,
-)
 from emel_tools.suites.syntax import (
     FUNCTIONS,
     Block,
@@ -23,6 +15,14 @@ from emel_tools.suites.syntax import (
     is_test,
     walk,
     within,
+)
+from emel_tools.suites.written.checks import (
+    Source,
+    asked,
+    checks_itself,
+    heeded,
+    is_asserting,
+    is_check,
 )
 
 Place: TypeAlias = tuple[str, str]

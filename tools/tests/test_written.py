@@ -569,6 +569,28 @@ def test_a_file_that_is_no_python_is_left_to_pytest(tmp_path):
     assert written.tests_of(source) == {}
 
 
+@pytest.mark.behaviour("GATE-26")
+def test_tests_below_a_condition_are_tests_of_their_file():
+    text = """
+        if NEW:
+            def test_a(): ...
+        else:
+            def test_b(): ...
+        try:
+            def test_c(): ...
+        except ImportError:
+            pass
+        with SETTINGS:
+            def test_d(): ...
+        class TestE:
+            if NEW:
+                def test_f(self): ...
+            def made(self): ...
+        """
+    source = Source(FACE, ast.parse(textwrap.dedent(text)))
+    assert [*written.tests_of(source)] == ["test_a", "test_b", "test_c", "test_d", "TestE::test_f"]
+
+
 @pytest.mark.behaviour("GATE-96")
 def test_the_shard_runs_for_every_file_that_it_reads_and_for_no_other(read, tmp_path, monkeypatch):
     opened = set()
